@@ -1,0 +1,72 @@
+# Every target does its own set-up. What was set up once is kept in .venv*/ and build/, so a second run starts at once.
+# PYTHON=/path/to/python chooses the interpreter the virtual environments are made from.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+READY := .venv/.ready
+OLD_WORKER := .venv-celery53/.ready
+PACKAGES := autoscaler providers policies bootstrap
+DEBIAN_PACKAGES := rabbitmq-server
+PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
+PYTEST := $(BIN)/python -m pytest
+QUICK_TESTS := $(wildcard tests/unit tests/property)
+STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/contract tests/tidy)
+
+export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
+
+.PHONY: help setup debian run check lint test lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## the virtual environment in .venv, with everything pinned and the project itself, editable
+
+run: $(READY) debian ## the quickstart on real parts; Ctrl-C ends all of it
+	@$(BIN)/python examples/quickstart/run.py
+
+check: lint ## lint, types, import rules, unit and property tests: under a minute
+	@$(PYTEST) -q -n 2 $(QUICK_TESTS)
+
+test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
+	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
+	@$(PYTEST) -q tests/integration
+
+lint: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >build/imports.txt || { cat build/imports.txt; exit 1; }
+
+debian:
+	@scripts/debian-packages.sh $(DEBIAN_PACKAGES)
+
+# An environment whose interpreter is gone is made anew; one that is only out of date is brought up to date.
+define make_venv
+	@python=$$(scripts/find-python.sh 2>/dev/null || { scripts/debian-packages.sh python3 python3-venv; scripts/find-python.sh; }); \
+	  $(1)/bin/python -c '' 2>/dev/null || { echo "Making $(1) with $$python"; "$$python" -m venv --clear $(1); }
+	@echo "Installing $(2) into $(1)"; mkdir -p build
+	@$(1)/bin/python $(PIP_INSTALL) -r $(2)
+endef
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(call make_venv,.venv,requirements/dev.txt)
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(OLD_WORKER): requirements/worker-celery53.txt
+	$(call make_venv,.venv-celery53,requirements/worker-celery53.txt)
+	@touch $@
+
+$(AUTOSCALER_CLOUD_INIT_SCHEMA):
+	@scripts/cloud-init-schema.sh $@
+
+lock: $(READY) ## new pins in requirements/, from pyproject.toml (UPGRADE=1 takes newer releases)
+	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## removes everything the other targets made
+	rm -rf .venv .venv-celery53 .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(PACKAGES) testbed tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,16 @@
+#!/bin/sh
+# lock.sh [--upgrade] renews the pins in requirements/: versions and hashes for every Python we support, and no
+# download address, so that whoever installs chooses where from. Needs .venv; keeps its tool in build/uv.
+set -eu
+
+[ -x build/uv/bin/uv ] || { .venv/bin/python -m venv build/uv && build/uv/bin/python -m pip -q install uv; }
+
+lock() {
+    build/uv/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "$@"
+}
+
+lock "$@" pyproject.toml --output-file requirements/runtime.txt
+# What the daemon runs with is what it is tested with.
+lock "$@" pyproject.toml --extra dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+lock "$@" requirements/worker-celery53.in --output-file requirements/worker-celery53.txt
