@@ -1,0 +1,164 @@
+"""What was seen this tick: the Snapshot and its parts. Facts are past, and each may be missing and says why.
+
+`Missing` means "could not look"; an empty tuple means "looked and saw nothing". They are never confused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, WorkerName
+from policies.contract import Demand, Past
+from providers.contract import Instance, Listing, NodeName, ProviderName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A fact that could not be seen, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A worker was heard. Ages are counted on a monotonic clock, so a stepped wall clock cannot age them."""
+
+    worker: WorkerName
+    silent_s: float
+    """Seconds since it was last heard, at the instant of the snapshot."""
+    online: bool
+    """False after it said goodbye (`worker-offline`)."""
+    pid: int | None = None
+    active: int | None = None
+    """Tasks it runs, by its own word."""
+    processed_per_s: float | None = None
+    """Tasks finished a second over the last minute; None until two heartbeats were heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sightings:
+    """All workers heard, and how long we have been listening without a break (proven by hearing our own probe)."""
+
+    listening_s: float
+    workers: Mapping[WorkerName, Sighting]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What a worker says it holds: tasks running, prefetched, and waiting for their time."""
+
+    active: int
+    reserved: int
+    scheduled: int
+
+    @property
+    def total(self) -> int:
+        return self.active + self.reserved + self.scheduled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idleness:
+    """Both witnesses about one draining worker. `asked_at` is when the earlier of the two was asked."""
+
+    asked_at: float
+    hands: Hands | Missing
+    unacknowledged: int | Missing
+    """Messages the broker holds unacknowledged for this worker's connection."""
+
+
+class OutcomeKind(StrEnum):
+    """How a call ended, as the provider's errors (design: errors are the caller's next move)."""
+
+    DONE = "done"
+    ABSENT = "absent"
+    CAPACITY_REFUSED = "capacity_refused"
+    REJECTED = "rejected"
+    THROTTLED = "throttled"
+    UNKNOWN = "unknown"
+
+
+class CallKind(StrEnum):
+    CREATE = "create"
+    DRAIN = "drain"
+    UNDRAIN = "undrain"
+    STOP = "stop"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """An answer to an action. It waits in the mailbox until a commit has taken it in."""
+
+    node: NodeName
+    call: CallKind
+    kind: OutcomeKind
+    at: float
+    says: str = ""
+    retry_after_s: float | None = None
+    instance: Instance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """An offer, or a whole account, that is not asked for new machines until then."""
+
+    until_at: float
+    refusals: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A machine with our mark and no live record, first seen at this reading of its account's listing clock."""
+
+    provider: ProviderName
+    instance: Instance
+    since_on: float
+
+
+SIGHTINGS_CLOCK = "sightings"
+
+
+def listing_clock(provider: ProviderName) -> str:
+    """The key of a provider's clock in `Memory.clocks`."""
+    return f"listing:{provider}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What one tick hands to the next, besides nodes. Committed with the tick, so a restart forgets nothing.
+
+    `clocks` count seconds in which a fact was seen: `sightings`, and `listing:NAME` for each account. They stand still while blind.
+    """
+
+    clocks: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    good_looks: Mapping[PoolName, int] = field(default_factory=lambda: MappingProxyType({}))
+    strangers: tuple[Stranger, ...] = ()
+    offer_rests: Mapping[OfferName, Rest] = field(default_factory=lambda: MappingProxyType({}))
+    account_rests: Mapping[ProviderName, Rest] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything a tick may know. `elapsed_s` is monotonic time since the tick before (0 at the first)."""
+
+    at: float
+    elapsed_s: float
+    demand: Mapping[PoolName, Demand | Missing]
+    listings: Mapping[ProviderName, Listing | Missing]
+    sightings: Sightings | Missing
+    idleness: Mapping[NodeName, Idleness]
+    nodes: tuple[Node, ...]
+    """All records that are not GONE."""
+    outcomes: tuple[Outcome, ...] = ()
+    in_flight: frozenset[NodeName] = frozenset()
+    """Nodes with a call under way; they get no second one."""
+    orders: tuple[Order, ...] = ()
+    wishes: Mapping[PoolName, PoolWish] = field(default_factory=lambda: MappingProxyType({}))
+    past: Mapping[PoolName, tuple[Past, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    memory: Memory = field(default_factory=Memory)
+    settle_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
+    """How long absence must last per account, from its traits."""

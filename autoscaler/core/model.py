@@ -1,0 +1,276 @@
+"""The daemon's own records and wishes: nodes, the rules of a pool, and the actions a plan is made of.
+
+All of it is values. A `Node` is our record of a machine; what the provider says of it is an `Instance`, a fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from autoscaler.core.lifecycle import Event, NodeState
+from policies.contract import Decision, Limits, PolicySpec, Stabilization
+from providers.contract import InstanceId, NodeName, ProviderName
+
+PoolName = NewType("PoolName", str)
+WorkerName = NewType("WorkerName", str)
+OfferName = NewType("OfferName", str)
+"""`provider/location/size/image`: one way to buy a node, and the key its refusals are remembered by."""
+
+
+def worker_of(node: NodeName) -> WorkerName:
+    """The Celery worker that a node becomes."""
+    return WorkerName(f"celery@{node}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One way to buy a node. The price is in the fleet's currency; the quantum is the unit the provider bills in."""
+
+    provider: ProviderName
+    location: str
+    size: str
+    image: str
+    price_per_h: float
+    quantum_s: int
+
+    @property
+    def name(self) -> OfferName:
+        return OfferName("/".join((self.provider, self.location, self.size, self.image)))
+
+
+class DrainExpiry(StrEnum):
+    """The operator's choice for a drain that takes too long."""
+
+    WAIT = "wait"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long each state of a pool's nodes may last, in seconds of time in which we could see."""
+
+    create_s: float = 120.0
+    enrol_s: float = 600.0
+    silence_s: float = 60.0
+    lost_s: float = 300.0
+    drain_s: float = 1800.0
+    drain_expiry: DrainExpiry = DrainExpiry.WAIT
+    stop_s: float = 30.0
+    """How long a drained worker may take to say goodbye before its machine is destroyed."""
+    call_s: float = 60.0
+    """For one call to a provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolRules:
+    """A pool's configuration as the core needs it. `queues` are the concrete names its workers consume."""
+
+    name: PoolName
+    queues: tuple[str, ...]
+    slots: int
+    policies: tuple[PolicySpec, ...]
+    limits: Limits
+    stabilization: Stabilization
+    timeouts: Timeouts
+    offers: tuple[Offer, ...]
+    paused: bool = False
+
+
+class OrphanRule(StrEnum):
+    """What is done with machines that bear our mark and have no record."""
+
+    DESTROY = "destroy"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRules:
+    """What holds for all pools."""
+
+    name: str
+    currency: str = "EUR"
+    orphans: OrphanRule = OrphanRule.DESTROY
+    proof_lag_s: float = 6.0
+    """How old a confirmed stop of consuming must be before proofs of idleness count: the broker's statistics may lag this far."""
+    max_calls: int = 16
+    """Calls that may be started in one tick."""
+
+
+class ConsumerOrder(StrEnum):
+    """What a worker was last told about its queues, until it confirms."""
+
+    NONE = "none"
+    CANCEL = "cancel"
+    ADD = "add"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """Our record of one machine, from the order to the proof of its absence."""
+
+    name: NodeName
+    pool: PoolName
+    offer: Offer
+    slots: int
+    state: NodeState
+    reason: str
+    """Why it is in this state, in words."""
+    ordered_at: float
+    entered_at: float
+    """When this state was entered."""
+    entered_on: float
+    """The same instant on the clock of the fact that this state's deadline rests on. That clock stands still while we are blind."""
+    instance_id: InstanceId | None = None
+    instance_created_at: float | None = None
+    enrolled_at: float | None = None
+    missing_on: float | None = None
+    """First complete listing without it, on the provider's listing clock; None while it is listed or was never looked for."""
+    worker_pid: int | None = None
+    consumer_order: ConsumerOrder = ConsumerOrder.NONE
+    confirmed_at: float | None = None
+    """When the worker confirmed that order."""
+    stopped_at: float | None = None
+    """When a drained worker was told to shut down. Its drain can no longer be taken back."""
+    destroy_asks: int = 0
+    next_ask_at: float = 0.0
+
+    @property
+    def worker(self) -> WorkerName:
+        return worker_of(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One move of one node, with its reason. `before` is None for an orphan taken into the records."""
+
+    node: NodeName
+    pool: PoolName
+    at: float
+    event: Event | None
+    before: NodeState | None
+    after: NodeState
+    reason: str
+
+
+class OrderKind(StrEnum):
+    """What an operator may order. The loop carries it out; the journal keeps it."""
+
+    DRAIN = "drain"
+    UNDRAIN = "undrain"
+    DESTROY = "destroy"
+    FORGET = "forget"
+    PAUSE = "pause"
+    RESUME = "resume"
+    HOLD = "hold"
+    SWEEP = "sweep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An operator's word. `target` is a node, a pool, or `*` for a sweep."""
+
+    number: int
+    kind: OrderKind
+    target: str
+    given_at: float
+    given_by: str
+    workers: int | None = None
+    until_at: float | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAnswer:
+    """What became of an order, in words. Unanswered orders stay waiting."""
+
+    number: int
+    carried_out: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolWish:
+    """An operator's standing word about a pool."""
+
+    pool: PoolName
+    paused: bool | None = None
+    """None: as configured."""
+    hold_workers: int | None = None
+    hold_until_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNode:
+    """Buy this machine. Dispatched at most once per name, ever."""
+
+    node: NodeName
+    pool: PoolName
+    offer: Offer
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainNode:
+    """Tell the worker to stop consuming. Repeated until confirmed."""
+
+    node: NodeName
+    worker: WorkerName
+    queues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndrainNode:
+    """Tell the worker to consume again. Repeated until confirmed."""
+
+    node: NodeName
+    worker: WorkerName
+    queues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopWorker:
+    """Tell a drained worker to shut down warmly, before its machine is destroyed."""
+
+    node: NodeName
+    worker: WorkerName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestroyNode:
+    """Ask for the end of the machine: by id where it is known, else by name."""
+
+    node: NodeName
+    provider: ProviderName
+    instance_id: InstanceId | None
+    timeout_s: float
+
+
+Action = CreateNode | DrainNode | UndrainNode | StopWorker | DestroyNode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What this tick does to the world, with the records as they stand once it is committed.
+
+    `nodes` are all live records after the plan; `changed` those of them to write; `transitions` the plan's own moves.
+    """
+
+    actions: tuple[Action, ...]
+    nodes: tuple[Node, ...]
+    transitions: tuple[Transition, ...]
+    answers: tuple[OrderAnswer, ...]
+    wishes: tuple[PoolWish, ...]
+    remarks: tuple[tuple[PoolName, str], ...] = ()
+    """What bound the plan, per pool, in words: capped by budget, no offer awake, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolDecision:
+    """A decision as it is stored: with the one sentence an operator reads."""
+
+    pool: PoolName
+    at: float
+    decision: Decision
+    sentence: str

@@ -1,0 +1,210 @@
+"""The words in which a pool's need is stated and answered: facts in, one Decision with its reasons out.
+
+Everything here is a value. A `DecisionInput` holds all that a decision may depend on, so that a stored one replays to the
+same number. What never happens here: clocks, I/O, memory between two decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Trust(StrEnum):
+    """How far a number may be believed."""
+
+    SOLID = "solid"
+    ROUGH = "rough"
+    """Measured, but by a way known to err here (a counter was reset, a short window, a priority queue)."""
+    ABSENT = "absent"
+    """Not measured. Absent is not zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One number and how far it is trusted. `value` is None exactly when trust is ABSENT; then `why` says why."""
+
+    value: float | None
+    trust: Trust
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDemand:
+    """What the broker says of one queue. `missing` is True for a configured queue that does not exist yet."""
+
+    name: str
+    backlog: int
+    in_progress: int
+    consumers: int
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What the broker asks of one pool now. Counts are messages; rates are per second; the wait is in seconds."""
+
+    backlog: int
+    in_progress: int
+    arrivals_per_s: Reading
+    completions_per_s: Reading
+    wait_s: Reading
+    """Age of the message at the head of the longest-waiting queue: time from publish until now."""
+    measured_at: float
+    queues: tuple[QueueDemand, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """Workers of one pool, counted by state. `slots` are the tasks one worker runs at once."""
+
+    serving: int
+    arriving: int
+    leaving: int
+    lost: int
+    slots: int
+    tasks_in_hand: int | None = None
+    """Tasks the serving workers say they run; None when they could not be heard."""
+
+    @property
+    def workers(self) -> int:
+        """Serving plus arriving: what a wish is compared with."""
+        return self.serving + self.arriving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """One earlier decision, as later ones need it."""
+
+    at: float
+    recommended: int | None
+    """What the policies asked for before stabilization; None when that tick was blind or held by an operator."""
+    wanted: int
+    workers: int
+    """Supply at that time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Earlier decisions of this pool, oldest first, at least as long as its longest window; and the looks in a row that succeeded."""
+
+    past: tuple[Past, ...] = ()
+    good_looks: int = 0
+    """Ticks in a row, this one included, on which demand was seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySpec:
+    """A policy as configured: its kind and its options, plain values only."""
+
+    kind: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds an operator set. The ceiling and the budget bind billable nodes; the plan enforces them."""
+
+    min_workers: int = 0
+    max_workers: int = 1
+    on_unknown: int = 0
+    """While demand cannot be seen, raise to this many workers; never lower."""
+    max_creates_in_flight: int = 10
+    max_cost_per_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stabilization:
+    """How changes are calmed, in the terms of the Kubernetes HPA. Times in seconds; None means no bound."""
+
+    scale_out_window_s: float = 0.0
+    scale_in_window_s: float = 300.0
+    scale_out_cooldown_s: float = 0.0
+    scale_in_cooldown_s: float = 60.0
+    tolerance: float = 0.1
+    """Relative change of the wish below which nothing is changed."""
+    max_step_out: int | None = None
+    max_step_in: int | None = None
+    good_looks: int = 3
+    """Good looks in a row needed after an outage before any scale-in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """An operator's word: this many workers until then."""
+
+    workers: int
+    until_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionInput:
+    """All that a decision about one pool depends on."""
+
+    pool: str
+    at: float
+    demand: Demand | None
+    demand_missing: str = ""
+    """Why demand could not be seen; empty when it was."""
+    supply: Supply
+    supply_missing: str = ""
+    """Why the machines or the workers could not be seen; then nothing is taken in."""
+    history: History
+    policies: tuple[PolicySpec, ...]
+    limits: Limits
+    stabilization: Stabilization
+    paused: bool = False
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One policy's wish. `workers` None means that it has no opinion now."""
+
+    policy: str
+    workers: int | None
+    why: str
+    would_change: str = ""
+    """In words: what would have to happen for this policy to ask for something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One link in the chain from the wish to the number: what a rule made of what it was given."""
+
+    rule: str
+    """proposals, tolerance, scale_in_window, cooldown, max_step_out, floor, ceiling, hold, paused, on_unknown, …"""
+    before: int
+    after: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How many workers a pool should have, and why, whole."""
+
+    input: DecisionInput
+    proposals: tuple[Recommendation, ...]
+    recommended: int | None
+    """The strongest proposal before stabilization and limits; None when nothing was asked."""
+    steps: tuple[Step, ...]
+    wanted: int
+    binding: str
+    """The rule that made the number what it is: the last step that changed it, else the winning policy."""
+    held: str = ""
+    """Why nothing may change now; empty when something may."""
+    would_change: str = ""
+
+
+class Policy(Protocol):
+    """A pure rule from demand, supply and history to a wish. Opened once from its `PolicySpec`; keeps nothing."""
+
+    @property
+    def name(self) -> str: ...
+
+    def recommend(self, demand: Demand, supply: Supply, history: History, *, at: float) -> Recommendation:
+        """Say how many workers (serving plus arriving) there should be. Total: never raises for any valid input."""
+        ...

@@ -1,0 +1,183 @@
+"""What the daemon may ask of a place where machines come from, and what it may be answered.
+
+In goes an `InstanceSpec` (everything decided), out come `Instance`s as the provider reports them, or one of the errors
+below, each of which names the caller's next move. What never happens here: a choice, a retry of a create, a belief.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType, Protocol
+
+NodeName = NewType("NodeName", str)
+"""A name we chose for a machine; also the idempotency key of its creation. Lower case letters, digits, `-`; at most 63."""
+InstanceId = NewType("InstanceId", str)
+"""The provider's own key of a machine."""
+ProviderName = NewType("ProviderName", str)
+"""The name an operator gave an account in `[providers.NAME]`."""
+
+
+class InstanceState(StrEnum):
+    """What a provider says of a machine. All of them may still be billed."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    ENDING = "ending"
+    UNKNOWN = "unknown"
+
+
+class UserDataFormat(StrEnum):
+    """What a machine of this provider can be started with."""
+
+    CLOUD_CONFIG = "cloud-config"
+    PROCESS = "process"
+    """A JSON document naming one program; read by the `local` provider's keeper."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTraits:
+    """How this provider differs, as data the core may reason with."""
+
+    settle_s: float
+    """How long absence from complete listings must last before it is believed: the listing's known lag, with margin."""
+    user_data_format: UserDataFormat = UserDataFormat.CLOUD_CONFIG
+    user_data_limit_bytes: int = 16_384
+    user_data_gzip: bool = False
+    """Whether the machine's cloud-init may be handed gzip-compressed user data through this provider."""
+    names_unique: bool = False
+    """Whether the provider itself refuses a second machine of the same name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSpec:
+    """One machine, wholly decided. The user data may hold secrets and stay out of every repr."""
+
+    name: NodeName
+    fleet: str
+    pool: str
+    size: str
+    image: str
+    location: str
+    user_data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A machine that bears our fleet's mark, as the provider reports it."""
+
+    name: str
+    instance_id: InstanceId
+    state: InstanceState
+    pool: str | None = None
+    created_at: float | None = None
+    location: str = ""
+    size: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Every machine of our fleet that this account reports, ended ones left out.
+
+    `complete` is False where a page may be missing or a row could not be read: such a listing proves presence,
+    never absence.
+    """
+
+    instances: tuple[Instance, ...]
+    complete: bool
+    why_incomplete: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """What an offer would buy, for `check --online`."""
+
+    size: str
+    image: str
+    location: str
+    user_data_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing a look at an offer found. `ok` False means that a create would be refused."""
+
+    subject: str
+    """credentials, size, image, location, price, quota, user data, …"""
+    ok: bool
+    says: str
+
+
+class ProviderError(Exception):
+    """A provider's answer, or its absence, as the caller's next move. Messages never hold user data or credentials."""
+
+
+class InstanceAbsent(ProviderError):
+    """The machine is not there. A destroy has succeeded once a complete listing agrees."""
+
+
+class CapacityRefused(ProviderError):
+    """A definite no: stock or quota. Nothing was made; rest this offer and try the next."""
+
+
+class RequestRejected(ProviderError):
+    """A definite no, and our fault: image, size, credentials. Nothing was made; repeating it unchanged is useless."""
+
+
+class Throttled(ProviderError):
+    """A definite no for now. Nothing was made; slow all calls to this account."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class OutcomeUnknown(ProviderError):
+    """Sent, and no answer that could be understood. The create may have happened: never repeat it."""
+
+
+class ListingUnavailable(ProviderError):
+    """Could not look. Says nothing about what is there."""
+
+
+class Provider(Protocol):
+    """One account at one provider.
+
+    Duties of the caller: at most one `create` per name, ever; `destroy` again until a complete listing proves absence.
+    Duties of an implementation: calls come from several threads at once; each call returns or raises a `ProviderError`
+    within about `timeout_s` seconds; no call repeats a create; only machines with our fleet's mark are ever listed or ended.
+    """
+
+    @property
+    def traits(self) -> ProviderTraits: ...
+
+    def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
+        """Order one machine. Raises CapacityRefused, RequestRejected, Throttled (nothing was made) or OutcomeUnknown."""
+        ...
+
+    def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
+        """Ask for the end of one machine, by id where it is known, else by name under our mark.
+
+        Returning means the wish was taken, not that the machine is gone. Raises InstanceAbsent, Throttled,
+        RequestRejected or OutcomeUnknown.
+        """
+        ...
+
+    def list_instances(self, *, timeout_s: float) -> Listing:
+        """Look. Raises ListingUnavailable or Throttled."""
+        ...
+
+    def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
+        """Look whether a create of this purchase would be accepted; changes nothing. Raises nothing: trouble is a Finding."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads. Machines stay."""
+        ...
+
+
+Options = Mapping[str, object]
+"""A provider's settings as plain values, secrets resolved."""
