@@ -160,5 +160,7 @@ class Snapshot:
     wishes: Mapping[PoolName, PoolWish] = field(default_factory=lambda: MappingProxyType({}))
     past: Mapping[PoolName, tuple[Past, ...]] = field(default_factory=lambda: MappingProxyType({}))
     memory: Memory = field(default_factory=Memory)
+    name_seed: str = "0"
+    """Fresh for this tick and never used before: new names are made of it. Lower case letters and digits."""
     settle_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
     """How long absence must last per account, from its traits."""

@@ -108,12 +108,19 @@ class ConsumerOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """Our record of one machine, from the order to the proof of its absence."""
+    """Our record of one machine, from the order to the proof of its absence.
+
+    `name` is the record's key, used once ever; `machine` is the name the machine bears at the provider. They differ only
+    for an orphan that was taken into the records.
+    """
 
     name: NodeName
+    machine: NodeName
     pool: PoolName
     offer: Offer
     slots: int
+    queues: tuple[str, ...]
+    """What its worker consumes, as decided when it was ordered: the configuration may have changed since."""
     state: NodeState
     reason: str
     """Why it is in this state, in words."""
@@ -131,14 +138,16 @@ class Node:
     consumer_order: ConsumerOrder = ConsumerOrder.NONE
     confirmed_at: float | None = None
     """When the worker confirmed that order."""
+    stop_due: bool = False
+    """Proven idle: its worker is to be told to shut down before the machine is destroyed."""
     stopped_at: float | None = None
-    """When a drained worker was told to shut down. Its drain can no longer be taken back."""
+    """When it was told so."""
     destroy_asks: int = 0
     next_ask_at: float = 0.0
 
     @property
     def worker(self) -> WorkerName:
-        return worker_of(self.name)
+        return worker_of(self.machine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +251,7 @@ class DestroyNode:
     """Ask for the end of the machine: by id where it is known, else by name."""
 
     node: NodeName
+    machine: NodeName
     provider: ProviderName
     instance_id: InstanceId | None
     timeout_s: float
@@ -252,16 +262,15 @@ Action = CreateNode | DrainNode | UndrainNode | StopWorker | DestroyNode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What this tick does to the world, with the records as they stand once it is committed.
+    """What this tick does to the world, with all live records as they stand once it is committed.
 
-    `nodes` are all live records after the plan; `changed` those of them to write; `transitions` the plan's own moves.
+    `transitions` are the plan's own moves; those the world made are in `Reconciled`.
     """
 
     actions: tuple[Action, ...]
     nodes: tuple[Node, ...]
     transitions: tuple[Transition, ...]
     answers: tuple[OrderAnswer, ...]
-    wishes: tuple[PoolWish, ...]
     remarks: tuple[tuple[PoolName, str], ...] = ()
     """What bound the plan, per pool, in words: capped by budget, no offer awake, …"""
 
