@@ -36,6 +36,7 @@ test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, a
 	@$(PYTEST) -q tests/integration
 
 lint: $(READY)
+	@mkdir -p build
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -48,7 +49,7 @@ debian:
 define make_venv
 	@python=$$(scripts/find-python.sh 2>/dev/null || { scripts/debian-packages.sh python3 python3-venv; scripts/find-python.sh; }); \
 	  $(1)/bin/python -c '' 2>/dev/null || { echo "Making $(1) with $$python"; "$$python" -m venv --clear $(1); }
-	@echo "Installing $(2) into $(1)"; mkdir -p build
+	@echo "Installing $(2) into $(1)"
 	@$(1)/bin/python $(PIP_INSTALL) -r $(2)
 endef
 
