@@ -111,6 +111,10 @@ class Finding:
     says: str
 
 
+class ProviderOptionsWrong(ValueError):
+    """The settings under `[providers.NAME]` cannot be used. The message names the option, what was found and expected."""
+
+
 class ProviderError(Exception):
     """A provider's answer, or its absence, as the caller's next move. Messages never hold user data or credentials."""
 
