@@ -80,7 +80,13 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+REFUSALS = frozenset({OutcomeKind.CAPACITY_REFUSED, OutcomeKind.REJECTED, OutcomeKind.THROTTLED})
+"""A definite no: nothing was made."""
+
+
 class CallKind(StrEnum):
+    """Which action an outcome answers."""
+
     CREATE = "create"
     DRAIN = "drain"
     UNDRAIN = "undrain"
@@ -131,7 +137,8 @@ def listing_clock(provider: ProviderName) -> str:
 class Memory:
     """What one tick hands to the next, besides nodes. Committed with the tick, so a restart forgets nothing.
 
-    `clocks` count seconds in which a fact was seen: `sightings`, and `listing:NAME` for each account. They stand still while blind.
+    `clocks` count seconds in which a fact was seen: `sightings`, and `listing:NAME` for each account. They stand
+    still while blind.
     """
 
     clocks: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -76,7 +76,10 @@ TABLE: Mapping[tuple[NodeState, Event], NodeState] = MappingProxyType(
         (_S.CREATING, _E.DESTROY_CHOSEN): _S.DESTROYING,
         (_S.BOOTING, _E.WORKER_SEEN): _S.READY,
         (_S.BOOTING, _E.ENROL_EXPIRED): _S.DESTROYING,
-        (_S.BOOTING, _E.ENROL_FAILED): _S.DESTROYING,  # the machine itself said that it cannot become a worker
+        (
+            _S.BOOTING,
+            _E.ENROL_FAILED,
+        ): _S.DESTROYING,  # the machine itself said that it cannot become a worker
         (_S.BOOTING, _E.DESTROY_CHOSEN): _S.DESTROYING,  # nothing runs on it yet: cheaper than a drain
         (_S.BOOTING, _E.INSTANCE_GONE): _S.GONE,
         (_S.READY, _E.DRAIN_CHOSEN): _S.DRAINING,
@@ -90,12 +93,17 @@ TABLE: Mapping[tuple[NodeState, Event], NodeState] = MappingProxyType(
         (_S.DRAINING, _E.UNDRAIN_CHOSEN): _S.READY,  # load came back: cheaper than buying
         (_S.DRAINING, _E.DRAINED): _S.DESTROYING,  # two proofs of idleness agree
         (_S.DRAINING, _E.DRAIN_EXPIRED): _S.DESTROYING,  # only where the operator chose so
-        (_S.DRAINING, _E.WORKER_SILENT): _S.LOST,  # a dead worker can prove nothing; let the lost deadline settle it
+        (
+            _S.DRAINING,
+            _E.WORKER_SILENT,
+        ): _S.LOST,  # a dead worker can prove nothing; let the lost deadline settle it
         (_S.DRAINING, _E.DESTROY_CHOSEN): _S.DESTROYING,
         (_S.DRAINING, _E.INSTANCE_GONE): _S.GONE,
         (_S.DESTROYING, _E.INSTANCE_GONE): _S.GONE,
     }
-    | {(state, _E.FORGOTTEN): _S.GONE for state in _S if state is not _S.GONE}  # an operator takes it upon himself
+    | {
+        (state, _E.FORGOTTEN): _S.GONE for state in _S if state is not _S.GONE
+    }  # an operator takes it upon himself
 )
 
 DEADLINES: Mapping[NodeState, Deadline] = MappingProxyType(
@@ -126,7 +134,10 @@ MEANINGS: Mapping[NodeState, str] = MappingProxyType(
 
 
 def advance(state: NodeState, event: Event, *, node: str = "a node") -> NodeState:
-    """The state that `event` leads to from `state`. Raises `IllegalTransition`, naming the node, for a pair not in the table."""
+    """The state that `event` leads to from `state`.
+
+    Raises `IllegalTransition`, naming the node, for a pair that is not in the table.
+    """
     try:
         return TABLE[state, event]
     except KeyError:

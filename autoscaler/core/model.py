@@ -37,7 +37,7 @@ class Offer:
 
     @property
     def name(self) -> OfferName:
-        return OfferName("/".join((self.provider, self.location, self.size, self.image)))
+        return OfferName(f"{self.provider}/{self.location}/{self.size}/{self.image}")
 
 
 class DrainExpiry(StrEnum):
@@ -93,7 +93,7 @@ class FleetRules:
     currency: str = "EUR"
     orphans: OrphanRule = OrphanRule.DESTROY
     proof_lag_s: float = 6.0
-    """How old a confirmed stop of consuming must be before proofs of idleness count: the broker's statistics may lag this far."""
+    """How old a confirmed stop of consuming must be before proofs of idleness count: broker statistics lag so far."""
     max_calls: int = 16
     """Calls that may be started in one tick."""
 
@@ -110,8 +110,8 @@ class ConsumerOrder(StrEnum):
 class Node:
     """Our record of one machine, from the order to the proof of its absence.
 
-    `name` is the record's key, used once ever; `machine` is the name the machine bears at the provider. They differ only
-    for an orphan that was taken into the records.
+    `name` is the record's key, used once ever; `machine` is the name the machine bears at the provider. They
+    differ only for an orphan that was taken into the records.
     """
 
     name: NodeName
@@ -128,12 +128,12 @@ class Node:
     entered_at: float
     """When this state was entered."""
     entered_on: float
-    """The same instant on the clock of the fact that this state's deadline rests on. That clock stands still while we are blind."""
+    """The same instant on the clock of the fact that this state's deadline rests on; that clock stops while blind."""
     instance_id: InstanceId | None = None
     instance_created_at: float | None = None
     enrolled_at: float | None = None
     missing_on: float | None = None
-    """First complete listing without it, on the provider's listing clock; None while it is listed or was never looked for."""
+    """First complete listing without it, on the provider's listing clock; None while it is listed."""
     worker_pid: int | None = None
     consumer_order: ConsumerOrder = ConsumerOrder.NONE
     confirmed_at: float | None = None

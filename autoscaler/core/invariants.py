@@ -1,0 +1,115 @@
+"""What must hold of every plan, checked before anything is written or done. A broken one is never acted on.
+
+These are asserted against the plan itself, by rules kept apart from the code that made it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from autoscaler.core import lifecycle, supply
+from autoscaler.core.facts import Missing, Snapshot
+from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.model import CreateNode, DestroyNode, DrainNode, Node, Plan, StopWorker, UndrainNode
+from autoscaler.core.reconcile import Reconciled, Rules
+from providers.contract import Listing, NodeName
+
+_STATE_NEEDED = {
+    CreateNode: NodeState.CREATING,
+    DrainNode: NodeState.DRAINING,
+    UndrainNode: NodeState.READY,
+    StopWorker: NodeState.DESTROYING,
+    DestroyNode: NodeState.DESTROYING,
+}
+
+
+class InvariantViolated(Exception):
+    """A plan that must never be made. A programmer's error: nothing was dispatched."""
+
+
+def check(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
+    """Raise `InvariantViolated` for the first rule that the plan breaks."""
+    nodes = {node.name: node for node in plan.nodes}
+    _one_action_a_node(snapshot, plan)
+    _actions_fit_their_nodes(nodes, plan)
+    _creates_are_new(snapshot, reconciled, plan)
+    _limits_hold(plan, rules)
+    _nothing_is_forgotten(snapshot, reconciled, plan)
+    _moves_are_legal(plan)
+
+
+def _require(holds: bool, says: str) -> None:
+    if not holds:
+        raise InvariantViolated(says)
+
+
+def _one_action_a_node(snapshot: Snapshot, plan: Plan) -> None:
+    for name, count in Counter(action.node for action in plan.actions).items():
+        _require(count == 1, f"{name} would get {count} actions in one tick")
+        _require(name not in snapshot.in_flight, f"{name} has a call in flight and would get another")
+
+
+def _actions_fit_their_nodes(nodes: dict[NodeName, Node], plan: Plan) -> None:
+    for action in plan.actions:
+        node = nodes.get(action.node)
+        _require(node is not None, f"an action names {action.node}, which has no record")
+        assert node is not None
+        needed = _STATE_NEEDED[type(action)]
+        _require(
+            node.state is needed,
+            f"{type(action).__name__} for {node.name}, which is {node.state.value} and not {needed.value}",
+        )
+
+
+def _creates_are_new(snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> None:
+    known = {n.name for n in snapshot.nodes} | {n.name for n in reconciled.nodes}
+    for action in plan.actions:
+        if isinstance(action, CreateNode):
+            _require(action.node not in known, f"{action.node} would be created a second time")
+            listing = snapshot.listings.get(action.offer.provider)
+            seen = isinstance(listing, Listing) and listing.complete
+            _require(seen, f"{action.node} would be bought at {action.offer.provider} while blind there")
+            _require(not isinstance(snapshot.sightings, Missing), f"{action.node} would be bought while deaf")
+    ordered = {a.node for a in plan.actions if isinstance(a, CreateNode)}
+    fresh = {n.name for n in plan.nodes} - known
+    _require(ordered == fresh, f"records without an order, or orders without a record: {ordered ^ fresh}")
+
+
+def _limits_hold(plan: Plan, rules: Rules) -> None:
+    """A limit may be found exceeded (it was lowered); then nothing may be bought in that pool."""
+    buying = {action.pool for action in plan.actions if isinstance(action, CreateNode)}
+    for name in buying:
+        paid = supply.billable(supply.of_pool(plan.nodes, name))
+        bound = rules[name].limits
+        _require(
+            len(paid) <= bound.max_workers,
+            f"{name} would have {len(paid)} billable nodes, allowed are {bound.max_workers}",
+        )
+        cost = supply.cost_per_h(paid)
+        _require(
+            bound.max_cost_per_hour is None or cost <= bound.max_cost_per_hour * (1 + 1e-3),
+            f"{name} would cost {cost:.4f} an hour, allowed are {bound.max_cost_per_hour}",
+        )
+
+
+def _nothing_is_forgotten(snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> None:
+    """Every record that was there is still there, and only proof, a refusal or an operator's word made one GONE."""
+    planned = {n.name: n for n in plan.nodes}
+    for node in (*snapshot.nodes, *reconciled.nodes):
+        _require(node.name in planned, f"the record of {node.name} would be dropped")
+    ends = {Event.INSTANCE_GONE, Event.CREATE_REFUSED, Event.FORGOTTEN}
+    ended = {t.node for t in (*reconciled.transitions, *plan.transitions) if t.event in ends}
+    for node in plan.nodes:
+        _require(
+            node.state is not NodeState.GONE or node.name in ended,
+            f"{node.name} would be GONE without proof of it",
+        )
+
+
+def _moves_are_legal(plan: Plan) -> None:
+    for told in plan.transitions:
+        if told.before is not None and told.event is not None:
+            legal = lifecycle.TABLE.get((told.before, told.event)) is told.after
+            _require(
+                legal, f"{told.node} would go {told.before.value} → {told.after.value} by {told.event.value}"
+            )

@@ -1,0 +1,49 @@
+"""How many nodes may be bought now: ceilings bind what is billable, not what is useful.
+
+A node whose creation was never answered, one that is lost and one that is leaving all still cost money, so all of them
+count. Each bound that holds a purchase back is named.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from autoscaler.core import supply
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many nodes may be bought, and what keeps it from being more."""
+
+    nodes: int
+    bound_by: str = ""
+
+
+def room(rules: PoolRules, nodes: Iterable[Node], *, strangers: int, price_per_h: float, asked: int) -> Room:
+    """The part of `asked` purchases at that price which every limit of the pool allows.
+
+    `strangers` are machines of this pool without a record: they are paid too.
+    """
+    paid = supply.billable(nodes)
+    limits = rules.limits
+    creating = sum(n.state is NodeState.CREATING for n in paid)
+    bounds = [
+        (
+            limits.max_workers - len(paid) - strangers,
+            f"max_workers {limits.max_workers}, leaving ones included",
+        ),
+        (limits.max_creates_in_flight - creating, f"max_creates_in_flight {limits.max_creates_in_flight}"),
+    ]
+    if limits.max_cost_per_hour is not None and price_per_h > 0:
+        left = limits.max_cost_per_hour - supply.cost_per_h(paid)
+        # A ten-thousandth of a node: sums of prices must not cost a whole one by rounding.
+        affordable = math.floor(left / price_per_h + 1e-4)
+        bounds.append((affordable, f"budget {limits.max_cost_per_hour:g} an hour"))
+    allowed, by = min(bounds, key=lambda bound: bound[0])
+    if allowed >= asked:
+        return Room(nodes=asked)
+    return Room(nodes=max(0, allowed), bound_by=by)

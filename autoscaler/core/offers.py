@@ -1,0 +1,73 @@
+"""Which offer to buy next: the first in the operator's order that is awake.
+
+An offer rests after a refusal, longer each time, and comes back by itself. One that was rejected as wrong rests until
+tomorrow: repeating it unchanged is useless, but nobody should have to wake it by hand once the cause is mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, Snapshot
+from autoscaler.core.model import Node, Offer
+
+_FIRST_REST_S = 30.0
+_LONGEST_REST_S = 1800.0  # stock comes back within the hour at most hosts; asking twice an hour harms nobody
+_REJECTED_REST_S = 86_400.0
+_THROTTLED_REST_S = 60.0  # where the provider names no time of its own
+
+
+def awake(offers: Iterable[Offer], memory: Memory, at: float) -> tuple[Offer, ...]:
+    """The offers that may be asked now, in the operator's order."""
+    return tuple(offer for offer in offers if why_resting(offer, memory, at) is None)
+
+
+def why_resting(offer: Offer, memory: Memory, at: float) -> str | None:
+    """Why this offer is not asked now, or None if it may be."""
+    for rest in (memory.account_rests.get(offer.provider), memory.offer_rests.get(offer.name)):
+        if rest is not None and rest.until_at > at:
+            return rest.why
+    return None
+
+
+def remember(snapshot: Snapshot) -> Memory:
+    """Memory with the refusals and successes of this tick's answers taken in, and rests long over forgotten."""
+    memory = snapshot.memory
+    nodes = {node.name: node for node in snapshot.nodes}
+    for outcome in snapshot.outcomes:
+        node = nodes.get(outcome.node)
+        if node is not None:
+            memory = _after(memory, node, outcome)
+    cutoff = snapshot.at - _REJECTED_REST_S
+    return replace(
+        memory,
+        offer_rests={k: r for k, r in memory.offer_rests.items() if r.until_at > cutoff},
+        account_rests={k: r for k, r in memory.account_rests.items() if r.until_at > cutoff},
+    )
+
+
+def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
+    offer = node.offer
+    if outcome.kind is OutcomeKind.THROTTLED:
+        until_at = outcome.at + (outcome.retry_after_s or _THROTTLED_REST_S)
+        before = memory.account_rests.get(offer.provider)
+        rest = Rest(
+            until_at=until_at,
+            refusals=before.refusals + 1 if before else 1,
+            why=f"{offer.provider} asked us to slow down: {outcome.says}",
+        )
+        return replace(memory, account_rests={**memory.account_rests, offer.provider: rest})
+    if outcome.call is not CallKind.CREATE:
+        return memory
+    if outcome.kind is OutcomeKind.DONE:
+        return replace(memory, offer_rests={k: r for k, r in memory.offer_rests.items() if k != offer.name})
+    if outcome.kind not in {OutcomeKind.CAPACITY_REFUSED, OutcomeKind.REJECTED}:
+        return memory
+    earlier = memory.offer_rests.get(offer.name)
+    refusals = earlier.refusals + 1 if earlier else 1
+    rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(refusals - 1, 10))
+    if outcome.kind is OutcomeKind.REJECTED:
+        rest_s = _REJECTED_REST_S
+    rest = Rest(until_at=outcome.at + rest_s, refusals=refusals, why=f"{offer.name} refused: {outcome.says}")
+    return replace(memory, offer_rests={**memory.offer_rests, offer.name: rest})

@@ -1,0 +1,266 @@
+"""What we do to the world this tick: decisions and records in, one Plan out. The plan is made whole each tick.
+
+There is no queue of old wishes. A node's CREATING row is in the plan that orders it, so it is on disk before the call.
+What is undecided after this is a bug: execution makes no choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from autoscaler.core import limits, moves, offers, orders, selection, supply
+from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
+from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.model import (
+    Action,
+    ConsumerOrder,
+    CreateNode,
+    DestroyNode,
+    DrainNode,
+    FleetRules,
+    Node,
+    OrderAnswer,
+    Plan,
+    PoolName,
+    PoolRules,
+    StopWorker,
+    Timeouts,
+    Transition,
+    UndrainNode,
+)
+from autoscaler.core.reconcile import Reconciled, Rules
+from policies.contract import Decision
+from providers.contract import NodeName
+
+_FIRST_ASK_S = 5.0
+_LONGEST_ASK_S = 300.0  # one provider blocked an account for asking too often
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A plan in the making: records by name, and what has been chosen so far."""
+
+    snapshot: Snapshot
+    memory: Memory
+    fleet: FleetRules
+    nodes: dict[NodeName, Node]
+    transitions: list[Transition] = field(default_factory=list)
+    answers: list[OrderAnswer] = field(default_factory=list)
+    remarks: list[tuple[PoolName, str]] = field(default_factory=list)
+    creates: list[CreateNode] = field(default_factory=list)
+
+    def of_pool(self, pool: PoolName) -> tuple[Node, ...]:
+        return supply.of_pool(self.nodes.values(), pool)
+
+    def move(self, node: Node, event: Event, reason: str) -> None:
+        moved, told = moves.move(node, event, reason, at=self.snapshot.at, clocks=self.memory.clocks)
+        self.nodes[node.name] = moved
+        self.transitions.append(told)
+
+    def remark(self, pool: PoolName, says: str) -> None:
+        self.remarks.append((pool, says))
+
+
+def plan(
+    snapshot: Snapshot,
+    reconciled: Reconciled,
+    decisions: Mapping[PoolName, Decision],
+    rules: Rules,
+    fleet: FleetRules,
+) -> Plan:
+    """Choose moves and actions. A pool without a decision (its policies failed) keeps what it has."""
+    draft = _Draft(
+        snapshot=snapshot,
+        memory=reconciled.memory,
+        fleet=fleet,
+        nodes={node.name: node for node in reconciled.nodes},
+    )
+    _obey(draft)
+    for name, pool in rules.items():
+        if name in decisions and not decisions[name].input.paused:
+            _scale(draft, pool, decisions[name])
+    _give_up_unconfigured(draft, rules)
+    actions = _actions(draft, rules)
+    return Plan(
+        actions=actions,
+        nodes=tuple(draft.nodes.values()),
+        transitions=tuple(draft.transitions),
+        answers=(
+            *draft.answers,
+            *orders.sweeps(snapshot.orders, len(reconciled.memory.strangers), snapshot.at),
+        ),
+        remarks=tuple(draft.remarks),
+    )
+
+
+def _obey(draft: _Draft) -> None:
+    """Operators' orders about nodes come before anything of our own choosing."""
+    for wanted in orders.about_nodes(draft.snapshot.orders, tuple(draft.nodes.values())):
+        node = draft.nodes[wanted.node.name] if wanted.node else None
+        if node is not None and wanted.event is not None and node == wanted.node:
+            draft.move(node, wanted.event, wanted.says)
+        carried_out = wanted.event is not None and node == wanted.node
+        draft.answers.append(
+            OrderAnswer(number=wanted.order.number, carried_out=carried_out, says=wanted.says)
+        )
+
+
+def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
+    """Bring serving plus arriving to the number wanted: take back before buying, let go the cheapest first."""
+    nodes = draft.of_pool(pool.name)
+    have = supply.supply(nodes, pool.slots, draft.snapshot).workers
+    if decision.wanted > have:
+        more = decision.wanted - have
+        if not isinstance(draft.snapshot.sightings, Missing):
+            for node in selection.returners(nodes, more):
+                draft.move(node, Event.UNDRAIN_CHOSEN, "load came back")
+                more -= 1
+        if more:
+            _buy(draft, pool, decision, more)
+    elif decision.wanted < have:
+        for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings):
+            event = Event.DRAIN_CHOSEN if node.state is NodeState.READY else Event.DESTROY_CHOSEN
+            draft.move(node, event, f"not needed: {decision.wanted} of {have} workers wanted")
+
+
+def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
+    snapshot, nodes = draft.snapshot, draft.of_pool(pool.name)
+    blind = _why_not_buy(draft, pool, decision, asked)
+    if blind:
+        draft.remark(pool.name, blind)
+        return
+    awake = offers.awake(pool.offers, draft.memory, snapshot.at)
+    if not awake:
+        why = (
+            offers.why_resting(pool.offers[0], draft.memory, snapshot.at)
+            if pool.offers
+            else "none configured"
+        )
+        draft.remark(pool.name, f"no offer can be asked now: {why}")
+        return
+    offer = awake[0]
+    strangers = sum(s.instance.pool == pool.name for s in draft.memory.strangers)
+    room = limits.room(pool, nodes, strangers=strangers, price_per_h=offer.price_per_h, asked=asked)
+    count = min(room.nodes, draft.fleet.max_calls - len(draft.creates))
+    if room.bound_by:
+        draft.remark(pool.name, f"{count} of {asked} more bought: {room.bound_by}")
+    for _ in range(max(0, count)):
+        number = len(draft.creates)
+        name = NodeName(f"{draft.fleet.name}-{pool.name}-{snapshot.name_seed}{number:x}")
+        draft.nodes[name] = Node(
+            name=name,
+            machine=name,
+            pool=pool.name,
+            offer=offer,
+            slots=pool.slots,
+            queues=pool.queues,
+            state=NodeState.CREATING,
+            reason=f"{decision.wanted} workers wanted",
+            ordered_at=snapshot.at,
+            entered_at=snapshot.at,
+            entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
+        )
+        draft.transitions.append(
+            Transition(
+                node=name,
+                pool=pool.name,
+                at=snapshot.at,
+                event=None,
+                before=None,
+                after=NodeState.CREATING,
+                reason=f"{decision.wanted} workers wanted",
+            )
+        )
+        draft.creates.append(
+            CreateNode(node=name, pool=pool.name, offer=offer, timeout_s=pool.timeouts.call_s)
+        )
+
+
+def _why_not_buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> str:
+    """Why nothing may be bought on this picture; empty when it may. Unseen demand buys only up to `on_unknown`."""
+    snapshot = draft.snapshot
+    if isinstance(snapshot.sightings, Missing):
+        return f"not buying while workers cannot be heard: {snapshot.sightings.why}"
+    if decision.input.demand is None and decision.wanted > pool.limits.on_unknown:
+        return f"not buying {asked} while demand cannot be seen: {decision.input.demand_missing}"
+    for provider in dict.fromkeys(offer.provider for offer in pool.offers):
+        listing = snapshot.listings.get(provider, Missing(why="it is not configured"))
+        if isinstance(listing, Missing):
+            return f"not buying while the machines at {provider} cannot be seen: {listing.why}"
+        if not listing.complete:
+            return (
+                f"not buying while the list of machines at {provider} is incomplete: {listing.why_incomplete}"
+            )
+    return ""
+
+
+def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
+    """Nodes of pools that are no longer configured are drained and given back."""
+    for node in list(draft.nodes.values()):
+        if node.pool in rules:
+            continue
+        if node.state is NodeState.BOOTING:
+            draft.move(node, Event.DESTROY_CHOSEN, "its pool is no longer configured")
+        elif node.state is NodeState.READY and not isinstance(draft.snapshot.sightings, Missing):
+            draft.move(node, Event.DRAIN_CHOSEN, "its pool is no longer configured")
+
+
+def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
+    """One action at most for each node that has no call in flight, the ones that save money first."""
+    actions: list[Action] = []
+    for node in sorted(draft.nodes.values(), key=lambda n: (_URGENCY.get(n.state, 9), n.next_ask_at, n.name)):
+        if len(actions) >= draft.fleet.max_calls:
+            break
+        if node.name in draft.snapshot.in_flight:
+            continue
+        pool = rules.get(node.pool)
+        action, after = _action(draft, node, pool.timeouts if pool else Timeouts())
+        if action is not None:
+            actions.append(action)
+            draft.nodes[node.name] = after
+    # Creates stand already recorded as CREATING, so each of them must go out with this plan.
+    return (*actions, *draft.creates)
+
+
+_URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 2}
+
+
+def _action(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
+    match node.state:
+        case NodeState.READY if node.consumer_order is ConsumerOrder.ADD:
+            return UndrainNode(node=node.name, worker=node.worker, queues=node.queues), node
+        case NodeState.DRAINING if node.confirmed_at is None:
+            return DrainNode(node=node.name, worker=node.worker, queues=node.queues), node
+        case NodeState.DESTROYING:
+            return _end(draft, node, timeouts)
+        case _:
+            return None, node
+
+
+def _end(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
+    """First a goodbye to a drained worker, then the destroy, repeated with growing pauses until absence is proven."""
+    at = draft.snapshot.at
+    if node.stop_due and node.stopped_at is None:
+        return StopWorker(node=node.name, worker=node.worker), replace(node, stopped_at=at)
+    if node.stopped_at is not None and at - node.stopped_at < timeouts.stop_s and not _left(draft, node):
+        return None, node
+    rest = draft.memory.account_rests.get(node.offer.provider)
+    if at < node.next_ask_at or (rest is not None and at < rest.until_at):
+        return None, node
+    pause_s = min(_LONGEST_ASK_S, _FIRST_ASK_S * 2 ** min(node.destroy_asks, 10))
+    action = DestroyNode(
+        node=node.name,
+        machine=node.machine,
+        provider=node.offer.provider,
+        instance_id=node.instance_id,
+        timeout_s=timeouts.call_s,
+    )
+    return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
+
+
+def _left(draft: _Draft, node: Node) -> bool:
+    """Whether the worker itself said goodbye."""
+    seen = draft.snapshot.sightings
+    heard = None if isinstance(seen, Missing) else seen.workers.get(node.worker)
+    return heard is not None and not heard.online

@@ -1,0 +1,264 @@
+"""What the world did to us: facts and records in, moved records out. Passive; nothing here is a wish.
+
+No event fires from the absence of a thing on a tick on which we could not have seen it: deadlines and absences run on
+clocks that stand still while their fact is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from autoscaler.core import lifecycle, moves, offers, strangers
+from autoscaler.core.facts import (
+    REFUSALS,
+    SIGHTINGS_CLOCK,
+    CallKind,
+    Memory,
+    Missing,
+    Outcome,
+    OutcomeKind,
+    Sighting,
+    Snapshot,
+    listing_clock,
+)
+from autoscaler.core.lifecycle import Event, FactKind, NodeState
+from autoscaler.core.model import (
+    ConsumerOrder,
+    DrainExpiry,
+    FleetRules,
+    Node,
+    PoolName,
+    PoolRules,
+    Timeouts,
+    Transition,
+)
+from providers.contract import Instance, Listing
+
+Rules = Mapping[PoolName, PoolRules]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """All records as the world left them (those that just became GONE included), and what is remembered."""
+
+    nodes: tuple[Node, ...]
+    transitions: tuple[Transition, ...]
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What one node's reconciliation may look at."""
+
+    snapshot: Snapshot
+    clocks: Mapping[str, float]
+    fleet: FleetRules
+    timeouts: Timeouts
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def blind(self) -> bool:
+        return isinstance(self.snapshot.sightings, Missing)
+
+    def sighting(self, node: Node) -> Sighting | None:
+        seen = self.snapshot.sightings
+        return None if isinstance(seen, Missing) else seen.workers.get(node.worker)
+
+    def silent_s(self, node: Node) -> float:
+        """How long the worker has not been heard while we could hear; 0 while we cannot."""
+        seen = self.snapshot.sightings
+        if isinstance(seen, Missing):
+            return 0.0
+        heard = seen.workers.get(node.worker)
+        silent = seen.listening_s if heard is None else heard.silent_s
+        return min(silent, seen.listening_s, moves.lasted_s(node, self.clocks))
+
+    def alive(self, node: Node) -> bool:
+        heard = self.sighting(node)
+        return heard is not None and heard.online and heard.silent_s <= self.timeouts.silence_s
+
+    def listing(self, node: Node) -> Listing | Missing:
+        return self.snapshot.listings.get(node.offer.provider, Missing(why="its provider is not configured"))
+
+    def listed_completely(self, node: Node) -> bool:
+        listing = self.listing(node)
+        return isinstance(listing, Listing) and listing.complete
+
+
+_Step = Callable[[Node, _View], tuple[Node, Event | None, str]]
+
+
+def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled:
+    """Take in every fact. Doing it twice with the same facts changes nothing more than doing it once."""
+    clocks = _advance_clocks(snapshot)
+    nodes: list[Node] = []
+    told: list[Transition] = []
+    for node in snapshot.nodes:
+        view = _View(
+            snapshot=snapshot,
+            clocks=clocks,
+            fleet=fleet,
+            timeouts=_timeouts(rules, node),
+            outcomes=tuple(o for o in snapshot.outcomes if o.node == node.name),
+        )
+        after, transitions = _reconcile_node(node, view)
+        nodes.append(after)
+        told.extend(transitions)
+    memory = replace(
+        offers.remember(snapshot),
+        clocks=clocks,
+        good_looks=_good_looks(snapshot),
+    )
+    found = strangers.find(snapshot, memory, tuple(nodes), rules, fleet)
+    return Reconciled(
+        nodes=(*nodes, *found.adopted),
+        transitions=(*told, *found.transitions),
+        memory=replace(memory, strangers=found.strangers),
+    )
+
+
+def _reconcile_node(node: Node, view: _View) -> tuple[Node, list[Transition]]:
+    told: list[Transition] = []
+    for step in _STEPS:
+        if node.state is NodeState.GONE:
+            break
+        node, event, reason = step(node, view)
+        if event is not None:
+            node, transition = moves.move(node, event, reason, at=view.snapshot.at, clocks=view.clocks)
+            told.append(transition)
+    return node, told
+
+
+def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """Take in the answers to our calls. At most one of them can move the node: a node has one call in flight."""
+    event: Event | None = None
+    reason = ""
+    for outcome in view.outcomes:
+        match outcome.call, outcome.kind:
+            case CallKind.CREATE, OutcomeKind.DONE if outcome.instance is not None:
+                node = _identify(node, outcome.instance)
+                if node.state is NodeState.CREATING:
+                    event, reason = Event.INSTANCE_SEEN, "the provider took the order"
+            case CallKind.CREATE, kind if kind in REFUSALS and node.state is NodeState.CREATING:
+                event, reason = Event.CREATE_REFUSED, f"create refused: {outcome.says}"
+            case CallKind.DRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.CANCEL:
+                node = replace(node, confirmed_at=node.confirmed_at or outcome.at)
+            case CallKind.UNDRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.ADD:
+                node = replace(node, consumer_order=ConsumerOrder.NONE)
+            case CallKind.DESTROY, OutcomeKind.THROTTLED:
+                node = replace(
+                    node, next_ask_at=max(node.next_ask_at, outcome.at + (outcome.retry_after_s or 60.0))
+                )
+            case _:
+                pass  # an unknown outcome is settled by looking, never by repeating
+    return node, event, reason
+
+
+def _listed(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """Presence is believed at once, absence only after it lasted over complete listings."""
+    listing = view.listing(node)
+    if isinstance(listing, Missing):
+        return node, None, ""
+    instance = strangers.claimed_by(node, listing)
+    if instance is not None:
+        node = replace(_identify(node, instance), missing_on=None)
+        if node.state is NodeState.CREATING:
+            return node, Event.INSTANCE_SEEN, "the provider lists it"
+        return node, None, ""
+    if not listing.complete or node.state is NodeState.CREATING:
+        return node, None, ""
+    now_on = view.clocks[listing_clock(node.offer.provider)]
+    if node.missing_on is None:
+        return replace(node, missing_on=now_on), None, ""
+    absent_s = now_on - node.missing_on
+    settle_s = view.snapshot.settle_s.get(node.offer.provider, 60.0)
+    heard = view.sighting(node)
+    if heard is not None and heard.online and heard.silent_s <= settle_s:
+        return node, None, ""  # a machine whose worker still speaks is not gone, whatever a listing says
+    if absent_s >= settle_s:
+        return node, Event.INSTANCE_GONE, f"absent from complete listings for {absent_s:.0f} s"
+    return node, None, ""
+
+
+def _heard(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """Workers heard become READY; workers unheard for too long, while we could hear, become LOST."""
+    if view.blind:
+        return node, None, ""
+    if view.alive(node):
+        heard = view.sighting(node)
+        assert heard is not None
+        if heard.pid is not None and heard.pid != node.worker_pid:
+            # A restarted worker consumes again, whatever its predecessor confirmed.
+            node = replace(node, worker_pid=heard.pid, confirmed_at=None)
+        if node.state in {NodeState.CREATING, NodeState.BOOTING, NodeState.LOST}:
+            enrolled_at = node.enrolled_at or view.snapshot.at
+            return replace(node, enrolled_at=enrolled_at), Event.WORKER_SEEN, f"{node.worker} is heard"
+        return node, None, ""
+    silent_s = view.silent_s(node)
+    if node.state in {NodeState.READY, NodeState.DRAINING} and silent_s > view.timeouts.silence_s:
+        return node, Event.WORKER_SILENT, f"{node.worker} was not heard for {silent_s:.0f} s"
+    return node, None, ""
+
+
+def _proven_idle(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """Two witnesses must agree: the worker holds nothing, and the broker holds nothing for it. Silence is no proof."""
+    idleness = view.snapshot.idleness.get(node.name)
+    if node.state is not NodeState.DRAINING or idleness is None or view.blind or node.confirmed_at is None:
+        return node, None, ""
+    hands, unacknowledged = idleness.hands, idleness.unacknowledged
+    if isinstance(hands, Missing) or isinstance(unacknowledged, Missing):
+        return node, None, ""
+    early = idleness.asked_at < node.confirmed_at + view.fleet.proof_lag_s
+    if early or hands.total > 0 or unacknowledged > 0 or not view.alive(node):
+        return node, None, ""
+    return node, Event.DRAINED, "its worker holds no task and the broker holds none for it"
+
+
+def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """States that may last only so long, counted in seconds of sight and fired only while we see."""
+    deadline = lifecycle.DEADLINES.get(node.state)
+    if deadline is None:
+        return node, None, ""
+    sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else not view.blind
+    limit_s: float = getattr(view.timeouts, deadline.timeout)
+    waits = deadline.event is Event.DRAIN_EXPIRED and view.timeouts.drain_expiry is DrainExpiry.WAIT
+    lasted_s = moves.lasted_s(node, view.clocks)
+    if not sees or waits or lasted_s < limit_s:
+        return node, None, ""
+    return node, deadline.event, f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
+
+
+_STEPS: tuple[_Step, ...] = (_answered, _listed, _heard, _proven_idle, _overdue)
+
+
+def _identify(node: Node, instance: Instance) -> Node:
+    if node.instance_id is not None:
+        return node
+    return replace(node, instance_id=instance.instance_id, instance_created_at=instance.created_at)
+
+
+def _timeouts(rules: Rules, node: Node) -> Timeouts:
+    pool = rules.get(node.pool)
+    return pool.timeouts if pool else Timeouts()
+
+
+def _advance_clocks(snapshot: Snapshot) -> dict[str, float]:
+    """Clocks of facts run by the time since the tick before, only for facts seen now."""
+    clocks = dict(snapshot.memory.clocks)
+    seen = [
+        listing_clock(p) for p, li in snapshot.listings.items() if isinstance(li, Listing) and li.complete
+    ]
+    if not isinstance(snapshot.sightings, Missing):
+        seen.append(SIGHTINGS_CLOCK)
+    for key in seen:
+        clocks[key] = clocks.get(key, 0.0) + snapshot.elapsed_s
+    return clocks
+
+
+def _good_looks(snapshot: Snapshot) -> dict[PoolName, int]:
+    before = snapshot.memory.good_looks
+    return {
+        pool: 0 if isinstance(demand, Missing) else before.get(pool, 0) + 1
+        for pool, demand in snapshot.demand.items()
+    }

@@ -1,0 +1,41 @@
+"""Who leaves first, and who is taken back first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autoscaler.core.facts import Missing, Sightings
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node
+
+
+def leavers(nodes: Iterable[Node], count: int, sightings: Sightings | Missing) -> tuple[Node, ...]:
+    """The `count` nodes whose leaving costs least.
+
+    Machines that still boot go first, the youngest before the others: they hold nothing and have the longest way
+    to go. Then serving ones with the fewest tasks in hand, and among equals the oldest, so that a fleet renews
+    itself. A node of unknown outcome (CREATING) cannot be given back yet, and without sight of the workers none
+    that serves is chosen.
+    """
+    nodes = tuple(nodes)
+    booting = sorted(
+        (n for n in nodes if n.state is NodeState.BOOTING), key=lambda n: (-n.ordered_at, n.name)
+    )
+    if isinstance(sightings, Missing):
+        return tuple(booting[:count])
+    serving = sorted(
+        (n for n in nodes if n.state is NodeState.READY),
+        key=lambda n: (_in_hand(n, sightings), n.ordered_at, n.name),
+    )
+    return tuple((booting + serving)[:count])
+
+
+def returners(nodes: Iterable[Node], count: int) -> tuple[Node, ...]:
+    """Up to `count` draining nodes to take back, those told to leave last first: they have given up least."""
+    draining = [n for n in nodes if n.state is NodeState.DRAINING]
+    return tuple(sorted(draining, key=lambda n: (-n.entered_at, n.name))[:count])
+
+
+def _in_hand(node: Node, sightings: Sightings) -> int:
+    heard = sightings.workers.get(node.worker)
+    return 0 if heard is None or heard.active is None else heard.active

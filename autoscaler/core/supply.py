@@ -1,0 +1,85 @@
+"""Counting nodes, and putting together all that a decision about one pool depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autoscaler.core import lifecycle
+from autoscaler.core.facts import Memory, Missing, Snapshot
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolRules, PoolWish
+from policies.contract import DecisionInput, History, Hold, Supply
+
+
+def of_pool(nodes: Iterable[Node], pool: str) -> tuple[Node, ...]:
+    """The pool's nodes that are not GONE."""
+    return tuple(n for n in nodes if n.pool == pool and n.state is not NodeState.GONE)
+
+
+def billable(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Nodes that may cost money, those of unknown outcome included."""
+    return tuple(n for n in nodes if n.state in lifecycle.BILLABLE)
+
+
+def cost_per_h(nodes: Iterable[Node]) -> float:
+    """What the billable ones cost together, in the fleet's currency per hour."""
+    return sum(n.offer.price_per_h for n in billable(nodes))
+
+
+def supply(nodes: Iterable[Node], slots: int, snapshot: Snapshot) -> Supply:
+    """One pool's workers by state, and the tasks they say they run."""
+    nodes = tuple(nodes)
+    states = [n.state for n in nodes]
+    return Supply(
+        serving=sum(s in lifecycle.SERVING for s in states),
+        arriving=sum(s in lifecycle.ARRIVING for s in states),
+        leaving=sum(s in lifecycle.LEAVING for s in states),
+        lost=states.count(NodeState.LOST),
+        slots=slots,
+        tasks_in_hand=_tasks_in_hand(nodes, snapshot),
+    )
+
+
+def decision_input(
+    rules: PoolRules, snapshot: Snapshot, nodes: Iterable[Node], memory: Memory, wish: PoolWish | None
+) -> DecisionInput:
+    """Everything the decision about this pool may depend on; stored with it, so that it replays."""
+    demand = snapshot.demand.get(rules.name, Missing(why="demand was not asked for"))
+    blind = isinstance(demand, Missing)
+    sightings = snapshot.sightings
+    return DecisionInput(
+        pool=rules.name,
+        at=snapshot.at,
+        demand=None if isinstance(demand, Missing) else demand,
+        demand_missing=demand.why if isinstance(demand, Missing) else "",
+        supply=supply(of_pool(nodes, rules.name), rules.slots, snapshot),
+        supply_missing=sightings.why if isinstance(sightings, Missing) else "",
+        history=History(
+            past=snapshot.past.get(rules.name, ()),
+            good_looks=0 if blind else memory.good_looks.get(rules.name, 0),
+        ),
+        policies=rules.policies,
+        limits=rules.limits,
+        stabilization=rules.stabilization,
+        paused=is_paused(rules, wish),
+        hold=_hold(wish, snapshot.at),
+    )
+
+
+def is_paused(rules: PoolRules, wish: PoolWish | None) -> bool:
+    """An operator's word wins over the configuration."""
+    return rules.paused if wish is None or wish.paused is None else wish.paused
+
+
+def _hold(wish: PoolWish | None, at: float) -> Hold | None:
+    if wish is None or wish.hold_workers is None or (wish.hold_until_at or 0.0) <= at:
+        return None
+    return Hold(workers=wish.hold_workers, until_at=wish.hold_until_at or 0.0)
+
+
+def _tasks_in_hand(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
+    if isinstance(snapshot.sightings, Missing):
+        return None
+    heard = snapshot.sightings.workers
+    serving = [heard.get(n.worker) for n in nodes if n.state in lifecycle.SERVING]
+    return sum(s.active or 0 for s in serving if s is not None)
