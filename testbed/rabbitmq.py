@@ -92,25 +92,8 @@ class PrivateRabbitMQ:
         if epmd is None or not SERVER_PROGRAM.exists():
             raise RabbitMQFailed(f"{SERVER_PROGRAM} and epmd are needed: apt-get install rabbitmq-server")
         self._write_files()
-        environment = self._environment()
-        # Left alone, Erlang starts a shared epmd that outlives it and whose process id nobody is told.
-        self._epmd = subprocess.Popen(
-            [epmd, "-port", str(self._epmd_port), "-address", ports.LOOPBACK],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        with (self._directory / "output.log").open("ab") as output:
-            self._broker = subprocess.Popen(
-                [str(SERVER_PROGRAM), "-noinput"],
-                env=environment,
-                cwd=self._directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C on a terminal is for the program that started us, which then stops us
-            )
         try:
+            self._launch(epmd)
             waiting.wait_until(self._is_serving, START_DEADLINE_S, f"{self._node_name} to serve", pause_s=0.2)
         except BaseException:
             self.kill()
@@ -156,6 +139,27 @@ class PrivateRabbitMQ:
     ) -> None:
         """Stop the node."""
         self.stop()
+
+    def _launch(self, epmd: str) -> None:
+        environment = self._environment()
+        # Left alone, Erlang starts a shared epmd that outlives it and whose process id nobody is told.
+        self._epmd = subprocess.Popen(
+            [epmd, "-port", str(self._epmd_port), "-address", ports.LOOPBACK],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with (self._directory / "output.log").open("ab") as output:
+            self._broker = subprocess.Popen(
+                [str(SERVER_PROGRAM), "-noinput"],
+                env=environment,
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C on a terminal is for the program that started us, which then stops us.
+                start_new_session=True,
+            )
 
     def _put(self, path: str, body: dict[str, str]) -> None:
         answer = requests.put(
