@@ -1,0 +1,163 @@
+"""The daemon's life as a process: ticks paced by APScheduler, signals, and an orderly end.
+
+It decides nothing about nodes. A tick that cannot be written down is tried again; a plan that breaks an invariant, or
+ticks that fail one after another, end the process with 70, and the supervisor starts a new one from the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from autoscaler.clock import Clock
+from autoscaler.core.invariants import InvariantViolated
+from autoscaler.core.lifecycle import IllegalTransition
+from autoscaler.journal.contract import JournalUnavailable
+from autoscaler.telemetry import Log
+from providers.contract import NodeName
+
+DONE, SOFTWARE_ERROR = 0, 70
+_FAILURES_IN_A_ROW = 10
+"""Ticks that may fail one after another before a fresh process is the better bet."""
+_PURGE_EVERY_S = 3600
+
+
+class Ticking(Protocol):
+    """What a tick is to its pacemaker."""
+
+    def tick(self) -> object: ...
+
+
+class Calls(Protocol):
+    """Calls under way, as the end of the daemon needs them."""
+
+    def in_flight(self) -> frozenset[NodeName]: ...
+
+    def stop(self, grace_s: float) -> frozenset[NodeName]: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Daemon:
+    """One run of the daemon. `purge` forgets what is older than the retention; `close` lets go of everything opened."""
+
+    loop: Ticking
+    calls: Calls
+    purge: Callable[[], None]
+    close: Callable[[], None]
+    clock: Clock
+    log: Log
+    tick_s: float
+    jitter_s: float = 0.0
+    grace_s: float = 10.0
+    """How long calls under way may take to finish at the end. Those that do not are left to the journal."""
+
+    def run(self) -> int:
+        """Tick until told to stop. Returns the exit code."""
+        ending = _Ending(self.log, self.calls)
+        ending.listen()
+        pulse = _Pulse(self, ending)
+        scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+        # One thread, one instance, missed ticks folded into one: ticks never overlap and never pile up.
+        paced = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        # A jitter of 0 is refused by nobody but means nothing; None says so.
+        scheduler.add_job(
+            pulse.tick, "interval", seconds=self.tick_s, jitter=self.jitter_s or None, id="tick", **paced
+        )
+        scheduler.add_job(pulse.purge, "interval", seconds=_PURGE_EVERY_S, id="purge", **paced)
+        pulse.tick()
+        scheduler.start()
+        try:
+            ending.wait()
+        finally:
+            scheduler.shutdown(wait=True)
+            left = self.calls.stop(self.grace_s)
+            self.close()
+            self.log.say("daemon.stopped", left_in_flight=len(left))
+        if left:
+            # Threads that hang in a provider's call would keep the process; what they wait for is in the journal.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ending.code)
+        return ending.code
+
+
+class _Ending:
+    """Why and with which code the process ends. The first signal ends it in order, the second at once."""
+
+    def __init__(self, log: Log, calls: Calls) -> None:
+        self.code = DONE
+        self._log = log
+        self._calls = calls
+        self._asked = threading.Event()
+
+    def listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def wait(self) -> None:
+        """Block until asked; wakes now and then, since a signal's handler runs only while this thread does."""
+        while not self._asked.wait(timeout=0.5):
+            pass
+
+    def ask(self, code: int) -> None:
+        self.code = code
+        self._asked.set()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked.is_set():
+            os._exit(128 + number)
+        self._log.say(
+            "daemon.stopping", signal=signal.Signals(number).name, in_flight=len(self._calls.in_flight())
+        )
+        self.ask(DONE)
+
+
+class _Pulse:
+    """What the pacemaker calls. Around one tick: whatever goes wrong in it, the next one looks again."""
+
+    def __init__(self, daemon: Daemon, ending: _Ending) -> None:
+        self._daemon = daemon
+        self._ending = ending
+        self._failures = 0
+        self._unwritable = False
+
+    def tick(self) -> None:
+        daemon, log = self._daemon, self._daemon.log
+        began = daemon.clock.monotonic()
+        try:
+            daemon.loop.tick()
+        except (InvariantViolated, IllegalTransition) as error:
+            log.say("plan.refused", error=str(error))
+            self._ending.ask(SOFTWARE_ERROR)
+        except JournalUnavailable as error:
+            if not self._unwritable:
+                log.say("journal.failed", error=str(error))
+            self._unwritable = True
+        except Exception as error:  # noqa: BLE001 - around one tick: the next one looks again
+            self._failures += 1
+            log.say("tick.failed", error=f"{type(error).__name__}: {error}")
+            if self._failures >= _FAILURES_IN_A_ROW:
+                self._ending.ask(SOFTWARE_ERROR)
+        else:
+            self._failures = 0
+            if self._unwritable:
+                log.say("journal.recovered")
+            self._unwritable = False
+        took_s = daemon.clock.monotonic() - began
+        if took_s > daemon.tick_s:
+            log.say("tick.overran", took_s=round(took_s, 2), tick_s=daemon.tick_s)
+
+    def purge(self) -> None:
+        try:
+            self._daemon.purge()
+        except JournalUnavailable as error:
+            self._daemon.log.say("journal.failed", error=str(error))

@@ -1,0 +1,211 @@
+"""Carrying out a plan: bounded calls on worker threads, each with a deadline, one in flight a node.
+
+Nothing is chosen here. Every call ends in exactly one `Outcome`, which waits in the mailbox until a commit has taken it
+in; only the loop's thread ever changes state.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from autoscaler.clock import Clock
+from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
+from autoscaler.core.model import (
+    Action,
+    CreateNode,
+    DestroyNode,
+    DrainNode,
+    StopWorker,
+    UndrainNode,
+    WorkerName,
+)
+from autoscaler.gateways.contract import FactUnavailable
+from providers.contract import (
+    CapacityRefused,
+    Instance,
+    InstanceAbsent,
+    InstanceSpec,
+    NodeName,
+    Provider,
+    ProviderError,
+    ProviderName,
+    RequestRejected,
+    Throttled,
+)
+
+CONTROL_TIMEOUT_S = 5.0
+"""For one order to a worker; a healthy one answers in milliseconds."""
+_ABANDON_FACTOR = 3.0
+"""A call that ignores its own time-out this often over is given up, so that its node can be dealt with again."""
+
+
+class WorkerControl(Protocol):
+    """What is asked of workers. Each raises `FactUnavailable` when it could not be confirmed."""
+
+    def cancel_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None: ...
+
+    def add_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None: ...
+
+    def stop_worker(self, worker: WorkerName, timeout_s: float) -> None: ...
+
+
+Render = Callable[[CreateNode], InstanceSpec]
+"""Makes the whole order for a machine, user data included. Raises `ValueError` (`UserDataTooLarge` is one)."""
+
+_CALLS: Mapping[type, CallKind] = {
+    CreateNode: CallKind.CREATE,
+    DrainNode: CallKind.DRAIN,
+    UndrainNode: CallKind.UNDRAIN,
+    StopWorker: CallKind.STOP,
+    DestroyNode: CallKind.DESTROY,
+}
+_KINDS: Mapping[type[BaseException], OutcomeKind] = {
+    InstanceAbsent: OutcomeKind.ABSENT,
+    CapacityRefused: OutcomeKind.CAPACITY_REFUSED,
+    RequestRejected: OutcomeKind.REJECTED,
+    Throttled: OutcomeKind.THROTTLED,
+    FactUnavailable: OutcomeKind.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    action: Action
+    deadline: float
+
+
+class Executor:
+    """Calls under way, and the mailbox of those that ended."""
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[ProviderName, Provider],
+        workers: WorkerControl,
+        render: Render,
+        clock: Clock,
+        max_calls: int,
+    ) -> None:
+        self._providers = providers
+        self._workers = workers
+        self._render = render
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(max_workers=max_calls, thread_name_prefix="call")
+        self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
+        self._under_way: dict[NodeName, _Call] = {}
+        self._mailbox: list[Outcome] = []
+
+    def dispatch(self, actions: tuple[Action, ...]) -> None:
+        """Start every action. The caller has made sure that none of their nodes has a call in flight."""
+        for action in actions:
+            call = _Call(
+                action=action, deadline=self._clock.monotonic() + _ABANDON_FACTOR * _timeout_s(action)
+            )
+            with self._lock:
+                if action.node in self._under_way:
+                    raise AssertionError(f"{action.node} has a call in flight already")
+                self._under_way[action.node] = call
+            self._pool.submit(self._run, call)
+
+    def in_flight(self) -> frozenset[NodeName]:
+        """Nodes whose call has not ended. One that ran far over its deadline is given up as unknown."""
+        now = self._clock.monotonic()
+        with self._lock:
+            for node, call in list(self._under_way.items()):
+                if now > call.deadline:
+                    del self._under_way[node]
+                    self._mailbox.append(
+                        self._outcome(
+                            call.action, OutcomeKind.UNKNOWN, says="no answer long after its deadline"
+                        )
+                    )
+            return frozenset(self._under_way)
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Answers not yet taken in. They stay until `forget`, so a failed commit loses none."""
+        with self._lock:
+            return tuple(self._mailbox)
+
+    def forget(self, outcomes: tuple[Outcome, ...]) -> None:
+        """These were committed."""
+        taken = set(map(id, outcomes))
+        with self._lock:
+            self._mailbox = [o for o in self._mailbox if id(o) not in taken]
+
+    def stop(self, grace_s: float) -> frozenset[NodeName]:
+        """Take no more; wait so long for calls under way. Returns the nodes whose calls are left to the journal."""
+        self._pool.shutdown(wait=False, cancel_futures=False)
+        with self._ended:
+            self._ended.wait_for(lambda: not self._under_way, timeout=grace_s)
+            return frozenset(self._under_way)
+
+    def _run(self, call: _Call) -> None:
+        outcome = self._carry_out(call.action)
+        with self._ended:
+            # A call that was given up has been answered for already; its late word is settled by looking.
+            if self._under_way.get(call.action.node) is call:
+                del self._under_way[call.action.node]
+                self._mailbox.append(outcome)
+            self._ended.notify_all()
+
+    def _carry_out(self, action: Action) -> Outcome:
+        try:
+            order = self._render(action) if isinstance(action, CreateNode) else None
+        except ValueError as error:  # nothing was sent yet, so this no is definite
+            return self._outcome(action, OutcomeKind.REJECTED, says=str(error))
+        try:
+            instance = self._call(action, order)
+        except Exception as error:  # noqa: BLE001 - around one action: whatever it does, its node gets one outcome
+            kind = next((k for t, k in _KINDS.items() if isinstance(error, t)), None)
+            return self._outcome(
+                action,
+                kind or OutcomeKind.UNKNOWN,
+                # A stranger's message may hold anything, the user data included; its type is enough.
+                says=str(error) if kind or isinstance(error, ProviderError) else type(error).__name__,
+                retry_after_s=error.retry_after_s if isinstance(error, Throttled) else None,
+            )
+        return self._outcome(action, OutcomeKind.DONE, instance=instance)
+
+    def _call(self, action: Action, order: InstanceSpec | None) -> Instance | None:
+        match action:
+            case CreateNode():
+                assert order is not None
+                return self._providers[action.offer.provider].create(order, timeout_s=action.timeout_s)
+            case DestroyNode():
+                provider = self._providers[action.provider]
+                provider.destroy(action.machine, action.instance_id, timeout_s=action.timeout_s)
+            case DrainNode():
+                self._workers.cancel_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
+            case UndrainNode():
+                self._workers.add_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
+            case StopWorker():
+                self._workers.stop_worker(action.worker, CONTROL_TIMEOUT_S)
+        return None
+
+    def _outcome(
+        self,
+        action: Action,
+        kind: OutcomeKind,
+        *,
+        says: str = "",
+        retry_after_s: float | None = None,
+        instance: Instance | None = None,
+    ) -> Outcome:
+        return Outcome(
+            node=action.node,
+            call=_CALLS[type(action)],
+            kind=kind,
+            at=self._clock.now(),
+            says=says[:500],
+            retry_after_s=retry_after_s,
+            instance=instance,
+        )
+
+
+def _timeout_s(action: Action) -> float:
+    return action.timeout_s if isinstance(action, CreateNode | DestroyNode) else CONTROL_TIMEOUT_S

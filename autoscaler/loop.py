@@ -1,0 +1,340 @@
+"""One tick: look, reconcile, decide, plan, check, write down, act. In that order, on one thread, and never otherwise.
+
+The loop holds no state of its own that matters: all of it is in the journal, so a tick after a crash is a tick like any
+other. What was not committed did not happen; what was committed before a crash is settled by looking.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from autoscaler.clock import Clock
+from autoscaler.core import invariants, lifecycle, orders, reconcile, supply
+from autoscaler.core import plan as planning
+from autoscaler.core.facts import Memory, Missing, Outcome, OutcomeKind, Snapshot
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import (
+    Action,
+    FleetRules,
+    Node,
+    Order,
+    Plan,
+    PoolDecision,
+    PoolName,
+    PoolRules,
+    PoolWish,
+    Transition,
+)
+from autoscaler.core.orders import PoolOrders
+from autoscaler.core.reconcile import Reconciled
+from autoscaler.journal.contract import Sample, TickRecord
+from autoscaler.observe import Seen
+from autoscaler.telemetry import Log
+from policies.contract import Decision, DecisionInput, Past
+from policies.decide import decide
+from policies.sentence import sentence
+from providers.contract import NodeName, ProviderName
+
+_ELAPSED_CAP_TICKS = 3.0
+"""Time in which we did not look is not time in which we could see: a suspended process does not age its nodes."""
+_OVERDUE_ASKS = 5
+
+
+class Journal(Protocol):
+    """What a tick reads and writes."""
+
+    def live_nodes(self) -> tuple[Node, ...]: ...
+
+    def memory(self) -> Memory: ...
+
+    def waiting_orders(self) -> tuple[Order, ...]: ...
+
+    def wishes(self) -> Mapping[PoolName, PoolWish]: ...
+
+    def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]: ...
+
+    def commit(self, record: TickRecord) -> None: ...
+
+
+class Observer(Protocol):
+    """The facts of one tick."""
+
+    def look(self, nodes: tuple[Node, ...]) -> Seen: ...
+
+
+class Executor(Protocol):
+    """Calls under way and their answers."""
+
+    def dispatch(self, actions: tuple[Action, ...]) -> None: ...
+
+    def in_flight(self) -> frozenset[NodeName]: ...
+
+    def outcomes(self) -> tuple[Outcome, ...]: ...
+
+    def forget(self, outcomes: tuple[Outcome, ...]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What one tick saw, thought and chose; whole, for `plan` and for tests."""
+
+    snapshot: Snapshot
+    reconciled: Reconciled
+    decisions: Mapping[PoolName, Decision]
+    plan: Plan
+    record: TickRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rulebook:
+    """The configuration as the loop needs it. `settle_s` is how long absence must last at each provider."""
+
+    fleet: FleetRules
+    pools: Mapping[PoolName, PoolRules]
+    settle_s: Mapping[ProviderName, float]
+    tick_s: float
+
+
+class Loop:
+    """Ticks over one fleet. Only one thread may call it."""
+
+    def __init__(
+        self,
+        *,
+        rulebook: Rulebook,
+        journal: Journal,
+        observer: Observer,
+        executor: Executor,
+        clock: Clock,
+        log: Log,
+        name_seed: Callable[[], str] = lambda: secrets.token_hex(4),
+    ) -> None:
+        self._rulebook = rulebook
+        self._rules = rulebook.pools
+        self._fleet = rulebook.fleet
+        self._journal = journal
+        self._observer = observer
+        self._executor = executor
+        self._clock = clock
+        self._log = log
+        self._name_seed = name_seed
+        self._looked_at: float | None = None
+        self._missed: dict[str, str] = {}
+        self._said: dict[PoolName, str] = {}
+        self._strangers: frozenset[str] = frozenset()
+
+    def tick(self) -> Tick:
+        """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
+        tick = self.think()
+        self._journal.commit(tick.record)
+        self._executor.forget(tick.snapshot.outcomes)
+        self._executor.dispatch(tick.plan.actions)
+        self._tell(tick)
+        return tick
+
+    def think(self) -> Tick:
+        """Everything before the commit: changes nothing anywhere."""
+        snapshot = self._observe()
+        asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, self._rules)
+        reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
+        decisions = self._decide(snapshot, reconciled, asked.wishes)
+        plan = planning.plan(snapshot, reconciled, decisions, self._rules, self._fleet)
+        invariants.check(snapshot, reconciled, plan, self._rules)
+        record = self._record(snapshot, reconciled, decisions, plan, asked)
+        return Tick(snapshot=snapshot, reconciled=reconciled, decisions=decisions, plan=plan, record=record)
+
+    def _observe(self) -> Snapshot:
+        nodes = self._journal.live_nodes()
+        # In-flight first: a call that ends in between is then answered and still counts as under way, which only
+        # delays. The other way round it would be neither, and its node might get a second call.
+        in_flight = self._executor.in_flight()
+        outcomes = self._executor.outcomes()
+        seen = self._observer.look(nodes)
+        at, monotonic = self._clock.now(), self._clock.monotonic()
+        memory = self._journal.memory()
+        if self._looked_at is None:
+            # A changed configuration may have mended what was rejected: with a new daemon, offers wake.
+            memory, elapsed_s = replace(memory, offer_rests={}), 0.0
+        else:
+            elapsed_s = monotonic - self._looked_at
+        self._looked_at = monotonic
+        return Snapshot(
+            at=at,
+            elapsed_s=min(elapsed_s, _ELAPSED_CAP_TICKS * self._rulebook.tick_s),
+            demand=seen.demand,
+            listings=seen.listings,
+            sightings=seen.sightings,
+            idleness=seen.idleness,
+            nodes=nodes,
+            outcomes=outcomes,
+            in_flight=in_flight,
+            orders=self._journal.waiting_orders(),
+            wishes=self._journal.wishes(),
+            past=self._journal.past(at - self._history_s()),
+            memory=memory,
+            name_seed=self._name_seed(),
+            settle_s=self._rulebook.settle_s,
+        )
+
+    def _history_s(self) -> float:
+        """How far back decisions may look: the longest window, and a few ticks more for the one that stood before it."""
+        calmings = [pool.stabilization for pool in self._rules.values()]
+        windows = [
+            seconds
+            for s in calmings
+            for seconds in (
+                s.scale_in_window_s,
+                s.scale_out_window_s,
+                s.scale_in_cooldown_s,
+                s.scale_out_cooldown_s,
+            )
+        ]
+        return max(windows, default=0.0) + 5 * self._rulebook.tick_s
+
+    def _decide(
+        self, snapshot: Snapshot, reconciled: Reconciled, wishes: Mapping[PoolName, PoolWish]
+    ) -> dict[PoolName, Decision]:
+        decisions = {}
+        for name, rules in self._rules.items():
+            asked = supply.decision_input(
+                rules, snapshot, reconciled.nodes, reconciled.memory, wishes.get(name)
+            )
+            decision = self._decide_one(name, asked)
+            if decision is not None:
+                decisions[name] = decision
+        return decisions
+
+    def _decide_one(self, pool: PoolName, asked: DecisionInput) -> Decision | None:
+        try:
+            return decide(asked)
+        except Exception as error:  # noqa: BLE001 - other people's policies run in here; one bad pool never stops the others
+            self._log.say("pool.failed", pool=pool, error=f"{type(error).__name__}: {error}")
+            return None
+
+    def _record(
+        self,
+        snapshot: Snapshot,
+        reconciled: Reconciled,
+        decisions: Mapping[PoolName, Decision],
+        plan: Plan,
+        asked: PoolOrders,
+    ) -> TickRecord:
+        before = {node.name: node for node in snapshot.nodes}
+        return TickRecord(
+            at=snapshot.at,
+            new_nodes=tuple(n for n in plan.nodes if n.name not in before),
+            changed_nodes=tuple(n for n in plan.nodes if n.name in before and n != before[n.name]),
+            transitions=(*reconciled.transitions, *plan.transitions),
+            decisions=tuple(
+                PoolDecision(
+                    pool=pool,
+                    at=snapshot.at,
+                    decision=decision,
+                    sentence=sentence(decision, remarks=_remarks(plan, pool)),
+                )
+                for pool, decision in decisions.items()
+            ),
+            answers=(*asked.answers, *plan.answers),
+            wishes=asked.changed,
+            memory=reconciled.memory,
+            samples=tuple(_sample(pool, decision, plan) for pool, decision in decisions.items()),
+        )
+
+    def _tell(self, tick: Tick) -> None:
+        """Say what happened, after it was written down."""
+        self._tell_facts(tick.snapshot)
+        for outcome in tick.snapshot.outcomes:
+            good = outcome.kind in {OutcomeKind.DONE, OutcomeKind.ABSENT}
+            self._log.say(
+                "call.finished" if good else "call.refused",
+                call=outcome.call.value,
+                node=outcome.node,
+                kind=outcome.kind.value,
+                says=outcome.says,
+            )
+        for told in tick.record.transitions:
+            self._tell_move(told)
+        orders_by_number = {order.number: order for order in tick.snapshot.orders}
+        for answer in tick.record.answers:
+            order = orders_by_number[answer.number]
+            self._log.say(
+                "order.answered",
+                order=f"{order.kind.value} {order.target}",
+                carried_out=answer.carried_out,
+                says=answer.says,
+            )
+        for node in tick.plan.nodes:
+            if node.state is NodeState.DESTROYING and node.destroy_asks == _OVERDUE_ASKS:
+                self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
+        self._tell_strangers(tick.reconciled.memory)
+        for decision in tick.record.decisions:
+            news = self._said.get(decision.pool) != decision.sentence
+            self._said[decision.pool] = decision.sentence
+            self._log.say(
+                "pool.decided" if news else "pool.repeated", pool=decision.pool, sentence=decision.sentence
+            )
+
+    def _tell_move(self, told: Transition) -> None:
+        self._log.say(
+            "node.moved",
+            node=told.node,
+            pool=told.pool,
+            before=told.before.value if told.before else "none",
+            after=told.after.value,
+            reason=told.reason,
+        )
+
+    def _tell_strangers(self, memory: Memory) -> None:
+        seen = frozenset(f"{s.provider}/{s.instance.instance_id}" for s in memory.strangers)
+        for stranger in memory.strangers:
+            if f"{stranger.provider}/{stranger.instance.instance_id}" not in self._strangers:
+                self._log.say("stranger.seen", machine=stranger.instance.name, provider=stranger.provider)
+        self._strangers = seen
+
+    def _tell_facts(self, snapshot: Snapshot) -> None:
+        """Say when a fact is missed and when it is seen again; not on every tick between."""
+        missed = _missing(snapshot)
+        for fact, why in missed.items():
+            if fact not in self._missed:
+                self._log.say("fact.missed", fact=fact, why=why)
+        for fact in self._missed.keys() - missed.keys():
+            self._log.say("fact.recovered", fact=fact)
+        self._missed = missed
+
+
+def _missing(snapshot: Snapshot) -> dict[str, str]:
+    missed = {f"demand of {p}": d.why for p, d in snapshot.demand.items() if isinstance(d, Missing)}
+    for provider, listing in snapshot.listings.items():
+        if isinstance(listing, Missing):
+            missed[f"machines at {provider}"] = listing.why
+        elif not listing.complete:
+            missed[f"some machines at {provider}"] = listing.why_incomplete
+    if isinstance(snapshot.sightings, Missing):
+        missed["workers"] = snapshot.sightings.why
+    return missed
+
+
+def _remarks(plan: Plan, pool: PoolName) -> tuple[str, ...]:
+    return tuple(says for name, says in plan.remarks if name == pool)
+
+
+def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:
+    nodes = supply.of_pool(plan.nodes, pool)
+    demand = decision.input.demand
+    return Sample(
+        pool=pool,
+        at=decision.input.at,
+        backlog=demand.backlog if demand else None,
+        in_progress=demand.in_progress if demand else None,
+        arrivals_per_s=demand.arrivals_per_s.value if demand else None,
+        completions_per_s=demand.completions_per_s.value if demand else None,
+        wait_s=demand.wait_s.value if demand else None,
+        serving=sum(n.state in lifecycle.SERVING for n in nodes),
+        arriving=sum(n.state in lifecycle.ARRIVING for n in nodes),
+        leaving=sum(n.state in lifecycle.LEAVING for n in nodes),
+        wanted=decision.wanted,
+        cost_per_h=supply.cost_per_h(nodes),
+    )

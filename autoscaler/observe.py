@@ -1,0 +1,151 @@
+"""Looking at the world once a tick: every fact asked for at the same time, each missing one with its reason.
+
+A look that does not come back in time is a missing fact, not a late tick; until it ends, that one is not asked again,
+so a hanging account costs one thread and one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar, cast
+
+from autoscaler.clock import Clock
+from autoscaler.core.facts import Hands, Idleness, Missing, Sightings
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolName, WorkerName
+from policies.contract import Demand
+from providers.contract import Listing, NodeName, Provider, ProviderError, ProviderName
+
+T = TypeVar("T")
+_HANDS_TIMEOUT_S = 3.0
+"""A healthy worker answers in milliseconds; one that does not is asked again next tick."""
+
+
+class Broker(Protocol):
+    """The broker's own numbers. Never raises: what cannot be seen is `Missing`."""
+
+    def demand(self, queues: Mapping[PoolName, tuple[str, ...]]) -> Mapping[PoolName, Demand | Missing]: ...
+
+    def unacknowledged(self, workers: Iterable[WorkerName]) -> Mapping[WorkerName, int | Missing]: ...
+
+
+class Workers(Protocol):
+    """The workers' own word."""
+
+    def sightings(self) -> Sightings | Missing: ...
+
+    def hands(
+        self, workers: Iterable[WorkerName], timeout_s: float
+    ) -> Mapping[WorkerName, Hands | Missing]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The facts of one tick."""
+
+    demand: Mapping[PoolName, Demand | Missing]
+    listings: Mapping[ProviderName, Listing | Missing]
+    sightings: Sightings | Missing
+    idleness: Mapping[NodeName, Idleness]
+
+
+class Observer:
+    """Asks everything there is to ask, in parallel, within one deadline."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        workers: Workers,
+        providers: Mapping[ProviderName, Provider],
+        queues: Mapping[PoolName, tuple[str, ...]],
+        clock: Clock,
+        timeout_s: float,
+    ) -> None:
+        self._broker = broker
+        self._workers = workers
+        self._providers = providers
+        self._queues = queues
+        self._clock = clock
+        self._timeout_s = timeout_s
+        # One thread for each thing that can be asked: none waits for another.
+        self._pool = ThreadPoolExecutor(max_workers=len(providers) + 3, thread_name_prefix="look")
+        self._looks: dict[str, Future[object]] = {}
+
+    def look(self, nodes: tuple[Node, ...]) -> Seen:
+        """Every fact of this tick; `nodes` tells which workers are draining and must be asked what they hold."""
+        draining = tuple(n for n in nodes if n.state is NodeState.DRAINING)
+        workers = tuple(n.worker for n in draining)
+        asked_at = self._clock.now()
+        looks: dict[str, Callable[[], object]] = {"demand": lambda: self._broker.demand(self._queues)}
+        for name, provider in self._providers.items():
+            looks[_listing(name)] = partial(self._list, provider)
+        if workers:
+            looks["hands"] = lambda: self._workers.hands(workers, _HANDS_TIMEOUT_S)
+            looks["unacknowledged"] = lambda: self._broker.unacknowledged(workers)
+        answers = self._ask(looks)
+        demand = cast("Mapping[PoolName, Demand | Missing] | Missing", answers["demand"])
+        return Seen(
+            demand=_each(self._queues, demand),
+            listings={name: cast("Listing | Missing", answers[_listing(name)]) for name in self._providers},
+            sightings=self._workers.sightings(),
+            idleness=_idleness(draining, answers, asked_at) if workers else {},
+        )
+
+    def close(self) -> None:
+        """Take no more looks. One that still hangs is left to end by its own time-out."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _list(self, provider: Provider) -> Listing | Missing:
+        try:
+            return provider.list_instances(timeout_s=self._timeout_s)
+        except ProviderError as error:
+            return Missing(why=str(error))
+
+    def _ask(self, looks: Mapping[str, Callable[[], object]]) -> dict[str, object]:
+        fresh = {}
+        for key, look in looks.items():
+            # An answer to an older question may be about other workers and another time: it is not taken for this one.
+            if key not in self._looks or self._looks[key].done():
+                self._looks[key] = fresh[key] = self._pool.submit(look)
+        wait(fresh.values(), timeout=self._timeout_s)
+        stuck = Missing(why="the look before has not come back")
+        return {key: self._answer(fresh[key]) if key in fresh else stuck for key in looks}
+
+    def _answer(self, future: Future[object]) -> object:
+        if not future.done():
+            return Missing(why=f"no answer within {self._timeout_s:g} s")
+        error = future.exception()
+        return Missing(why=f"the look failed: {type(error).__name__}") if error else future.result()
+
+
+def _listing(name: ProviderName) -> str:
+    return f"machines at {name}"
+
+
+def _each(
+    keys: Iterable[PoolName], found: Mapping[PoolName, T | Missing] | Missing
+) -> dict[PoolName, T | Missing]:
+    """A fact for each key, where the whole look may be missing."""
+    if isinstance(found, Missing):
+        return dict.fromkeys(keys, found)
+    return {key: found.get(key, Missing(why="not asked for")) for key in keys}
+
+
+def _idleness(
+    draining: tuple[Node, ...], answers: Mapping[str, object], asked_at: float
+) -> dict[NodeName, Idleness]:
+    hands = cast("Mapping[WorkerName, Hands | Missing] | Missing", answers["hands"])
+    held = cast("Mapping[WorkerName, int | Missing] | Missing", answers["unacknowledged"])
+    unheard = Missing(why="no answer")
+    return {
+        node.name: Idleness(
+            asked_at=asked_at,
+            hands=hands if isinstance(hands, Missing) else hands.get(node.worker, unheard),
+            unacknowledged=held if isinstance(held, Missing) else held.get(node.worker, unheard),
+        )
+        for node in draining
+    }

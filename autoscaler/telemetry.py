@@ -1,0 +1,111 @@
+"""What the program may say: a closed catalogue of events, each with its level and its fields.
+
+An event is `noun.verb_past` with key-values, never prose with holes. Saying one that is not in the catalogue, or with
+other fields, is a programmer's error. Never said: user data, tokens, URLs with passwords.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+import structlog
+
+LEVELS = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventKind:
+    """How loud an event is, what it carries, and what it means to an operator."""
+
+    level: str
+    fields: frozenset[str]
+    means: str
+
+
+def _kind(level: str, fields: str, means: str) -> EventKind:
+    return EventKind(level=level, fields=frozenset(fields.split()), means=means)
+
+
+EVENTS: Mapping[str, EventKind] = MappingProxyType(
+    {
+        "daemon.started": _kind(
+            "info", "fleet pools version pid", "the daemon holds the lease and begins to tick"
+        ),
+        "daemon.stopping": _kind("info", "signal in_flight", "no new orders; calls under way may finish"),
+        "daemon.stopped": _kind(
+            "info", "left_in_flight", "the end; calls still under way are left to the journal"
+        ),
+        "tick.failed": _kind("error", "error", "one tick ended early; the next one looks again"),
+        "tick.overran": _kind("warning", "took_s tick_s", "a tick took longer than the time between two"),
+        "plan.refused": _kind(
+            "error", "error", "a plan broke a rule that must hold; nothing was done, the daemon ends"
+        ),
+        "journal.failed": _kind("error", "error", "nothing is done that cannot be written down"),
+        "journal.recovered": _kind("info", "", "the journal can be written again"),
+        "fact.missed": _kind(
+            "warning", "fact why", "something could not be seen; what rests on it holds still"
+        ),
+        "fact.recovered": _kind("info", "fact", "it can be seen again"),
+        "pool.decided": _kind("info", "pool sentence", "the number of workers, and why, when it changed"),
+        "pool.repeated": _kind("debug", "pool sentence", "the same as the tick before"),
+        "pool.failed": _kind("error", "pool error", "a policy failed; the pool keeps what it has"),
+        "node.moved": _kind("info", "node pool before after reason", "a node entered another state"),
+        "node.overdue": _kind(
+            "warning", "node pool asks", "a machine was told to end many times and is still there"
+        ),
+        "call.finished": _kind("info", "call node kind says", "a provider or worker answered"),
+        "call.refused": _kind(
+            "warning", "call node kind says", "a provider or worker did not do what was asked"
+        ),
+        "stranger.seen": _kind("warning", "machine provider", "a machine of ours has no record"),
+        "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
+    }
+)
+
+
+class Log(Protocol):
+    """Where events go."""
+
+    def say(self, event: str, /, **fields: object) -> None: ...
+
+
+class StructLog:
+    """Events through structlog: for people on a terminal, JSON elsewhere."""
+
+    def __init__(self, logger: structlog.typing.FilteringBoundLogger) -> None:
+        self._logger = logger
+
+    def say(self, event: str, /, **fields: object) -> None:
+        """Write one event. Raises `KeyError` or `ValueError` for one that the catalogue does not know."""
+        kind = EVENTS[event]
+        if fields.keys() != kind.fields:
+            raise ValueError(f"{event} carries {sorted(kind.fields)}, not {sorted(fields)}")
+        self._logger.log(LEVELS[kind.level], event, **fields)
+
+
+def open_log(*, level: str = "info", form: str = "auto") -> StructLog:
+    """A log on standard error. `form` is `json`, `console`, or `auto`: console on a terminal, else JSON."""
+    pretty = form == "console" or (form == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    )
+    # Libraries speak through the standard logging module; their warnings belong in the same stream, their chatter not.
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # each lost connection is an event of ours already
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+    )
+    return StructLog(logger)
