@@ -180,7 +180,7 @@ class Loop:
         )
 
     def _history_s(self) -> float:
-        """How far back decisions may look: the longest window, and a few ticks more for the one that stood before it."""
+        """How far back decisions look: the longest window, and a few ticks more for what stood before it."""
         calmings = [pool.stabilization for pool in self._rules.values()]
         windows = [
             seconds
