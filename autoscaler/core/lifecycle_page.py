@@ -26,8 +26,8 @@ _HEAD = """\
 Generated from `autoscaler/core/lifecycle.py` by `python -m autoscaler.core.lifecycle_page`; change it there.
 
 A node is our record of a machine. One table says which event leads from which state to which; any other pair raises
-`IllegalTransition` and changes nothing. Failure is a reason, not a state. Events that end in `_chosen`, and `forgotten`,
-are choices (the plan's or an operator's); the others are things that happened.
+`IllegalTransition` and changes nothing. Failure is a reason, not a state. Events that end in `_chosen`, and
+`forgotten`, are choices (the plan's or an operator's); the others are things that happened.
 """
 
 
@@ -74,11 +74,11 @@ def _deadlines() -> list[str]:
     return [
         "## Deadlines",
         "",
-        "A deadline runs on a clock that stands still while its fact cannot be seen, and fires only on a tick that saw it.",
+        "A deadline runs on a clock that stands still while its fact is unseen, and fires only on a tick that saw it.",
         "",
         *rows,
         "",
-        '`drain_expired` fires only where the operator chose it (`on_drain_timeout = "destroy"`); by default a drain waits.',
+        '`drain_expired` fires only where the operator chose `on_drain_timeout = "destroy"`; by default a drain waits.',
     ]
 
 

@@ -1,0 +1,113 @@
+"""Machines with our mark and no record: watched, believed after the settle time, never shot while they work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule
+from autoscaler.core.reconcile import Reconciled, reconcile
+from tests.unit.core.builders import (
+    AT,
+    CLOCKS,
+    CLOUD,
+    FLEET,
+    a_listing,
+    a_node,
+    a_sighting,
+    a_snapshot,
+    an_instance,
+    heard,
+    rules,
+)
+
+SEEN = a_snapshot(listings={CLOUD: a_listing("x")}, sightings=heard())
+
+
+def found(snapshot: Snapshot, orphans: OrphanRule = OrphanRule.DESTROY) -> Reconciled:
+    return reconcile(snapshot, rules(), replace(FLEET, orphans=orphans))
+
+
+def settled(snapshot: Snapshot = SEEN, orphans: OrphanRule = OrphanRule.DESTROY) -> Reconciled:
+    """The same world, looked at again after the settle time."""
+    first = found(snapshot, orphans)
+    assert len(first.nodes) == len(snapshot.nodes)
+    clocks = {**first.memory.clocks, listing_clock(CLOUD): CLOCKS[listing_clock(CLOUD)] + 40}
+    return found(replace(snapshot, memory=replace(first.memory, clocks=clocks)), orphans)
+
+
+def test_a_silent_orphan_is_recorded_to_be_destroyed_after_the_settle_time() -> None:
+    (node,) = settled().nodes
+
+    assert (NodeState.DESTROYING, "i-x", "x") == (node.state, node.instance_id, node.machine)
+    assert node.name != node.machine
+
+
+def test_an_orphan_that_works_is_drained_and_not_shot() -> None:
+    """After a lost journal the whole fleet is orphans; their tasks are finished, or load takes them back."""
+    (node,) = settled(replace(SEEN, sightings=heard(a_sighting("x", active=2)))).nodes
+
+    assert (NodeState.DRAINING, ConsumerOrder.CANCEL) == (node.state, node.consumer_order)
+
+
+def test_while_deaf_no_orphan_is_judged() -> None:
+    assert settled(replace(SEEN, sightings=Missing(why="deaf"))).nodes == ()
+
+
+def test_an_incomplete_listing_settles_nothing() -> None:
+    first = found(SEEN)
+    later = replace(
+        SEEN,
+        memory=replace(first.memory, clocks={**CLOCKS, listing_clock(CLOUD): 9_000.0}),
+        listings={CLOUD: a_listing("x", complete=False)},
+    )
+
+    after = found(later)
+
+    assert after.nodes == ()
+    assert after.memory.strangers == first.memory.strangers
+
+
+def test_orphans_are_only_reported_where_the_operator_wants_it_so() -> None:
+    after = settled(orphans=OrphanRule.REPORT)
+
+    assert after.nodes == ()
+    assert [s.instance.name for s in after.memory.strangers] == ["x"]
+
+
+def test_a_sweep_ends_reported_orphans() -> None:
+    sweep = Order(number=1, kind=OrderKind.SWEEP, target="*", given_at=AT, given_by="kari")
+
+    assert len(settled(replace(SEEN, orders=(sweep,)), OrphanRule.REPORT).nodes) == 1
+
+
+def test_a_machine_just_ordered_is_no_stranger() -> None:
+    """Its record has no id yet; its name is enough."""
+    node = a_node("x", NodeState.CREATING, entered_on=5_000.0)
+
+    after = found(replace(SEEN, nodes=(node,)))
+
+    assert after.memory.strangers == ()
+    assert [n.state for n in after.nodes] == [NodeState.BOOTING]
+
+
+def test_a_twin_of_a_recorded_machine_is_ended_and_the_recorded_one_kept() -> None:
+    """A provider that made two of one name: the record holds one by id, the other is paid for nothing."""
+    node = a_node("x", instance_id=an_instance("x").instance_id)
+    twin = an_instance("x", instance_id="i-twin")
+    listing = replace(a_listing("x"), instances=(an_instance("x"), twin))
+    snapshot = a_snapshot(node, listings={CLOUD: listing})
+
+    kept, ended = settled(snapshot).nodes
+
+    assert (NodeState.READY, NodeState.DESTROYING) == (kept.state, ended.state)
+    assert ended.instance_id == "i-twin"
+
+
+def test_a_stranger_that_vanished_is_forgotten() -> None:
+    first = found(SEEN)
+
+    after = found(replace(SEEN, memory=first.memory, listings={CLOUD: a_listing()}))
+
+    assert after.memory == replace(Memory(clocks=after.memory.clocks), good_looks=after.memory.good_looks)
