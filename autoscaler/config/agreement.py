@@ -1,0 +1,236 @@
+"""Where two keys must agree: offers with providers, floors with ceilings, queues with other pools.
+
+It reads the document as written, so that these problems are told together with all others: what has not the right shape
+is passed over here, because the schema tells of it. What never happens here: a look at anything outside the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from autoscaler.config.problem import Place
+from autoscaler.config.report import Finding, nearest
+
+SANE_WORKERS = 1_000
+"""A larger ceiling is a slip of the hand more often than a wish, and an expensive one."""
+
+_PATTERN_CHARACTERS = frozenset("*?[")
+_INSTALLED = frozenset({"pip", "wheel", "git"})
+
+
+def is_pattern(queue: str) -> bool:
+    """Whether this is a pattern of queue names rather than a name."""
+    return not _PATTERN_CHARACTERS.isdisjoint(queue)
+
+
+def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Every pair of keys that cannot both be meant."""
+    yield from _of_broker(_table(document.get("broker")))
+    providers = _table(document.get("providers"))
+    for name, provider in providers.items():
+        yield from _of_provider(("providers", name), _table(provider))
+    pools = {name: _table(pool) for name, pool in _table(document.get("pools")).items()}
+    for name, pool in pools.items():
+        place: Place = ("pools", name)
+        yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
+        yield from _of_queues(place, pool)
+        yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
+        yield from _of_source((*place, "bootstrap"), _table(pool.get("bootstrap")))
+    yield from _shared_queues(pools)
+
+
+def _of_broker(broker: Mapping[str, Any]) -> Iterator[Finding]:
+    urls = [broker.get("management_url"), broker.get("amqp_url")]
+    if "ca_file" in broker and all(
+        isinstance(url, str) and url.startswith(("http:", "amqp:")) for url in urls
+    ):
+        yield Finding(
+            place=("broker", "ca_file"),
+            found="certificates, but neither address is encrypted",
+            expected="an https or amqps address, or no ca_file",
+        )
+
+
+def _of_provider(place: Place, provider: Mapping[str, Any]) -> Iterator[Finding]:
+    if provider.get("kind") == "libcloud" and "security_group_ids" in provider and "subnet" not in provider:
+        yield Finding(
+            place=(*place, "security_group_ids"),
+            found="security groups by id, but no subnet",
+            expected="subnet too",
+            advice="Without a subnet the cloud takes security_groups, by name.",
+        )
+
+
+def _of_limits(place: Place, limits: Mapping[str, Any]) -> Iterator[Finding]:
+    ceiling = _whole(limits.get("max_workers"))
+    if ceiling is None:
+        return
+    for key, meaning in (("min_workers", "the floor"), ("on_unknown", "the number raised to while blind")):
+        number = _whole(limits.get(key))
+        if number is not None and number > ceiling:
+            yield Finding(
+                place=(*place, key),
+                found=str(number),
+                expected=f"at most max_workers, which is {ceiling}",
+                advice=f"It is {meaning}, and the ceiling always wins.",
+            )
+    if ceiling > SANE_WORKERS and limits.get("allow_large") is not True:
+        yield Finding(
+            place=(*place, "max_workers"),
+            found=str(ceiling),
+            expected=f"at most {SANE_WORKERS}",
+            advice="If so many are meant, say so with allow_large = true.",
+        )
+
+
+def _of_queues(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    queues = _texts(pool.get("queues"))
+    consumed = _texts(_table(pool.get("bootstrap")).get("queues"))
+    yield from _repeated((*place, "queues"), queues)
+    yield from _repeated((*place, "bootstrap", "queues"), consumed)
+    patterns = [queue for queue in queues if is_pattern(queue)]
+    if patterns and not consumed:
+        yield Finding(
+            place=(*place, "bootstrap", "queues"),
+            found=f"nothing, but the pool counts the queues that match {patterns[0]}",
+            expected="the names of the queues that its workers consume",
+            advice="A worker cannot consume a pattern.",
+        )
+    for number, queue in enumerate(consumed):
+        if is_pattern(queue):
+            yield Finding(
+                place=(*place, "bootstrap", "queues", number),
+                found=f"the pattern {queue}",
+                expected="the name of one queue",
+                advice="A worker cannot consume a pattern.",
+            )
+    for number, queue in enumerate(queues):
+        if consumed and not any(fnmatchcase(name, queue) or name == queue for name in consumed):
+            yield Finding(
+                place=(*place, "queues", number),
+                found=f"{queue}, which no worker of this pool consumes",
+                expected="a queue that is also in bootstrap.queues",
+                advice="Its messages would buy workers that never take them.",
+            )
+
+
+def _repeated(place: Place, names: list[str]) -> Iterator[Finding]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield Finding(place=(*place, number), found=f"{name} a second time", expected="each queue once")
+
+
+def _shared_queues(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """A message must count in one pool only."""
+    earlier: list[tuple[str, str]] = []
+    for pool, settings in pools.items():
+        own = _texts(settings.get("queues"))
+        for number, queue in enumerate(own):
+            for other_pool, other in earlier:
+                if queue == other or _covers(other, queue) or _covers(queue, other):
+                    yield Finding(
+                        place=("pools", pool, "queues", number),
+                        found=f"{queue}, which pool {other_pool} has too"
+                        + ("" if queue == other else f" (as {other})"),
+                        expected="a queue that no other pool has",
+                        advice="Each of its messages would be counted twice, and machines bought for it twice.",
+                    )
+                    break
+        earlier += [(pool, queue) for queue in own]
+
+
+def _covers(pattern: str, name: str) -> bool:
+    return is_pattern(pattern) and not is_pattern(name) and fnmatchcase(name, pattern)
+
+
+def _of_offers(place: Place, offers: list[Any], providers: Mapping[str, Any]) -> Iterator[Finding]:
+    seen: dict[tuple[Any, ...], int] = {}
+    for number, offer in enumerate(map(_table, offers)):
+        provider = offer.get("provider")
+        if not isinstance(provider, str):
+            continue
+        here = (*place, number)
+        if provider not in providers:
+            known = (
+                f"one of {', '.join(sorted(providers))}" if providers else "the NAME of a [providers.NAME]"
+            )
+            yield Finding(
+                place=(*here, "provider"),
+                found="the name of no provider",
+                expected=known,
+                advice=nearest(provider, providers),
+            )
+        elif _table(providers[provider]).get("kind") == "libcloud":
+            for key in ("size", "image"):
+                if not offer.get(key):
+                    yield Finding(
+                        place=(*here, key), found="nothing", expected=f"the cloud's own id of the {key}"
+                    )
+        same = tuple(str(offer.get(key, "")) for key in ("provider", "location", "size", "image"))
+        if same in seen:
+            yield Finding(
+                place=here,
+                found=f"the same provider, location, size and image as in offers[{seen[same]}]",
+                expected="each offer once",
+            )
+        seen.setdefault(same, number)
+
+
+def _of_source(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:
+    """Which of the keys about the application belong together."""
+    source = bootstrap.get("source", "image")
+    if source in _INSTALLED and not bootstrap.get("reference"):
+        yield Finding(
+            place=(*place, "reference"),
+            found="nothing",
+            expected=f'what to install: source = "{source}" needs a reference',
+        )
+    if source == "image":
+        for key in ("reference", "revision", "index_url", "extra_packages"):
+            if bootstrap.get(key):
+                yield Finding(
+                    place=(*place, key),
+                    found='a value, but nothing is installed where source is "image"',
+                    expected=f'another source ("pip", "wheel" or "git"), or no {key}',
+                )
+    elif bootstrap.get("revision") and source != "git":
+        yield Finding(
+            place=(*place, "revision"),
+            found=f'a revision, but source is "{source}"',
+            expected='source = "git", or no revision',
+        )
+    for key in ("index_url", "reference"):
+        if _holds_password(bootstrap.get(key)):
+            yield Finding(
+                place=(*place, key),
+                found="an address with a password (not shown)",
+                expected="an address without one",
+                advice="It would stand in this file and in the machine's user data.",
+            )
+
+
+def _holds_password(text: object) -> bool:
+    """Whether an address names a user with a password: `//user:password@host`."""
+    if not isinstance(text, str) or "://" not in text:
+        return False
+    authority = text.split("://", 1)[1].split("/", 1)[0]
+    return ":" in authority.rpartition("@")[0]
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    """The list, if it is one of texts throughout; positions stay true."""
+    return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else []
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,120 @@
+"""The sections about the daemon itself: fleet, loop, broker, journal and log.
+
+Each class is one table of the file with its keys, units, defaults and bounds; attributes carry the unit that the file's
+text spells out. What never happens here: a look at anything outside the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import AfterValidator, Field
+
+from autoscaler.config.secret import Secret
+from autoscaler.config.values import AbsolutePath, Address, Section, Span, Text, Word, wrong
+
+FleetName = Annotated[
+    str, Text(r"[a-z][a-z0-9-]{0,19}", "a name of 1 to 20 lower case letters, digits and `-`, a letter first")
+]
+
+
+class Fleet(Section):
+    """`[fleet]`: what holds for all pools of this daemon."""
+
+    name: FleetName
+    """The mark on every machine we own. Two daemons that share an account must not share it. Changing it later
+    leaves the machines of the old name behind."""
+    currency: Annotated[str, Text(r"[A-Z]{3}", "a currency code of three capital letters, such as EUR")] = (
+        "EUR"
+    )
+    """The currency of every price in this file; it is shown, never converted."""
+    orphans: Literal["destroy", "report"] = "destroy"
+    """What to do with a machine that bears our mark and that the journal does not know: end it, or only report it."""
+
+
+class Loop(Section):
+    """`[loop]`: the daemon's pace."""
+
+    tick_s: Annotated[float, Span("100ms", "1h")] = Field(default=10.0, alias="tick")
+    """Time between two looks at the world. RabbitMQ's figures are renewed every 5 s, so faster shows little more."""
+    observe_timeout_s: Annotated[float, Span("100ms", "10m")] = Field(default=8.0, alias="observe_timeout")
+    """A fact that has not come after this time counts as not seen on this tick."""
+    max_calls_in_flight: Annotated[int, Field(ge=1, le=256)] = 16
+    """Calls to providers and workers under way at once, and started in one tick."""
+    jitter_s: Annotated[float, Span("0s", "10m")] = Field(default=0.0, alias="jitter")
+    """Each tick comes up to this much later, by chance; for many daemons on one account."""
+
+
+class Broker(Section):
+    """`[broker]`: the RabbitMQ whose queues are watched."""
+
+    management_url: Annotated[str, Address(("http", "https"), "http://rabbit.example:15672", path=True)]
+    """Address of the management plugin, without user and password."""
+    amqp_url: Annotated[str, Address(("amqp", "amqps"), "amqp://rabbit.example:5672")]
+    """Address of the broker itself, without user, password and virtual host. Workers are given it too."""
+    username: Word
+    """A RabbitMQ user with the tag `monitoring` and rights on the virtual host."""
+    password: Secret
+    """That user's password."""
+    vhost: Word = "/"
+    """The virtual host, as RabbitMQ shows it: unquoted."""
+    ca_file: AbsolutePath | None = None
+    """Certificates (PEM) that the broker's certificate is checked against, for https and amqps. Without it those of
+    the system."""
+    control_exchange: Word = "celery"
+    """Celery's `control_exchange`, as the workers have it."""
+    event_exchange: Word = "celeryev"
+    """Celery's `event_exchange`, as the workers have it."""
+    statistics_interval_s: Annotated[float, Span("1s", "5m")] = Field(
+        default=5.0, alias="statistics_interval"
+    )
+    """RabbitMQ's `collect_statistics_interval`: how old its figures may be. A drained worker's proof waits this
+    long."""
+    timeout_s: Annotated[float, Span("100ms", "2m")] = Field(default=5.0, alias="timeout")
+    """For one call to the broker."""
+
+    def worker_url(self) -> str:
+        """What a worker takes as CELERY_BROKER_URL; holds the password. Every part is quoted, the `/` in a vhost
+        too."""
+        scheme, _, host = self.amqp_url.partition("://")
+        user, password, vhost = (
+            quote(part, safe="") for part in (self.username, self.password.reveal(), self.vhost)
+        )
+        return f"{scheme}://{user}:{password}@{host}/{vhost}"
+
+
+_SQLITE = "sqlite:////"
+
+
+def _journal_url(url: str) -> str:
+    expected = f"{_SQLITE}path/to/journal.db (four slashes: an absolute path)"
+    if not url.startswith("sqlite:"):
+        raise wrong("an address that is not SQLite's (not shown)", expected, "Only SQLite is supported yet.")
+    if url in {"sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", _SQLITE}:
+        raise wrong("no file", expected, "A journal in memory would forget machines that cost money.")
+    if not url.startswith(_SQLITE) or not url.isprintable():
+        advice = (
+            "Started from another folder, the daemon would begin an empty journal and forget its machines."
+        )
+        raise wrong("a relative path", expected, advice)
+    return url
+
+
+class Journal(Section):
+    """`[journal]`: the durable record of every machine, decision and order."""
+
+    url: Annotated[str, AfterValidator(_journal_url)] = "sqlite:////var/lib/autoscaler/journal.db"
+    """Where it is kept: `sqlite:////` and an absolute path. Other databases are not supported yet."""
+    retention_s: Annotated[float, Span("1h", "520w")] = Field(default=2_592_000.0, alias="retention")
+    """How long ended machines, decisions and demand are kept for `why` and `history`. Machines that may exist are
+    kept for ever."""
+
+
+class Log(Section):
+    """`[log]`: what the daemon says of itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least grave events that are written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """JSON lines or coloured text; `auto` is text on a terminal, else JSON."""

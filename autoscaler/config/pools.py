@@ -1,0 +1,240 @@
+"""The sections `[pools.NAME]`: queues, limits, policies, calm, deadlines, offers and what a machine of the pool runs.
+
+Attributes bear the names of the rules they become (`policies.contract`, `bootstrap.contract`, the core's model), so
+that wiring has nothing to decide. What never happens here: a rule about how two keys agree; those are in
+`agreement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from autoscaler.config.providers import Kind
+from autoscaler.config.secret import PlainOrSecret, Secret
+from autoscaler.config.values import AbsolutePath, Line, Many, QueueName, Section, Span, Text, Word
+
+Duration = Annotated[float, Span("0s", "4w")]
+Wait = Annotated[float, Span("1s", "4w")]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=100_000)]
+Variable = Annotated[
+    str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable: letters, digits and `_`, no digit first")
+]
+
+
+class Limits(Section):
+    """`[pools.NAME.limits]`: bounds. The ceiling and the budget bind every machine that may be billed."""
+
+    min_workers: Count = 0
+    """The floor: never fewer workers."""
+    max_workers: Annotated[int, Field(ge=1, le=100_000)]
+    """The ceiling: never more machines that may be billed, leaving ones included. Above 1000 only with
+    `allow_large`."""
+    allow_large: bool = False
+    """Says that a ceiling above 1000 is no slip of the hand."""
+    on_unknown: Count = 0
+    """While the queues cannot be seen, raise to this many workers; never lower."""
+    max_creates_in_flight: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """Machines ordered and not yet answered for, at once."""
+    max_cost_per_hour: Annotated[float, Field(gt=0.0)] | None = None
+    """The budget, in the fleet's currency: nothing is bought that would pass it."""
+
+
+class BacklogPolicy(Section):
+    """`kind = "backlog"`: one worker for so many messages."""
+
+    kind: Literal["backlog"]
+    """One worker for so many messages."""
+    messages_per_worker: Annotated[float, Field(gt=0.0, le=1e9)]
+    """Messages that ask for one worker; may be below 1."""
+    count_in_progress: bool = True
+    """Count the messages in the workers' hands too, or the wish falls as soon as they take them."""
+
+    def options(self) -> Mapping[str, object]:
+        """What `policies.open_policies` takes for this kind."""
+        return self.model_dump(by_alias=True, exclude={"kind"}, exclude_unset=True)
+
+
+class StepOut(Section):
+    """One step of growth."""
+
+    above: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    """More messages waiting than this …"""
+    add: Positive
+    """… add so many workers to those that serve."""
+
+
+class StepIn(Section):
+    """One step back."""
+
+    below: Positive
+    """Fewer messages waiting than this …"""
+    remove: Positive
+    """… remove so many workers."""
+
+
+class StepsPolicy(Section):
+    """`kind = "steps"`: "when it fills up, spin up two more"."""
+
+    kind: Literal["steps"]
+    """Thresholds on the waiting messages, each with its step."""
+    out: Annotated[Many[StepOut], Field(min_length=1, max_length=50)]
+    """Steps of growth; the highest threshold passed wins."""
+    in_: Annotated[Many[StepIn], Field(max_length=50)] = Field(default=(), alias="in")
+    """Steps back; the lowest threshold passed wins. Without any this policy only ever adds."""
+
+    def options(self) -> Mapping[str, object]:
+        """What `policies.open_policies` takes for this kind."""
+        return self.model_dump(by_alias=True, exclude={"kind"}, exclude_unset=True)
+
+
+class OtherPolicy(Section, extra="allow"):
+    """Any other kind: the name of an entry point in the group `autoscaler.policies`. Options pass through as they
+    are."""
+
+    __pydantic_extra__: dict[str, Any] = Field(init=False)
+
+    kind: Kind
+    """The entry point's name."""
+
+    def options(self) -> Mapping[str, object]:
+        """Everything but `kind`, as written."""
+        return dict(self.__pydantic_extra__)
+
+
+def _tag(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return f"kind:{kind}" if kind in {"backlog", "steps"} else "kind:*"
+
+
+Policy = Annotated[
+    Annotated[BacklogPolicy, Tag("kind:backlog")]
+    | Annotated[StepsPolicy, Tag("kind:steps")]
+    | Annotated[OtherPolicy, Tag("kind:*")],
+    Discriminator(_tag),
+]
+
+
+class Stabilize(Section):
+    """`[pools.NAME.stabilize]`: how changes are calmed, in the terms of the Kubernetes HPA."""
+
+    scale_out_window_s: Duration = Field(default=0.0, alias="scale_out_window")
+    """Grow only to the lowest wish of this time."""
+    scale_in_window_s: Duration = Field(default=300.0, alias="scale_in_window")
+    """Shrink only to the highest wish of this time."""
+    scale_out_cooldown_s: Duration = Field(default=0.0, alias="scale_out_cooldown")
+    """Time after a growth before the next."""
+    scale_in_cooldown_s: Duration = Field(default=60.0, alias="scale_in_cooldown")
+    """Time after a shrinking before the next."""
+    tolerance: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Relative change of the wish below which nothing is changed."""
+    max_step_out: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Most workers added by one decision."""
+    max_step_in: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Most workers given back by one decision."""
+    good_looks: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """Good looks in a row needed after an outage before anything shrinks."""
+
+
+class Timeouts(Section):
+    """`[pools.NAME.timeouts]`: how long each state of a machine may last, counted only while we can see."""
+
+    create_s: Wait = Field(default=120.0, alias="create")
+    """For an ordered machine to appear at its provider."""
+    enrol_s: Wait = Field(default=600.0, alias="enrol")
+    """For a machine's worker to be heard, from its appearance; else it is replaced."""
+    silence_s: Wait = Field(default=60.0, alias="silence")
+    """Without a word from a worker before it counts as lost. Celery's workers speak every 2 s."""
+    lost_s: Wait = Field(default=300.0, alias="lost")
+    """For a lost worker to be heard again; else its machine is destroyed."""
+    drain_s: Wait = Field(default=1800.0, alias="drain")
+    """For a worker that was told to stop consuming to finish what it holds."""
+    on_drain_timeout: Literal["wait", "destroy"] = "wait"
+    """What then: keep waiting (tasks are safe, money runs), or destroy (unfinished tasks are redelivered or lost)."""
+    stop_s: Wait = Field(default=30.0, alias="stop")
+    """For a drained worker to say goodbye before its machine is destroyed."""
+    call_s: Wait = Field(default=60.0, alias="call")
+    """For one call to a provider."""
+
+
+class Offer(Section):
+    """`[[pools.NAME.offers]]`: one way to buy a machine. Earlier ones are preferred at the same price."""
+
+    provider: Word
+    """The NAME of a `[providers.NAME]`."""
+    location: Line = ""
+    """The provider's own name for a zone or a data centre."""
+    size: Line = ""
+    """The provider's own name for a size."""
+    image: Line = ""
+    """The provider's own id of an image with cloud-init."""
+    price_per_h: Annotated[float, Field(ge=0.0, le=1e6)] = Field(default=0.0, alias="price_per_hour")
+    """In the fleet's currency; budgets rest on it."""
+    quantum_s: Annotated[int, Span("1s", "4w", whole=True)] = Field(default=1, alias="billing_quantum")
+    """The unit the provider bills in: `1s`, `60s` or `1h` are usual."""
+
+
+class Bootstrap(Section):
+    """`[pools.NAME.bootstrap]`: how a machine of this pool becomes a worker."""
+
+    app: Word
+    """The Celery app, as in `celery --app APP`."""
+    queues: Many[QueueName] = ()
+    """The queues a worker consumes. Without it those of the pool, unless these hold a pattern."""
+    source: Literal["pip", "wheel", "git", "image"] = "image"
+    """Where the application comes from: a pip requirement, a wheel's URL, a git repository, or it is in the image
+    already."""
+    reference: Line = ""
+    """The requirement or the URL, by `source`; nothing for `image`."""
+    revision: Line = ""
+    """Branch, tag or commit; for `git` only."""
+    index_url: Line = ""
+    """Another package index than pip's own. Without user and password."""
+    directory: AbsolutePath | Literal[""] = ""
+    """The worker's working directory; where the app is imported from if it is not installed."""
+    python: Word = "python3"
+    """The interpreter that makes the virtual environment, or that runs the worker when the source is `image`."""
+    extra_packages: Many[Word] = ()
+    """Further Python packages, as pip requirements."""
+    packages: Many[Word] = ()
+    """Further Debian packages."""
+    user: Word = "celery"
+    """The unprivileged user the worker runs as."""
+    prefetch_multiplier: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Celery's `worker_prefetch_multiplier`: messages taken in advance, per slot. 1 drains fastest."""
+    worker_args: Many[Word] = ()
+    """Further arguments of `celery worker`. Never secrets: a command line is public on its machine."""
+    environment: Mapping[Variable, PlainOrSecret] = Field(default_factory=dict)
+    """The worker's environment: text, or a reference to a secret."""
+    broker_url: Secret | None = None
+    """The broker as workers reach it, whole, if it is not the daemon's own address and user."""
+
+    def plain_environment(self) -> Mapping[str, str]:
+        """The worker's environment with secrets revealed."""
+        return {name: value.reveal() for name, value in self.environment.items()}
+
+
+class Pool(Section):
+    """`[pools.NAME]`: queues with their policy, limits, offers and bootstrap; the unit that scales."""
+
+    queues: Annotated[Many[QueueName], Field(min_length=1, max_length=1_000)]
+    """Names of the queues whose messages count, or patterns such as `thumbs.*`. A queue belongs to one pool."""
+    slots: Annotated[int, Field(ge=1, le=512)]
+    """Tasks one worker runs at once: Celery's concurrency."""
+    paused: bool = False
+    """Keep what is there and change nothing, until resumed."""
+    limits: Limits
+    policies: Annotated[Many[Policy], Field(min_length=1, max_length=20)]
+    """How many workers are wanted; the largest wish wins."""
+    stabilize: Stabilize = Field(default_factory=Stabilize)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    offers: Annotated[Many[Offer], Field(min_length=1, max_length=100)]
+    bootstrap: Bootstrap
+
+    @property
+    def consumed(self) -> tuple[str, ...]:
+        """The concrete queues a worker of this pool consumes."""
+        return self.bootstrap.queues or self.queues

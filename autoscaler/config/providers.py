@@ -1,0 +1,121 @@
+"""The sections `[providers.NAME]`: one class for each kind that is built in, and one for everybody else's kinds.
+
+Each gives `kind` and `options()`, the plain mapping that the providers' door takes. What never happens here: a look at
+whether the account works; that is `check --online`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationInfo
+
+from autoscaler.config.secret import Secret, environ_of, resolved, revealed
+from autoscaler.config.values import AbsolutePath, Many, Section, Span, Text, Word
+
+Kind = Annotated[str, Text(r"[a-z][a-z0-9_-]{0,39}", "the name of a kind, such as libcloud or local")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Provider(Section):
+    """What all kinds have in common."""
+
+    def options(self) -> Mapping[str, object]:
+        """The settings as plain values, secrets revealed, keys as attributes are named (`boot_s`); unset ones left
+        out."""
+        given = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        given |= self.__pydantic_extra__ or {}
+        return {name: revealed(value) for name, value in given.items() if value is not None}
+
+
+class LocalProvider(_Provider):
+    """`kind = "local"`: every machine is a Celery worker process on this computer."""
+
+    kind: Literal["local"]
+    """Celery workers as processes on this computer."""
+    directory: AbsolutePath = "/var/lib/autoscaler/local"
+    """Where each process keeps its files and log. They outlive the daemon."""
+
+
+class SimulatedProvider(_Provider):
+    """`kind = "simulated"`: machines that exist in memory only, with faults by choice; for trying out."""
+
+    kind: Literal["simulated"]
+    """A cloud in memory, for trying out."""
+    boot_s: Annotated[float, Span("0s", "1h")] = Field(default=30.0, alias="boot")
+    """From the order until a machine runs."""
+    list_lag_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="list_lag")
+    """How late listings tell the truth."""
+    refuse_creates: Share = 0.0
+    """Share of the orders that are refused for want of stock."""
+    lose_answers: Share = 0.0
+    """Share of the orders that are carried out but never answered."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """The dice; the same seed gives the same faults."""
+
+
+class LibcloudProvider(_Provider):
+    """`kind = "libcloud"`: an account at a cloud, through Apache Libcloud."""
+
+    kind: Literal["libcloud"]
+    """An account at a cloud, through Apache Libcloud."""
+    driver: Literal["ec2"]
+    """Libcloud's name for the cloud. `ec2` is Amazon's, and every other cloud with its interface through `host`."""
+    key: Secret
+    """The access key's id."""
+    secret: Secret
+    """The access key's secret."""
+    region: Word | None = None
+    """The region; without it the driver's own default."""
+    host: Word | None = None
+    """Another endpoint than the cloud's own, by name or address."""
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """That endpoint's port."""
+    secure: bool = True
+    """HTTPS. Turn it off for a test server on this computer only."""
+    settle_s: Annotated[float, Span("0s", "1h")] | None = Field(default=None, alias="settle")
+    """How long a machine must be absent from listings before that is believed; without it, what is known of this
+    cloud."""
+    timeout_s: Annotated[float, Span("1s", "10m")] = Field(default=30.0, alias="timeout")
+    """For one request inside a call to the cloud."""
+    subnet: Word | None = None
+    """The id of the subnet new machines stand in."""
+    security_groups: Many[Word] | None = None
+    """Names of the security groups (firewalls) of new machines."""
+    security_group_ids: Many[Word] | None = None
+    """The same by id, which a subnet asks for."""
+    keypair: Word | None = None
+    """The name of the SSH key pair put on new machines; for people, the daemon never logs in."""
+    public_ip: bool | None = None
+    """Whether new machines get a public address; without it, as the subnet says."""
+    iam_profile: Word | None = None
+    """The instance profile of new machines."""
+
+
+def _resolve(value: object, info: ValidationInfo) -> object:
+    return resolved(value, environ_of(info))
+
+
+class ExternalProvider(_Provider, extra="allow"):
+    """Any other kind: the name of an entry point in the group `autoscaler.providers`. Options pass through as they
+    are."""
+
+    __pydantic_extra__: dict[str, Annotated[Any, PlainValidator(_resolve)]] = Field(init=False)
+
+    kind: Kind
+    """The entry point's name."""
+
+
+def _tag(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return f"kind:{kind}" if kind in {"local", "simulated", "libcloud"} else "kind:*"
+
+
+Provider = Annotated[
+    Annotated[LocalProvider, Tag("kind:local")]
+    | Annotated[SimulatedProvider, Tag("kind:simulated")]
+    | Annotated[LibcloudProvider, Tag("kind:libcloud")]
+    | Annotated[ExternalProvider, Tag("kind:*")],
+    Discriminator(_tag),
+]
