@@ -75,5 +75,10 @@ class UserData:
     masked: str = field(repr=False)
 
 
+class UnusableSpec(ValueError):
+    """This spec cannot become a worker in the form asked for. Names every field, what it holds and what was expected;
+    never a secret."""
+
+
 class UserDataTooLarge(ValueError):
     """The rendered user data passes the provider's limit, compressed where it may be. Says both sizes in bytes."""

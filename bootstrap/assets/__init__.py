@@ -1,0 +1,18 @@
+"""The files a machine is given, as they will stand there, with a few places to fill in.
+
+In goes a file's name and the values for its `@PLACES@`; out comes its text. A place that nobody fills is an error,
+and a value is never searched for places itself. What never happens here: quoting. The caller knows whose syntax it is.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+_PLACE = re.compile(r"@([A-Z]+)@")
+
+
+def fill(name: str, **values: str) -> str:
+    """The asset `name` with every `@PLACE@` replaced. Raises KeyError for a place without a value."""
+    template = resources.files(__name__).joinpath(name).read_text("utf-8")
+    return _PLACE.sub(lambda place: values[place[1]], template)

@@ -1,0 +1,30 @@
+"""The user data of a worker that is a process of this machine: a JSON document for the `local` provider's keeper.
+
+In goes a `WorkerSpec`, out comes one program with its environment. Nothing is installed and no user is changed: the
+worker runs from what is here, as whoever runs the daemon. The document holds secrets and is the keeper's to guard.
+"""
+
+from __future__ import annotations
+
+import json
+
+from bootstrap import worker
+from bootstrap.contract import ApplicationSource, UnusableSpec, WorkerSpec
+
+
+def process(spec: WorkerSpec) -> str:
+    """The document. Raises UnusableSpec where something would have to be installed first."""
+    if spec.application.source is not ApplicationSource.IMAGE:
+        raise UnusableSpec(
+            f'application.source: "{spec.application.source}", but a process of this machine runs from what is '
+            'installed here; expected source = "image", with the interpreter in application.python'
+        )
+    if spec.packages:
+        raise UnusableSpec("packages: nothing is installed for a process of this machine; expected none")
+    document = {
+        "argv": worker.argv(spec, python=spec.application.python),
+        "environment": worker.environment(spec),
+        "directory": spec.application.directory,
+        "expected_exit_codes": [0],
+    }
+    return json.dumps(document, indent=2) + "\n"

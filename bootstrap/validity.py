@@ -1,0 +1,197 @@
+"""Which specs can become a worker at all, and what is wrong with the others.
+
+In goes a `WorkerSpec`, out come sentences, one for each problem. Everything that is rendered unquoted, or that a
+program on the machine would read as something else, is held to a pattern here. What never happens here: a secret in a
+sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from bootstrap import masking
+from bootstrap.contract import Application, ApplicationSource, UnusableSpec, WorkerSpec
+
+_NODE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+"""What useradd of Debian takes without force."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?")
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+_SHELLS_OWN = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"})
+"""Variables that a shell on Debian refuses to set, so the worker would never start."""
+
+_RESERVED_ARGS = {
+    "-n": "the daemon knows the worker by its name",
+    "--hostname": "the daemon knows the worker by its name",
+    "-Q": "the queues are the pool's",
+    "--queues": "the queues are the pool's",
+    "-c": "the concurrency is the pool's slots",
+    "--concurrency": "the concurrency is the pool's slots",
+    "--autoscale": "the concurrency is the pool's slots",
+    "--without-heartbeat": "the daemon knows by the heartbeats that the worker lives",
+    "-D": "supervisord would lose the worker",
+    "--detach": "supervisord would lose the worker",
+    "-B": "every worker of the pool would send the periodic tasks again; run one `celery beat` elsewhere",
+    "--beat": "every worker of the pool would send the periodic tasks again; run one `celery beat` elsewhere",
+    "--purge": "every new worker would empty the queues",
+    "--discard": "every new worker would empty the queues",
+}
+
+_URL_SCHEMES = {
+    ApplicationSource.WHEEL: ("https", "http"),
+    ApplicationSource.GIT: ("https", "http", "ssh", "git", "file"),
+}
+
+
+def require_usable(spec: WorkerSpec) -> None:
+    """Raises UnusableSpec with every problem of `spec`."""
+    found = problems(spec)
+    if found:
+        raise UnusableSpec("; ".join(found))
+
+
+def problems(spec: WorkerSpec) -> tuple[str, ...]:
+    """What keeps `spec` from becoming a worker, each as `field: what was found, what was expected`."""
+    unreadable = tuple(f"{name}: holds a NUL or half a character" for name in _unencodable(spec))
+    # What cannot be written down cannot be judged further either.
+    return unreadable or (*_of_worker(spec), *_of_environment(spec), *_of_application(spec.application))
+
+
+def _unencodable(spec: WorkerSpec) -> Iterator[str]:
+    """The fields whose text cannot stand in a file or a command line."""
+    application = spec.application
+    texts = {
+        "node": spec.node,
+        "pool": spec.pool,
+        "fleet": spec.fleet,
+        "app": spec.app,
+        "user": spec.user,
+        "broker_url": spec.broker_url,
+        "queues": "".join(spec.queues),
+        "worker_args": "".join(spec.worker_args),
+        "packages": "".join(spec.packages),
+        "application.reference": application.reference,
+        "application.revision": application.revision,
+        "application.index_url": application.index_url,
+        "application.directory": application.directory,
+        "application.python": application.python,
+        "application.extra_packages": "".join(application.extra_packages),
+        **{f"environment.{name!a}": name + value for name, value in spec.environment.items()},
+    }
+    for name, text in texts.items():
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            yield name
+
+
+def _of_worker(spec: WorkerSpec) -> Iterator[str]:
+    if not _NODE.fullmatch(spec.node):
+        yield f"node: {spec.node!r} is no node name: lower case letters, digits and `-`, at most 63"
+    if not _USER.fullmatch(spec.user) or spec.user == "root":
+        yield f"user: {spec.user!r} is not the name of an unprivileged Linux user"
+    if not spec.app or spec.app.startswith("-") or _CONTROL.search(spec.app):
+        yield f"app: {spec.app!r} is not what `celery --app` takes, such as shop.celery:app"
+    if spec.slots < 1:
+        yield f"slots: {spec.slots}, expected at least 1"
+    if spec.prefetch_multiplier is not None and spec.prefetch_multiplier < 1:
+        yield (
+            f"prefetch_multiplier: {spec.prefetch_multiplier}, expected at least 1; "
+            "without a limit the first worker takes the whole queue"
+        )
+    yield from _of_lists(spec)
+
+
+def _of_lists(spec: WorkerSpec) -> Iterator[str]:
+    if not spec.queues:
+        yield "queues: empty; a worker without queues would consume Celery's default queue"
+    for queue in spec.queues:
+        if not queue or queue != queue.strip() or "," in queue or _CONTROL.search(queue):
+            yield f"queues: {queue!r} cannot stand in Celery's list of queues: no comma, no space around it"
+    for argument in spec.worker_args:
+        if reason := _why_reserved(argument):
+            yield f"worker_args: {argument!r} is not yours to give: {reason}"
+    for package in spec.packages:
+        if not _PACKAGE.fullmatch(package):
+            yield f"packages: {package!r} is no name of a Debian package"
+
+
+def _why_reserved(argument: str) -> str | None:
+    """The reason, if `argument` is a reserved option in any of the spellings click takes: -n x, -nx, --hostname=x."""
+    option = argument.partition("=")[0] if argument.startswith("--") else argument[:2]
+    return _RESERVED_ARGS.get(option)
+
+
+def _of_environment(spec: WorkerSpec) -> Iterator[str]:
+    for name in spec.environment:
+        if not _VARIABLE.fullmatch(name):
+            yield f"environment: {name!r} is no name of a variable: letters, digits and `_`, no digit first"
+        elif name in _SHELLS_OWN:
+            yield f"environment: {name} belongs to the shell and cannot be set"
+    if _CONTROL.search(spec.broker_url):
+        yield "broker_url: holds a control character; write it percent-encoded"
+
+
+def _of_application(application: Application) -> Iterator[str]:
+    if not application.python or application.python.startswith("-") or _CONTROL.search(application.python):
+        yield f"application.python: {application.python!r} is no name or path of an interpreter"
+    if application.directory and not application.directory.startswith("/"):
+        yield f"application.directory: {application.directory!r} is not an absolute path"
+    if application.source is ApplicationSource.IMAGE:
+        yield from _of_image(application)
+        return
+    yield from _requirement("application.reference", application.reference)
+    for package in application.extra_packages:
+        yield from _requirement("application.extra_packages", package)
+    if application.index_url:
+        yield from _of_url("application.index_url", application.index_url, ("https", "http"))
+    if application.source in _URL_SCHEMES:
+        yield from _of_url("application.reference", application.reference, _URL_SCHEMES[application.source])
+    elif application.reference.startswith("git+") or " git+" in application.reference:
+        yield 'application.reference: a git repository, expected source = "git" and the repository\'s URL'
+    if application.source is not ApplicationSource.GIT and application.revision:
+        yield "application.revision: only a git repository has revisions"
+    elif application.revision and not _REVISION.fullmatch(application.revision):
+        yield f"application.revision: {application.revision!r} is no branch, tag or commit"
+
+
+def _of_image(application: Application) -> Iterator[str]:
+    """An image is taken as it is; a wish to install something into it is a misunderstanding."""
+    unused = {
+        "reference": application.reference,
+        "revision": application.revision,
+        "index_url": application.index_url,
+        "extra_packages": application.extra_packages,
+    }
+    for name, value in unused.items():
+        if value:
+            yield f'application.{name}: is set, but nothing is installed where source = "image"'
+
+
+def _requirement(field: str, text: str) -> Iterator[str]:
+    """Problems of one line of a requirements file."""
+    shown = masking.url(text)
+    if not text or text != text.strip() or _CONTROL.search(text):
+        yield f"{field}: {shown!r}, expected one requirement on one line"
+    elif text.startswith(("-", "#")) or text.endswith("\\"):
+        yield f"{field}: {shown!r} is an option, a comment or half a line to pip, not a requirement"
+
+
+def _of_url(field: str, text: str, schemes: tuple[str, ...]) -> Iterator[str]:
+    shown = masking.url(text)
+    expected = " or ".join(schemes)
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in schemes and (bool(parts.hostname) or parts.scheme == "file")
+        # Raises ValueError where the port is none.
+        usable = usable and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if not usable or any(character.isspace() for character in text) or _CONTROL.search(text):
+        yield f"{field}: {shown!r} is no URL of scheme {expected}"
+    elif "@" in parts.path + parts.query + parts.fragment:
+        yield f"{field}: {shown!r} holds an `@` behind the host; write %40, or the revision as its own setting"
