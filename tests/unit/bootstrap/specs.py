@@ -1,0 +1,104 @@
+"""Builders of worker specs, and a place where rendered files can run: a temporary root instead of a machine's."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.contract import Application, ApplicationSource, UserData, WorkerSpec
+from bootstrap.render import render
+
+IMAGE = Application(source=ApplicationSource.IMAGE)
+PIP = Application(source=ApplicationSource.PIP, reference="shop-tasks==1.4")
+WHEEL = Application(
+    source=ApplicationSource.WHEEL, reference="https://files.example/shop_tasks-1.4-py3-none-any.whl"
+)
+GIT = Application(
+    source=ApplicationSource.GIT, reference="https://git.example/shop/tasks.git", revision="v1.4"
+)
+SOURCES = {"pip": PIP, "wheel": WHEEL, "git": GIT, "image": IMAGE}
+
+
+def a_spec(**changes: Any) -> WorkerSpec:
+    """A usable spec."""
+    settled: dict[str, Any] = {
+        "node": "shop-images-7k2f",
+        "pool": "images",
+        "fleet": "shop",
+        "app": "shop.celery:app",
+        "queues": ("images", "thumbs"),
+        "slots": 4,
+        "application": PIP,
+        "broker_url": "amqp://worker:wachtwoord@broker.example:5672/%2F",
+    }
+    return WorkerSpec(**(settled | changes))
+
+
+def rendered(spec: WorkerSpec, *, user_data_format: str = "cloud-config") -> UserData:
+    """User data where nothing is too large."""
+    return render(spec, user_data_format=user_data_format, limit_bytes=1_000_000, gzip=False)
+
+
+def document(spec: WorkerSpec) -> dict[str, Any]:
+    """What cloud-init reads of the rendered cloud-config."""
+    read = yaml.safe_load(rendered(spec).content)
+    assert isinstance(read, dict)
+    return read
+
+
+def files(spec: WorkerSpec) -> dict[str, str]:
+    """Path → content of every file a machine of `spec` gets."""
+    return {file["path"]: file["content"] for file in document(spec)["write_files"]}
+
+
+class Machine:
+    """The files of a spec, put under a temporary root, with stand-ins for the programs a machine would have.
+
+    A stand-in writes its arguments and environment, NUL between them, to `calls/NAME`, and then does what `body` says.
+    """
+
+    def __init__(self, root: Path, spec: WorkerSpec) -> None:
+        self.root = root
+        self.bin = root / "bin"
+        self.bin.mkdir(parents=True)
+        (root / "calls").mkdir()
+        for entry in document(spec)["write_files"]:
+            path = root / entry["path"].removeprefix("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._moved(entry["content"]), "utf-8", newline="")
+            path.chmod(int(entry["permissions"], 8))
+
+    def _moved(self, text: str) -> str:
+        for prefix in ("/etc/autoscaler", "/etc/supervisor", "/var/l", "/usr/local/lib", "/opt/autoscaler"):
+            text = text.replace(prefix, f"{self.root}{prefix}")
+        return text.replace("/usr/bin/setpriv", str(self.bin / "setpriv"))
+
+    def program(self, name: str) -> Path:
+        """The path of one of our programs."""
+        return self.root / "usr/local/lib/autoscaler" / name
+
+    def stand_in(self, name: str, body: str = "exit 0", *, at: Path | None = None) -> None:
+        """Put a program called `name` where the scripts find it."""
+        path = at or self.bin / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        calls = self.root / "calls" / name
+        path.write_text(
+            f'#!/bin/sh\nprintf \'%s\\0\' "$0" "$@" >{calls}.argv\nenv -0 >{calls}.environ\n{body}\n'
+        )
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def environ(self) -> dict[str, str]:
+        """What the scripts are started with: the stand-ins first."""
+        return {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def argv_of(self, name: str) -> list[str]:
+        """The arguments of the last call of a stand-in."""
+        return (self.root / "calls" / f"{name}.argv").read_bytes().decode().split("\0")[1:-1]
+
+    def environ_of(self, name: str) -> dict[str, str]:
+        """The environment of the last call of a stand-in."""
+        lines = (self.root / "calls" / f"{name}.environ").read_bytes().decode().split("\0")
+        return dict(line.split("=", 1) for line in lines if line)

@@ -1,0 +1,115 @@
+"""The door: formats, sizes, compression, masking; and the process format."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+from bootstrap.contract import UnusableSpec, UserDataTooLarge
+from bootstrap.render import render
+from tests.unit.bootstrap import specs
+
+
+@pytest.mark.parametrize("source", specs.SOURCES)
+def test_a_plain_pool_takes_less_than_half_of_what_providers_allow(source: str) -> None:
+    """16 KiB is the tightest limit in use; what an operator adds must have room."""
+    spec = specs.a_spec(
+        application=specs.SOURCES[source], environment={"DJANGO_SETTINGS_MODULE": "shop.settings"}
+    )
+
+    assert len(specs.rendered(spec).content) < 16_384 // 2
+
+
+def test_what_fits_is_not_compressed() -> None:
+    """Below the limit a document that people can read is worth more than a smaller one."""
+    plain = specs.rendered(specs.a_spec()).content
+
+    assert (
+        plain
+        == render(specs.a_spec(), user_data_format="cloud-config", limit_bytes=len(plain), gzip=True).content
+    )
+
+
+def test_what_does_not_fit_is_compressed_where_the_provider_takes_it() -> None:
+    """The same document, and the same bytes each time."""
+    spec = specs.a_spec(environment={"CERTIFICATE": "A" * 20_000})
+    once = render(spec, user_data_format="cloud-config", limit_bytes=16_384, gzip=True)
+
+    assert len(once.content) <= 16_384
+    assert gzip.decompress(once.content) == specs.rendered(spec).content
+    assert once == render(spec, user_data_format="cloud-config", limit_bytes=16_384, gzip=True)
+
+
+def test_the_limit_itself_still_fits_and_one_byte_less_does_not() -> None:
+    """A provider's limit is the largest size it takes, compressed or not."""
+    spec = specs.a_spec(environment={"CERTIFICATE": "A" * 20_000})
+    squeezed = len(render(spec, user_data_format="cloud-config", limit_bytes=16_384, gzip=True).content)
+
+    fits = render(spec, user_data_format="cloud-config", limit_bytes=squeezed, gzip=True)
+
+    assert squeezed == len(fits.content)
+    with pytest.raises(UserDataTooLarge):
+        render(spec, user_data_format="cloud-config", limit_bytes=squeezed - 1, gzip=True)
+
+
+def test_what_is_too_large_even_compressed_says_both_sizes() -> None:
+    """The operator learns how much is too much, before a provider is asked."""
+    noise = "".join(random.Random(1).choices("0123456789abcdef", k=40_000))
+    spec = specs.a_spec(environment={"NOISE": noise})
+    plain = len(specs.rendered(spec).content)
+    with pytest.raises(
+        UserDataTooLarge, match=rf"{plain} bytes, \d+ compressed; this provider takes 16384"
+    ) as refused:
+        render(spec, user_data_format="cloud-config", limit_bytes=16_384, gzip=True)
+    with pytest.raises(UserDataTooLarge, match=rf"{plain} bytes; this provider takes 16384"):
+        render(spec, user_data_format="cloud-config", limit_bytes=16_384, gzip=False)
+
+    assert noise[:20] not in str(refused.value)
+
+
+def test_a_format_nobody_knows_is_refused() -> None:
+    """The known ones are named."""
+    with pytest.raises(UnusableSpec, match="'ignition', expected one of cloud-config, process"):
+        specs.rendered(specs.a_spec(), user_data_format="ignition")
+
+
+def test_a_process_is_the_same_worker() -> None:
+    """What the keeper reads is the command and environment a rented machine would run."""
+    spec = specs.a_spec(
+        application=replace(specs.IMAGE, python="/venv/bin/python", directory="/srv/shop"),
+        environment={"A": "1", "LANG": "nb_NO.UTF-8"},
+    )
+    document = json.loads(specs.rendered(spec, user_data_format="process").content)
+
+    assert document == {
+        "argv": [
+            "/venv/bin/python", "-m", "celery", "--app=shop.celery:app", "worker",
+            "--hostname=celery@shop-images-7k2f", "--queues=images,thumbs", "--concurrency=4",
+            "--loglevel=INFO", "--without-gossip",
+        ],
+        "environment": {
+            "PYTHONUNBUFFERED": "1", "LANG": "nb_NO.UTF-8", "AUTOSCALER_FLEET": "shop",
+            "AUTOSCALER_POOL": "images", "AUTOSCALER_NODE": "shop-images-7k2f",
+            "CELERY_BROKER_URL": spec.broker_url, "A": "1",
+        },
+        "directory": "/srv/shop",
+        "expected_exit_codes": [0],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["pip", "wheel", "git"])
+def test_a_process_installs_nothing(source: str) -> None:
+    """On this machine only what is here can run."""
+    with pytest.raises(UnusableSpec, match=rf'application.source: "{source}".*expected source = "image"'):
+        specs.rendered(specs.a_spec(application=specs.SOURCES[source]), user_data_format="process")
+
+
+def test_a_broker_with_a_token_in_place_of_a_user_shows_none_of_it() -> None:
+    """Before the `:` stands a user's name, which helps; without one it may be anything."""
+    shown = specs.rendered(specs.a_spec(broker_url="amqps://a:b@h1;amqps://c:d@h2/v?password=e")).masked
+
+    assert "CELERY_BROKER_URL='amqps://a:********@h1;amqps://c:********@h2/v?********'" in shown

@@ -1,0 +1,92 @@
+"""Specs that cannot become a worker are refused whole, with every reason and no secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bootstrap.contract import Application, UnusableSpec
+from bootstrap.validity import problems
+from tests.unit.bootstrap import specs
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"node": "Shop_1"}, "node"),
+        ({"node": "a]\n[program:b"}, "node"),
+        ({"user": "root"}, "user"),
+        ({"user": "a b"}, "user"),
+        ({"app": "--help"}, "app"),
+        ({"queues": ()}, "queues"),
+        ({"queues": ("a,b",)}, "queues"),
+        ({"slots": 0}, "slots"),
+        ({"prefetch_multiplier": 0}, "prefetch_multiplier"),
+        ({"packages": ("--allow-downgrades",)}, "packages"),
+        ({"environment": {"A-B": "x"}}, "environment"),
+        ({"environment": {"A=1;B": "x"}}, "environment"),
+        ({"environment": {"UID": "0"}}, "environment"),
+        ({"environment": {"A": "x\x00y"}}, "environment.'A'"),
+        ({"environment": {"A": "\ud83d"}}, "environment.'A'"),
+        ({"broker_url": "amqp://a:b@c\n"}, "broker_url"),
+        ({"worker_args": ("--without-heartbeat",)}, "worker_args"),
+        ({"worker_args": ("-nother@host",)}, "worker_args"),
+        ({"worker_args": ("--hostname=other",)}, "worker_args"),
+        ({"worker_args": ("-B",)}, "worker_args"),
+    ],
+)
+def test_what_would_not_become_a_worker_is_refused_by_name(changes: dict[str, Any], named: str) -> None:
+    """Each problem starts with the field it is in."""
+    assert [named] == [problem.split(":")[0] for problem in problems(specs.a_spec(**changes))]
+
+
+@pytest.mark.parametrize(
+    ("application", "named"),
+    [
+        (replace(specs.PIP, reference=""), "application.reference"),
+        (replace(specs.PIP, reference="a\n--index-url=http://x"), "application.reference"),
+        (replace(specs.PIP, reference="--index-url=http://x"), "application.reference"),
+        (replace(specs.PIP, reference="a @ git+https://git.example/a"), "application.reference"),
+        (replace(specs.PIP, revision="v1"), "application.revision"),
+        (replace(specs.PIP, index_url="ftp://pypi.example"), "application.index_url"),
+        (replace(specs.PIP, index_url="https://[half"), "application.index_url"),
+        (replace(specs.PIP, extra_packages=("-r x",)), "application.extra_packages"),
+        (replace(specs.PIP, directory="srv"), "application.directory"),
+        (replace(specs.PIP, python="-c"), "application.python"),
+        (replace(specs.WHEEL, reference="shop.whl"), "application.reference"),
+        (replace(specs.GIT, reference="git@git.example:a.git"), "application.reference"),
+        (replace(specs.GIT, reference="https://git.example/a.git@v1"), "application.reference"),
+        (replace(specs.GIT, revision="--upload-pack=x"), "application.revision"),
+        (replace(specs.IMAGE, reference="shop"), "application.reference"),
+        (replace(specs.IMAGE, extra_packages=("shop",)), "application.extra_packages"),
+    ],
+)
+def test_an_application_that_cannot_be_had_is_refused_by_name(application: Application, named: str) -> None:
+    """What pip or git would read as an option, a second line or another address never reaches a machine."""
+    assert [named] == [problem.split(":")[0] for problem in problems(specs.a_spec(application=application))]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    """Whoever mends one setting learns of the others in the same breath."""
+    with pytest.raises(UnusableSpec, match=r"slots: .*; queues: "):
+        specs.rendered(specs.a_spec(slots=0, queues=()))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"broker_url": "amqp://a:geheim@c\n"},
+        {"environment": {"A": "geheim\x00"}},
+        {"application": replace(specs.PIP, index_url="ftp://me:geheim@pypi.example")},
+        {"application": replace(specs.WHEEL, reference="s3://me:geheim@x/y.whl?token=geheim")},
+        {"application": replace(specs.GIT, reference="https://me:geheim@host/a@b")},
+    ],
+)
+def test_a_refusal_tells_no_secret(changes: dict[str, Any]) -> None:
+    """The message goes into logs and onto terminals."""
+    with pytest.raises(UnusableSpec) as refused:
+        specs.rendered(specs.a_spec(**changes))
+
+    assert "geheim" not in str(refused.value)
