@@ -126,10 +126,12 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
     snapshot, nodes = draft.snapshot, draft.of_pool(pool.name)
-    blind = _why_not_buy(draft, pool, decision, asked)
+    blind = _why_not_buy(snapshot, pool)
     if blind:
         draft.remark(pool.name, blind)
         return
+    if decision.input.demand is None:
+        asked = _asked_unseen(draft, pool, decision, asked)
     awake = offers.awake(pool.offers, draft.memory, snapshot.at)
     if not awake:
         why = (
@@ -177,13 +179,21 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
         )
 
 
-def _why_not_buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> str:
-    """Why nothing may be bought on this picture; empty when it may. Unseen demand buys only up to `on_unknown`."""
-    snapshot = draft.snapshot
+def _asked_unseen(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> int:
+    """What may be bought of `asked` while demand cannot be seen: up to `on_unknown`, no further on a memory."""
+    floor = pool.limits.on_unknown - (decision.wanted - asked)
+    if floor < asked:
+        draft.remark(
+            pool.name,
+            f"{max(0, floor)} of {asked} more bought: cannot see demand, on_unknown is {pool.limits.on_unknown}",
+        )
+    return max(0, min(asked, floor))
+
+
+def _why_not_buy(snapshot: Snapshot, pool: PoolRules) -> str:
+    """Why nothing may be bought on this picture; empty when it may."""
     if isinstance(snapshot.sightings, Missing):
         return f"not buying while workers cannot be heard: {snapshot.sightings.why}"
-    if decision.input.demand is None and decision.wanted > pool.limits.on_unknown:
-        return f"not buying {asked} while demand cannot be seen: {decision.input.demand_missing}"
     for provider in dict.fromkeys(offer.provider for offer in pool.offers):
         listing = snapshot.listings.get(provider, Missing(why="it is not configured"))
         if isinstance(listing, Missing):
