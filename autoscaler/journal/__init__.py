@@ -1,0 +1,26 @@
+"""The durable record: what the daemon owns, decided, was ordered and must not forget.
+
+The loop opens it here; commands read through `read` and give orders through `orders`.
+What never happens here: a choice.
+"""
+
+from autoscaler.journal.contract import (
+    JournalUnavailable,
+    LeaseHeld,
+    LeaseHolder,
+    OrderRecord,
+    Sample,
+    TickRecord,
+)
+from autoscaler.journal.journal import Journal, open_journal
+
+__all__ = [
+    "Journal",
+    "JournalUnavailable",
+    "LeaseHeld",
+    "LeaseHolder",
+    "OrderRecord",
+    "Sample",
+    "TickRecord",
+    "open_journal",
+]

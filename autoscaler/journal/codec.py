@@ -1,0 +1,178 @@
+"""Values to rows and documents, and back. A round trip gives an equal value; a row that cannot be read is named.
+
+Rows come in and go out as plain mappings. Documents are compact JSON with every field written out, defaults too: a
+default that changes in a later release must not change what a stored decision replays to. Options come back as the
+plain values TOML knows, so a tuple among them returns as a list. Infinite numbers keep Python's spelling (`Infinity`).
+What never happens here: SQL.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import Node, PoolDecision, PoolWish, Transition
+from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, OrderRecord, Sample
+from policies.contract import Decision, Past
+
+T = TypeVar("T")
+Row = Mapping[Any, Any]
+"""Column names to values; SQLAlchemy's own rows have a wider type of key than `str`."""
+
+NODE = TypeAdapter(Node)
+TRANSITION = TypeAdapter(Transition)
+SAMPLE = TypeAdapter(Sample)
+ORDER = TypeAdapter(OrderRecord)
+WISH = TypeAdapter(PoolWish)
+MEMORY = TypeAdapter(Memory)
+DECISION = TypeAdapter(Decision)
+POOL_DECISION = TypeAdapter(PoolDecision)
+PAST = TypeAdapter(Past)
+LEASE = TypeAdapter(LeaseHolder)
+
+PAST_FIELDS = ("at", "recommended", "wanted", "workers")
+_ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})
+
+
+def read_row(adapter: TypeAdapter[T], row: Row, *, table: str, key: object) -> T:
+    """The value a row holds. Raises JournalUnavailable, naming table and key, for a row no program of ours wrote."""
+    try:
+        return adapter.validate_python(row)
+    except (ValidationError, TypeError) as error:
+        raise _damaged(table, key, error) from error
+
+
+def node_row(node: Node) -> dict[str, Any]:
+    """A node's columns. Raises ValueError for a number that is none: SQLite would silently store it as absent."""
+    row = _columns(node)
+    row |= {f"offer_{name}": value for name, value in row.pop("offer").items()}
+    row["queues"] = _dense(node.queues)
+    for column, value in row.items():
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError(f"node {node.name}: {column} is not a number")
+    return row
+
+
+def read_node(row: Row) -> Node:
+    """A node from its columns. Raises JournalUnavailable, like every `read_…` here, for a row that is damaged."""
+    columns = dict(row)
+    offer = {name.removeprefix("offer_"): columns.pop(name) for name in row if name.startswith("offer_")}
+    try:
+        columns["queues"] = json.loads(columns["queues"])
+    except (ValueError, TypeError) as error:
+        raise _damaged("nodes", row["name"], error) from error
+    return read_row(NODE, columns | {"offer": offer}, table="nodes", key=row["name"])
+
+
+def transition_row(transition: Transition) -> dict[str, Any]:
+    """A transition's columns; its number is the database's to give."""
+    return _columns(transition)
+
+
+def sample_row(sample: Sample) -> dict[str, Any]:
+    """A sample's columns. A figure that is not a number was not measured."""
+    row = _columns(sample)
+    for column in ("arrivals_per_s", "completions_per_s", "wait_s"):
+        if row[column] is not None and not math.isfinite(row[column]):
+            row[column] = None
+    return row
+
+
+def wish_row(wish: PoolWish) -> dict[str, Any]:
+    """A wish's columns."""
+    return _columns(wish)
+
+
+def read_order(row: Row) -> OrderRecord:
+    """An order with its answer, if it has one."""
+    given = {name: value for name, value in row.items() if name not in _ANSWER_COLUMNS}
+    answered_at = row["answered_at"]
+    said = {name: row[name] for name in ("number", "carried_out", "says")}
+    record = {"order": given, "answered_at": answered_at, "answer": None if answered_at is None else said}
+    return read_row(ORDER, record, table="orders", key=row["number"])
+
+
+def memory_document(memory: Memory) -> str:
+    """The memory as JSON."""
+    return _dense(_plain(MEMORY, memory))
+
+
+def read_memory(document: str) -> Memory:
+    """The memory from its document."""
+    return _read_document(MEMORY, document, table="memory", key=1)
+
+
+def decision_row(stored: PoolDecision) -> dict[str, Any]:
+    """A decision's columns: the numbers later decisions need, the sentence, and the whole of it as a document."""
+    decision = stored.decision
+    return {
+        "pool": stored.pool,
+        "at": stored.at,
+        "recommended": decision.recommended,
+        "wanted": decision.wanted,
+        "workers": decision.input.supply.workers,
+        "sentence": stored.sentence,
+        "document": decision_document(decision),
+    }
+
+
+def decision_document(decision: Decision) -> str:
+    """The whole decision as JSON. Its past is most of it, and is written as rows without field names."""
+    plain = _plain(DECISION, decision)
+    history = plain["input"]["history"]
+    history["past"] = [[past[name] for name in PAST_FIELDS] for past in history["past"]]
+    return _dense(plain)
+
+
+def read_decision(row: Row) -> PoolDecision:
+    """A decision, whole, from its columns and its document."""
+    key = f"{row['pool']} at {row['at']}"
+    try:
+        plain = json.loads(row["document"])
+        history = plain["input"]["history"]
+        history["past"] = [dict(zip(PAST_FIELDS, past, strict=True)) for past in history["past"]]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _damaged("decisions", key, error) from error
+    stored = {"pool": row["pool"], "at": row["at"], "decision": plain, "sentence": row["sentence"]}
+    return read_row(POOL_DECISION, stored, table="decisions", key=key)
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    """A record's fields by name. Enums are strings already; `str` keeps drivers from wondering about their type."""
+    fields = asdict(value)
+    return {name: str(field) if isinstance(field, str) else field for name, field in fields.items()}
+
+
+def _plain(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
+    # Read-only mappings are no dict to pydantic, which would warn of them and cannot write them without `fallback`.
+    plain = adapter.dump_python(value, mode="json", fallback=dict, warnings="none")
+    return cast("dict[str, Any]", plain)
+
+
+def _dense(plain: object) -> str:
+    return json.dumps(plain, separators=(",", ":"))
+
+
+def _read_document(adapter: TypeAdapter[T], document: str, *, table: str, key: object) -> T:
+    try:
+        plain = json.loads(document)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(table, key, error) from error
+    return read_row(adapter, plain, table=table, key=key)
+
+
+def _damaged(table: str, key: object, error: Exception) -> JournalUnavailable:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        why = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    else:
+        why = str(error)
+    return JournalUnavailable(
+        f"the journal is damaged: the row of table {table} for {key} cannot be read ({why})"
+    )

@@ -1,0 +1,82 @@
+"""The words in which the journal is asked and answers: what a tick writes, what a command reads, the two errors.
+
+All of it is values and names. What never happens here: SQL, files, time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import Node, Order, OrderAnswer, PoolDecision, PoolName, PoolWish, Transition
+
+
+class JournalUnavailable(Exception):
+    """The journal cannot be read or written, or would no longer be true. Nothing was changed; dispatch nothing."""
+
+
+class LeaseHeld(Exception):
+    """Another daemon works with this journal: `owner`, since `since_at` (epoch seconds)."""
+
+    def __init__(self, owner: str, since_at: float, *, place: str) -> None:
+        since = datetime.fromtimestamp(since_at, UTC).isoformat(timespec="seconds")
+        super().__init__(f"another daemon holds the journal {place}: {owner}, since {since}")
+        self.owner = owner
+        self.since_at = since_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One pool at one tick, for history and plots. None is "not measured"; the cost is in the fleet's currency."""
+
+    pool: PoolName
+    at: float
+    backlog: int | None
+    in_progress: int | None
+    arrivals_per_s: float | None
+    completions_per_s: float | None
+    wait_s: float | None
+    serving: int
+    arriving: int
+    leaving: int
+    wanted: int
+    cost_per_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickRecord:
+    """Everything one tick writes, as one transaction.
+
+    `new_nodes` have no record yet: a name that was ever used, even by a node long gone, fails the whole record.
+    `changed_nodes` have a live record; one that is unknown or GONE fails the whole record, because GONE is final.
+    `wishes` are those to set; pools left out keep theirs.
+    """
+
+    at: float
+    new_nodes: tuple[Node, ...] = ()
+    changed_nodes: tuple[Node, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    decisions: tuple[PoolDecision, ...] = ()
+    answers: tuple[OrderAnswer, ...] = ()
+    wishes: tuple[PoolWish, ...] = ()
+    memory: Memory
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """An order with its answer; both None while it waits."""
+
+    order: Order
+    answered_at: float | None = None
+    answer: OrderAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseHolder:
+    """The daemon that last took the lease and has not given it back. One that was killed still stands here."""
+
+    owner: str
+    epoch: int
+    since_at: float

@@ -1,0 +1,211 @@
+"""What the daemon remembers: the records it wakes up with, and one commit a tick, before anything is dispatched.
+
+In go `TickRecord`s, out come nodes, memory, orders, wishes and past decisions. Every trouble is JournalUnavailable.
+What never happens here: a choice, a clock, a record that is half written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType
+
+import sqlalchemy as sa
+
+from autoscaler.core.facts import Memory
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, Order, PoolName, PoolWish
+from autoscaler.journal import codec, lease, tables
+from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, TickRecord
+from autoscaler.journal.database import Database, open_database
+from policies.contract import Past
+
+PURGE_ROWS = 5_000
+"""Rows of one table that one purge takes: some milliseconds of the write lock, and more than an hour of ticks adds."""
+
+
+def open_journal(url: str, *, read_only: bool = False) -> Journal:
+    """Open the journal at `sqlite:///PATH` (or `sqlite://`, in memory), made or migrated if need be.
+
+    A new file is its owner's alone (0600), as is its directory if that is missing too. Several processes may hold one
+    journal open. Raises JournalUnavailable.
+    """
+    return Journal(open_database(url, read_only=read_only))
+
+
+class Journal:
+    """An open journal. Any thread may read; one thread commits."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lease: lease.Lease | None = None
+
+    def reading(self, doing: str) -> AbstractContextManager[sa.Connection]:
+        """One consistent look, for the journal's own readers."""
+        return self._database.reading(doing)
+
+    def writing(self, doing: str) -> AbstractContextManager[sa.Connection]:
+        """One transaction, for those who give orders."""
+        return self._database.writing(doing)
+
+    def claim(self, owner: str) -> LeaseHolder:
+        """Become the one daemon of this journal, for the life of the process. Raises LeaseHeld, JournalUnavailable."""
+        if self._lease is None:
+            self._lease = lease.claim(self._database, owner)
+        return self._lease.holder
+
+    def release(self) -> None:
+        """Give back the lease, if it is ours."""
+        if self._lease is not None:
+            mine, self._lease = self._lease, None
+            mine.release(self._database)
+
+    def close(self) -> None:
+        """Give back the lease and let go of the database."""
+        try:
+            self.release()
+        finally:
+            self._database.close()
+
+    def live_nodes(self) -> tuple[Node, ...]:
+        """Every record that is not GONE, by name."""
+        query = (
+            sa.select(tables.nodes)
+            .where(tables.nodes.c.state != NodeState.GONE.value)
+            .order_by(tables.nodes.c.name)
+        )
+        with self.reading("read the nodes") as connection:
+            return tuple(codec.read_node(row) for row in connection.execute(query).mappings())
+
+    def memory(self) -> Memory:
+        """What the last tick handed to the next; empty before the first."""
+        with self.reading("read the memory") as connection:
+            document = connection.execute(sa.select(tables.memory.c.document)).scalar()
+            return Memory() if document is None else codec.read_memory(document)
+
+    def waiting_orders(self) -> tuple[Order, ...]:
+        """Orders without an answer, oldest first."""
+        orders = tables.orders
+        query = sa.select(orders).where(orders.c.answered_at.is_(None)).order_by(orders.c.number)
+        with self.reading("read the orders") as connection:
+            return tuple(codec.read_order(row).order for row in connection.execute(query).mappings())
+
+    def wishes(self) -> Mapping[PoolName, PoolWish]:
+        """The operators' standing word on each pool that has one."""
+        with self.reading("read the wishes") as connection:
+            rows = connection.execute(sa.select(tables.wishes)).mappings()
+            wishes = [codec.read_row(codec.WISH, row, table="wishes", key=row["pool"]) for row in rows]
+        return MappingProxyType({wish.pool: wish for wish in wishes})
+
+    def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
+        """Earlier decisions of each pool since then, oldest first."""
+        table = tables.decisions.c
+        query = sa.select(table.pool, table.at, table.recommended, table.wanted, table.workers)
+        query = query.where(table.at >= since_at).order_by(table.at, table.number)
+        found: dict[PoolName, list[Past]] = {}
+        with self.reading("read the past decisions") as connection:
+            for row in connection.execute(query).mappings():
+                past = {name: row[name] for name in codec.PAST_FIELDS}
+                of_pool = found.setdefault(PoolName(row["pool"]), [])
+                of_pool.append(
+                    codec.read_row(codec.PAST, past, table="decisions", key=f"{row['pool']} at {row['at']}")
+                )
+        return MappingProxyType({pool: tuple(of_pool) for pool, of_pool in found.items()})
+
+    def commit(self, record: TickRecord) -> None:
+        """Write one tick: whole on disk when this returns. Raises JournalUnavailable, and then nothing was written.
+
+        Duty of the caller: dispatch nothing that stands in a record whose commit failed.
+        """
+        with self.writing("write down the tick") as connection:
+            if self._lease is not None:
+                self._lease.require(connection)
+            _insert_nodes(connection, record)
+            _update_nodes(connection, record)
+            _append(connection, record)
+            _answer(connection, record)
+            _replace(connection, record)
+
+    def purge(self, before_at: float) -> int:
+        """Forget what ended before then: GONE nodes and their moves, decisions, samples, answered orders.
+
+        Takes at most `PURGE_ROWS` of each, oldest first, and returns how many rows went: call again while it is not 0.
+        """
+        gone = 0
+        for selection in _purgeable(before_at):
+            with self.writing("forget old records") as connection:
+                table = selection.selected_columns[0].table
+                assert isinstance(table, sa.Table)
+                key = table.primary_key.columns[0]
+                keys = selection.order_by(key).limit(PURGE_ROWS)
+                gone += connection.execute(sa.delete(table).where(key.in_(keys))).rowcount
+        return gone
+
+
+def _insert_nodes(connection: sa.Connection, record: TickRecord) -> None:
+    """Names are the keys of creations, used once ever: one that has a record in any state fails the tick."""
+    if not record.new_nodes:
+        return
+    names = [node.name for node in record.new_nodes]
+    used = sa.select(tables.nodes.c.name, tables.nodes.c.state).where(tables.nodes.c.name.in_(names))
+    for name, state in connection.execute(used):
+        raise JournalUnavailable(
+            f"node {name} cannot be ordered: its name was used before, by a node that is {state}"
+        )
+    connection.execute(sa.insert(tables.nodes), [codec.node_row(node) for node in record.new_nodes])
+
+
+def _update_nodes(connection: sa.Connection, record: TickRecord) -> None:
+    table = tables.nodes
+    live = table.c.state != NodeState.GONE.value
+    for node in record.changed_nodes:
+        row = codec.node_row(node)
+        if (
+            connection.execute(sa.update(table).where(table.c.name == row["name"], live).values(row)).rowcount
+            != 1
+        ):
+            raise JournalUnavailable(
+                f"node {node.name} cannot become {node.state.value}: it has no live record"
+            )
+
+
+def _append(connection: sa.Connection, record: TickRecord) -> None:
+    """What is only ever added."""
+    for table, rows in (
+        (tables.transitions, [codec.transition_row(transition) for transition in record.transitions]),
+        (tables.decisions, [codec.decision_row(decision) for decision in record.decisions]),
+        (tables.samples, [codec.sample_row(sample) for sample in record.samples]),
+    ):
+        if rows:
+            connection.execute(sa.insert(table), rows)
+
+
+def _answer(connection: sa.Connection, record: TickRecord) -> None:
+    """The first answer to an order stands."""
+    table = tables.orders
+    for answer in record.answers:
+        waiting = sa.update(table).where(table.c.number == answer.number, table.c.answered_at.is_(None))
+        said = {"answered_at": record.at, "carried_out": answer.carried_out, "says": answer.says}
+        connection.execute(waiting.values(said))
+
+
+def _replace(connection: sa.Connection, record: TickRecord) -> None:
+    """What has one row and no history."""
+    for wish in record.wishes:
+        connection.execute(sa.delete(tables.wishes).where(tables.wishes.c.pool == wish.pool))
+        connection.execute(sa.insert(tables.wishes).values(codec.wish_row(wish)))
+    connection.execute(sa.delete(tables.memory))
+    document = codec.memory_document(record.memory)
+    connection.execute(sa.insert(tables.memory).values(slot=1, at=record.at, document=document))
+
+
+def _purgeable(before_at: float) -> Iterator[sa.Select[tuple[object]]]:
+    nodes, transitions, orders, leases = tables.nodes.c, tables.transitions.c, tables.orders.c, tables.lease.c
+    live = sa.select(nodes.name).where(nodes.state != NodeState.GONE.value)
+    newest = sa.select(sa.func.max(leases.epoch)).scalar_subquery()
+    yield sa.select(nodes.name).where(nodes.state == NodeState.GONE.value, nodes.entered_at < before_at)
+    yield sa.select(transitions.number).where(transitions.at < before_at, transitions.node.not_in(live))
+    yield sa.select(tables.decisions.c.number).where(tables.decisions.c.at < before_at)
+    yield sa.select(tables.samples.c.number).where(tables.samples.c.at < before_at)
+    yield sa.select(orders.number).where(orders.answered_at < before_at)
+    yield sa.select(leases.epoch).where(leases.since_at < before_at, leases.epoch != newest)

@@ -1,0 +1,127 @@
+"""The journal as commands and the dashboard read it: records out, newest or oldest first as each function says.
+
+Every function is one consistent look and raises JournalUnavailable when it cannot be had.
+What never happens here: writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+import sqlalchemy as sa
+
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolDecision, PoolName, Transition
+from autoscaler.journal import codec, lease, tables
+from autoscaler.journal.contract import LeaseHolder, OrderRecord, Sample
+from autoscaler.journal.journal import Journal
+from providers.contract import NodeName
+
+
+def nodes(
+    journal: Journal,
+    *,
+    pool: PoolName | None = None,
+    name: NodeName | None = None,
+    states: Collection[NodeState] | None = None,
+    include_gone: bool = False,
+) -> tuple[Node, ...]:
+    """Nodes, the first ordered first. `states`, where given, decides alone whether GONE ones are among them."""
+    table = tables.nodes.c
+    query = sa.select(tables.nodes).order_by(table.ordered_at, table.name)
+    if pool is not None:
+        query = query.where(table.pool == pool)
+    if name is not None:
+        query = query.where(table.name == name)
+    if states is not None:
+        query = query.where(table.state.in_([state.value for state in states]))
+    elif not include_gone:
+        query = query.where(table.state != NodeState.GONE.value)
+    with journal.reading("read the nodes") as connection:
+        return tuple(codec.read_node(row) for row in connection.execute(query).mappings())
+
+
+def transitions_of(journal: Journal, node: NodeName) -> tuple[Transition, ...]:
+    """A node's life so far, oldest first."""
+    table = tables.transitions.c
+    return _transitions(
+        journal, sa.select(tables.transitions).where(table.node == node).order_by(table.number)
+    )
+
+
+def last_transitions(journal: Journal, *, limit: int, pool: PoolName | None = None) -> tuple[Transition, ...]:
+    """The fleet's, or one pool's, last moves, newest first."""
+    table = tables.transitions.c
+    query = sa.select(tables.transitions).order_by(table.number.desc()).limit(limit)
+    return _transitions(journal, query if pool is None else query.where(table.pool == pool))
+
+
+def last_decisions(journal: Journal) -> Mapping[PoolName, PoolDecision]:
+    """The last decision written about each pool."""
+    newest = sa.select(sa.func.max(tables.decisions.c.number)).group_by(tables.decisions.c.pool)
+    found = _decisions(journal, sa.select(tables.decisions).where(tables.decisions.c.number.in_(newest)))
+    return MappingProxyType({decision.pool: decision for decision in found})
+
+
+def decision_at(journal: Journal, pool: PoolName, at: float) -> PoolDecision | None:
+    """The decision that held at that instant: the latest at or before it."""
+    table = tables.decisions.c
+    query = sa.select(tables.decisions).where(table.pool == pool, table.at <= at)
+    found = _decisions(journal, query.order_by(table.at.desc(), table.number.desc()).limit(1))
+    return found[0] if found else None
+
+
+def decisions_between(
+    journal: Journal, pool: PoolName, since_at: float, until_at: float
+) -> tuple[PoolDecision, ...]:
+    """A pool's decisions in that time, both ends included, oldest first."""
+    table = tables.decisions.c
+    query = sa.select(tables.decisions).where(table.pool == pool, table.at.between(since_at, until_at))
+    return _decisions(journal, query.order_by(table.at, table.number))
+
+
+def samples_between(journal: Journal, pool: PoolName, since_at: float, until_at: float) -> tuple[Sample, ...]:
+    """A pool's demand and supply in that time, both ends included, oldest first."""
+    table = tables.samples.c
+    query = sa.select(*(column for column in table if column is not table.number))
+    query = query.where(table.pool == pool, table.at.between(since_at, until_at)).order_by(
+        table.at, table.number
+    )
+    with journal.reading("read the history") as connection:
+        rows = connection.execute(query).mappings()
+        return tuple(
+            codec.read_row(codec.SAMPLE, row, table="samples", key=f"{pool} at {row['at']}") for row in rows
+        )
+
+
+def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:
+    """The last orders with their answers, newest first."""
+    query = sa.select(tables.orders).order_by(tables.orders.c.number.desc()).limit(limit)
+    with journal.reading("read the orders") as connection:
+        return tuple(codec.read_order(row) for row in connection.execute(query).mappings())
+
+
+def last_tick_at(journal: Journal) -> float | None:
+    """When the last tick was written; None before the first."""
+    with journal.reading("read the time of the last tick") as connection:
+        return connection.execute(sa.select(tables.memory.c.at)).scalar()
+
+
+def lease_holder(journal: Journal) -> LeaseHolder | None:
+    """The daemon that holds the lease, by its own word. A killed one still stands here: compare `last_tick_at`."""
+    with journal.reading("read who holds its lease") as connection:
+        return lease.read_holder(connection)
+
+
+def _transitions(journal: Journal, query: sa.Select[tuple[object, ...]]) -> tuple[Transition, ...]:
+    with journal.reading("read the transitions") as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return tuple(
+        codec.read_row(codec.TRANSITION, row, table="transitions", key=row.pop("number")) for row in rows
+    )
+
+
+def _decisions(journal: Journal, query: sa.Select[tuple[object, ...]]) -> tuple[PoolDecision, ...]:
+    with journal.reading("read the decisions") as connection:
+        return tuple(codec.read_decision(row) for row in connection.execute(query).mappings())
