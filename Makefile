@@ -18,7 +18,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/contract tests/tidy)
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check lint test lock clean
+.PHONY: help setup debian run check lint test lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -67,6 +67,9 @@ $(AUTOSCALER_CLOUD_INIT_SCHEMA):
 
 lock: $(READY) ## new pins in requirements/, from pyproject.toml (UPGRADE=1 takes newer releases)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+pages: $(READY) ## docs/ pages that are made from code
+	@$(BIN)/python scripts/pages.py
 
 clean: ## removes everything the other targets made
 	rm -rf .venv .venv-celery53 .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,11 +1,9 @@
 """The life cycle as a page for people: `docs/lifecycle.md`, written from the table so that the two cannot differ.
 
-`python -m autoscaler.core.lifecycle_page > docs/lifecycle.md` renews it; a test holds them together.
+`make pages` renews it; a test holds them together.
 """
 
 from __future__ import annotations
-
-import sys
 
 from autoscaler.core import lifecycle
 from autoscaler.core.lifecycle import FactKind, NodeState
@@ -23,7 +21,7 @@ _CLOCKS = {
 _HEAD = """\
 # The life of a node
 
-Generated from `autoscaler/core/lifecycle.py` by `python -m autoscaler.core.lifecycle_page`; change it there.
+Generated from `autoscaler/core/lifecycle.py` by `make pages`; change it there.
 
 A node is our record of a machine. One table says which event leads from which state to which; any other pair raises
 `IllegalTransition` and changes nothing. Failure is a reason, not a state. Events that end in `_chosen`, and
@@ -80,7 +78,3 @@ def _deadlines() -> list[str]:
         "",
         '`drain_expired` fires only where the operator chose `on_drain_timeout = "destroy"`; by default a drain waits.',
     ]
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render())

@@ -8,7 +8,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 
 
 def test_the_lifecycle_page_is_the_table() -> None:
-    """Renew it with `python -m autoscaler.core.lifecycle_page > docs/lifecycle.md`."""
+    """Renew it with `make pages`."""
     expected = lifecycle_page.render()
 
     assert expected == PAGE.read_text()

@@ -1,0 +1,272 @@
+"""The composition root: the only module that opens concrete classes, and the dull mapping from settings to rules.
+
+Settings go in, a `Works` of opened parts comes out. What never happens here: a decision, a default, a call to a cloud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from autoscaler.clock import Clock
+from autoscaler.config import Settings
+from autoscaler.config import pools as configured
+from autoscaler.core.model import (
+    CreateNode,
+    DrainExpiry,
+    FleetRules,
+    Offer,
+    OrphanRule,
+    PoolName,
+    PoolRules,
+    Timeouts,
+)
+from autoscaler.execute import Executor, Render
+from autoscaler.gateways.celery_link import CeleryLink
+from autoscaler.gateways.rabbitmq import RabbitMQ
+from autoscaler.loop import Journal, Loop, Rulebook
+from autoscaler.observe import Observer
+from autoscaler.telemetry import Log
+from bootstrap.contract import Application, ApplicationSource, UserData, WorkerSpec
+from bootstrap.render import render
+from policies.contract import Limits, PolicySpec, Stabilization
+from providers import open_provider
+from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, ProviderTraits, UserDataFormat
+
+_PROOF_MARGIN_S = 1.0
+"""Beyond the broker's statistics interval: clocks and emission are not exact."""
+
+
+class _Closing(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """Everything opened from one configuration. `close` lets go of it; machines and workers stay as they are."""
+
+    settings: Settings
+    rulebook: Rulebook
+    broker: RabbitMQ
+    workers: CeleryLink
+    providers: Mapping[ProviderName, Provider]
+    observer: Observer
+    executor: Executor
+
+    def loop(self, journal: Journal, *, clock: Clock, log: Log) -> Loop:
+        """A loop over these parts and that journal."""
+        return Loop(
+            rulebook=self.rulebook,
+            journal=journal,
+            observer=self.observer,
+            executor=self.executor,
+            clock=clock,
+            log=log,
+        )
+
+    def close(self) -> None:
+        """Let go of connections and threads, whichever of them still exist."""
+        self.observer.close()
+        self.workers.stop(timeout_s=5.0)
+        closing: list[_Closing] = [self.broker, *self.providers.values()]
+        for part in closing:
+            part.close()
+
+
+def open_works(settings: Settings, *, clock: Clock) -> Works:
+    """Open every part; connects to nothing yet. Raises `ProviderOptionsWrong` for settings a provider cannot use."""
+    providers = open_providers(settings, clock=clock)
+    broker = open_broker(settings, clock=clock)
+    workers = open_workers(settings, clock=clock)
+    return Works(
+        settings=settings,
+        rulebook=rulebook(settings, {name: provider.traits for name, provider in providers.items()}),
+        broker=broker,
+        workers=workers,
+        providers=providers,
+        observer=Observer(
+            broker=broker,
+            workers=workers,
+            providers=providers,
+            queues={PoolName(name): pool.queues for name, pool in settings.pools.items()},
+            clock=clock,
+            timeout_s=settings.loop.observe_timeout_s,
+        ),
+        executor=Executor(
+            providers=providers,
+            workers=workers,
+            render=_render_with(settings, providers),
+            clock=clock,
+            max_calls=settings.loop.max_calls_in_flight,
+        ),
+    )
+
+
+def open_broker(settings: Settings, *, clock: Clock) -> RabbitMQ:
+    """The broker's numbers."""
+    broker = settings.broker
+    return RabbitMQ(
+        management_url=broker.management_url,
+        username=broker.username,
+        password=broker.password.reveal(),
+        vhost=broker.vhost,
+        ca_file=broker.ca_file,
+        control_exchange=broker.control_exchange,
+        timeout_s=broker.timeout_s,
+        statistics_interval_s=broker.statistics_interval_s,
+        clock=clock,
+    )
+
+
+def open_workers(settings: Settings, *, clock: Clock) -> CeleryLink:
+    """The link to the workers; it begins to listen once it is started."""
+    broker = settings.broker
+    return CeleryLink(
+        amqp_url=broker.amqp_url,
+        username=broker.username,
+        password=broker.password.reveal(),
+        vhost=broker.vhost,
+        ca_file=broker.ca_file,
+        control_exchange=broker.control_exchange,
+        event_exchange=broker.event_exchange,
+        clock=clock,
+    )
+
+
+def open_providers(settings: Settings, *, clock: Clock) -> Mapping[ProviderName, Provider]:
+    """Every configured account."""
+    return {
+        ProviderName(name): open_provider(
+            provider.kind,
+            name=name,
+            fleet=settings.fleet.name,
+            options=provider.options(),
+            clock=clock,
+        )
+        for name, provider in settings.providers.items()
+    }
+
+
+def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) -> Rulebook:
+    """The configuration in the words of the core."""
+    return Rulebook(
+        fleet=FleetRules(
+            name=settings.fleet.name,
+            currency=settings.fleet.currency,
+            orphans=OrphanRule(settings.fleet.orphans),
+            proof_lag_s=settings.broker.statistics_interval_s + _PROOF_MARGIN_S,
+            max_calls=settings.loop.max_calls_in_flight,
+        ),
+        pools=MappingProxyType(
+            {PoolName(name): pool_rules(name, pool) for name, pool in settings.pools.items()}
+        ),
+        settle_s={name: of.settle_s for name, of in traits.items()},
+        tick_s=settings.loop.tick_s,
+    )
+
+
+def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
+    """One pool in the words of the core."""
+    limits, calm, times = pool.limits, pool.stabilize, pool.timeouts
+    return PoolRules(
+        name=PoolName(name),
+        queues=pool.consumed,
+        slots=pool.slots,
+        policies=tuple(PolicySpec(kind=p.kind, options=p.options()) for p in pool.policies),
+        limits=Limits(
+            min_workers=limits.min_workers,
+            max_workers=limits.max_workers,
+            on_unknown=limits.on_unknown,
+            max_creates_in_flight=limits.max_creates_in_flight,
+            max_cost_per_hour=limits.max_cost_per_hour,
+        ),
+        stabilization=Stabilization(
+            scale_out_window_s=calm.scale_out_window_s,
+            scale_in_window_s=calm.scale_in_window_s,
+            scale_out_cooldown_s=calm.scale_out_cooldown_s,
+            scale_in_cooldown_s=calm.scale_in_cooldown_s,
+            tolerance=calm.tolerance,
+            max_step_out=calm.max_step_out,
+            max_step_in=calm.max_step_in,
+            good_looks=calm.good_looks,
+        ),
+        timeouts=Timeouts(
+            create_s=times.create_s,
+            enrol_s=times.enrol_s,
+            silence_s=times.silence_s,
+            lost_s=times.lost_s,
+            drain_s=times.drain_s,
+            drain_expiry=DrainExpiry(times.on_drain_timeout),
+            stop_s=times.stop_s,
+            call_s=times.call_s,
+        ),
+        offers=tuple(
+            Offer(
+                provider=ProviderName(offer.provider),
+                location=offer.location,
+                size=offer.size,
+                image=offer.image,
+                price_per_h=offer.price_per_h,
+                quantum_s=offer.quantum_s,
+            )
+            for offer in pool.offers
+        ),
+        paused=pool.paused,
+    )
+
+
+def worker_spec(settings: Settings, pool_name: str, node: NodeName) -> WorkerSpec:
+    """What a machine of that pool, by that name, is to become; secrets revealed."""
+    pool = settings.pools[pool_name]
+    start = pool.bootstrap
+    return WorkerSpec(
+        node=node,
+        pool=pool_name,
+        fleet=settings.fleet.name,
+        app=start.app,
+        queues=pool.consumed,
+        slots=pool.slots,
+        application=Application(
+            source=ApplicationSource(start.source),
+            reference=start.reference,
+            revision=start.revision,
+            index_url=start.index_url,
+            directory=start.directory,
+            python=start.python,
+            extra_packages=start.extra_packages,
+        ),
+        prefetch_multiplier=start.prefetch_multiplier,
+        user=start.user,
+        worker_args=start.worker_args,
+        environment=start.plain_environment(),
+        broker_url=start.broker_url.reveal() if start.broker_url else settings.broker.worker_url(),
+        packages=start.packages,
+    )
+
+
+def user_data(settings: Settings, pool_name: str, node: NodeName, traits: ProviderTraits) -> UserData:
+    """The user data of that machine, in the form that provider takes. Raises a `ValueError` that says what is wrong."""
+    return render(
+        worker_spec(settings, pool_name, node),
+        user_data_format=UserDataFormat(traits.user_data_format).value,
+        limit_bytes=traits.user_data_limit_bytes,
+        gzip=traits.user_data_gzip,
+    )
+
+
+def _render_with(settings: Settings, providers: Mapping[ProviderName, Provider]) -> Render:
+    def order(action: CreateNode) -> InstanceSpec:
+        traits = providers[action.offer.provider].traits
+        return InstanceSpec(
+            name=action.node,
+            fleet=settings.fleet.name,
+            pool=action.pool,
+            size=action.offer.size,
+            image=action.offer.image,
+            location=action.offer.location,
+            user_data=user_data(settings, action.pool, action.node, traits).content,
+        )
+
+    return order
