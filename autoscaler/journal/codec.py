@@ -43,8 +43,9 @@ _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})
 def read_row(adapter: TypeAdapter[T], row: Row, *, table: str, key: object) -> T:
     """The value a row holds. Raises JournalUnavailable, naming table and key, for a row no program of ours wrote."""
     try:
-        return adapter.validate_python(row)
-    except (ValidationError, TypeError) as error:
+        # SQLAlchemy's rows are mappings, but not of a kind that pydantic takes.
+        return adapter.validate_python(dict(row))
+    except (ValueError, TypeError) as error:
         raise _damaged(table, key, error) from error
 
 

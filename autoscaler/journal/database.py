@@ -94,6 +94,8 @@ def open_database(url: str, *, read_only: bool) -> Database:
         return _open_in_memory()
     file = Path(str(parsed.database)).absolute()
     with _translated(str(file), "open it"):
+        if file.is_dir():
+            raise JournalUnavailable(f"the journal {file} cannot be opened: it is a directory")
         if not file.exists():
             if read_only:
                 raise JournalUnavailable(f"there is no journal at {file} yet")

@@ -1,0 +1,175 @@
+"""Opening a journal: what is made, what is refused, and what a refusal says."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from autoscaler.journal import JournalUnavailable, open_journal, schema, tables
+from tests.unit.journal.records import a_whole_tick
+
+
+def test_a_new_journal_is_its_owners_alone(tmp_path: Path) -> None:
+    """File 0600 and, where it was missing, directory 0700; no draft is left beside it."""
+    open_journal(f"sqlite:///{tmp_path}/new/journal.db").close()
+
+    assert ["journal.db"] == [file.name for file in (tmp_path / "new").iterdir()]
+    assert 0o600 == (tmp_path / "new" / "journal.db").stat().st_mode & 0o777
+    assert 0o700 == (tmp_path / "new").stat().st_mode & 0o777
+
+
+def test_a_journal_in_memory_works_like_any_other() -> None:
+    """Simulations keep no files."""
+    journal = open_journal("sqlite://")
+    journal.claim("a simulation")
+    journal.commit(a_whole_tick(1))
+
+    assert 1 == len(journal.live_nodes())
+    journal.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_expects(url: str) -> None:
+    """Tables and migrations are two writings of one thing; nothing may stand in only one of them."""
+    open_journal(url).close()
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": tables.SCHEMA_TABLE, "compare_server_default": True}
+        )
+        assert [] == compare_metadata(context, tables.metadata)
+        made = {
+            row[0]
+            for row in connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'orders'")
+        }
+        assert "AUTOINCREMENT" in made.pop()
+    engine.dispose()
+
+
+def test_the_newest_migration_is_the_schema_the_code_names() -> None:
+    """`tables.SCHEMA` is compared at every opening without loading Alembic; it must be the migrations' head."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(schema.MIGRATIONS))
+
+    assert tables.SCHEMA == ScriptDirectory.from_config(configuration).get_current_head()
+
+
+def test_opening_does_not_load_alembic_once_the_schema_stands(url: str) -> None:
+    """Every command opens the journal; none should wait for a migration tool it does not need."""
+    open_journal(url).close()
+    program = (
+        "import sys; from autoscaler.journal import open_journal;"
+        f"open_journal({url!r}).close(); print('alembic' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+
+    assert "False" == answer.stdout.strip()
+
+
+def _newer(path: Path) -> None:
+    open_journal(f"sqlite:///{path}").close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE journal_schema SET version_num = '9999'")
+    connection.close()
+
+
+def _another_programs(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+
+
+def _cut_short(path: Path) -> None:
+    open_journal(f"sqlite:///{path}").close()
+    path.write_bytes(path.read_bytes()[:6000])
+
+
+def _text(path: Path) -> None:
+    path.write_text("not a database, but long enough to look at " * 50)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_newer, r"has schema 9999, newer than this program's"),
+        (_another_programs, "database of another program: it holds bookmarks"),
+        (_cut_short, "it is damaged"),
+        (_text, "it is not an SQLite database"),
+        (Path.mkdir, "it is a directory"),
+    ],
+)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_what_is_no_journal_is_refused_and_left_alone(
+    tmp_path: Path, make: object, says: str, *, read_only: bool
+) -> None:
+    """Each refusal says what was found there."""
+    path = tmp_path / "journal.db"
+    make(path)  # type: ignore[operator]
+    before = path.read_bytes() if path.is_file() else b""
+
+    with pytest.raises(JournalUnavailable, match=says):
+        open_journal(f"sqlite:///{path}", read_only=read_only)
+    assert before == (path.read_bytes() if path.is_file() else b"")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite:////no/such/directory/journal.db", "No such file or directory"),
+        ("postgresql+psycopg://me:hush@localhost/journal", "postgresql is not supported by this release"),
+        ("nonsense", "cannot be understood"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_without_naming_its_password(url: str, says: str) -> None:
+    """No journal is made up where none can be."""
+    with pytest.raises(JournalUnavailable, match=says) as refused:
+        open_journal(url)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_reader_neither_makes_nor_changes_a_journal(tmp_path: Path, url: str) -> None:
+    """Commands that only look leave nothing behind, and cannot write."""
+    with pytest.raises(JournalUnavailable, match="there is no journal at"):
+        open_journal(url, read_only=True)
+    assert [] == list(tmp_path.iterdir())
+
+    open_journal(url).close()
+    reader = open_journal(url, read_only=True)
+    assert () == reader.live_nodes()
+    with pytest.raises(JournalUnavailable, match="it may only be read"):
+        reader.commit(a_whole_tick(1))
+    reader.close()
+
+
+def test_an_empty_file_becomes_a_journal(tmp_path: Path, url: str) -> None:
+    """An operator may have made the file, with the rights it should have."""
+    (tmp_path / "journal.db").touch()
+    journal = open_journal(url)
+    journal.commit(a_whole_tick(1))
+
+    assert 1 == len(journal.live_nodes())
+    journal.close()
+
+
+def test_a_journal_that_was_moved_away_takes_no_more_records(tmp_path: Path, url: str) -> None:
+    """What is written into a file that nobody will open again is forgotten; so it is not written."""
+    journal = open_journal(url)
+    journal.commit(a_whole_tick(1))
+    (tmp_path / "journal.db").rename(tmp_path / "old.db")
+
+    with pytest.raises(JournalUnavailable, match="moved or replaced"):
+        journal.commit(a_whole_tick(2))
+    assert not (tmp_path / "journal.db").exists()
+    journal.close()
