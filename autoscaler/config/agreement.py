@@ -6,6 +6,7 @@ is passed over here, because the schema tells of it. What never happens here: a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,6 +18,7 @@ SANE_WORKERS = 1_000
 """A larger ceiling is a slip of the hand more often than a wish, and an expensive one."""
 
 _PATTERN_CHARACTERS = frozenset("*?[")
+_LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
 _INSTALLED = frozenset({"pip", "wheel", "git"})
 
 
@@ -37,6 +39,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
+        yield from _of_reach((*place, "bootstrap", "broker_url"), pool, providers, document)
         yield from _of_source((*place, "bootstrap"), _table(pool.get("bootstrap")))
     yield from _shared_queues(pools)
 
@@ -176,6 +179,26 @@ def _of_offers(place: Place, offers: list[Any], providers: Mapping[str, Any]) ->
                 expected="each offer once",
             )
         seen.setdefault(same, number)
+
+
+def _of_reach(
+    place: Place, pool: Mapping[str, Any], providers: Mapping[str, Any], document: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """A worker on another machine does not find the broker at `localhost`."""
+    amqp_url = _table(document.get("broker")).get("amqp_url")
+    if not isinstance(amqp_url, str) or not _LOOPBACK.match(amqp_url):
+        return
+    if "broker_url" in _table(pool.get("bootstrap")):
+        return
+    for offer in map(_table, _tables(pool.get("offers"))):
+        provider = offer.get("provider")
+        if isinstance(provider, str) and _table(providers.get(provider)).get("kind") == "libcloud":
+            yield Finding(
+                place=place,
+                found=f"nothing, so machines of provider {provider} would look for the broker on themselves",
+                expected="an amqp_url that they can reach, or a broker_url for them",
+            )
+            return
 
 
 def _of_source(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:

@@ -12,9 +12,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from autoscaler.config.providers import Kind
 from autoscaler.config.secret import PlainOrSecret, Secret
-from autoscaler.config.values import AbsolutePath, Line, Many, QueueName, Section, Span, Text, Word
+from autoscaler.config.values import (
+    AbsolutePath,
+    Line,
+    Many,
+    QueueName,
+    Section,
+    Span,
+    Text,
+    Word,
+    other_kind,
+)
+
+BUILT_IN = ("backlog", "steps")
 
 Duration = Annotated[float, Span("0s", "4w")]
 Wait = Annotated[float, Span("1s", "4w")]
@@ -97,7 +108,7 @@ class OtherPolicy(Section, extra="allow"):
 
     __pydantic_extra__: dict[str, Any] = Field(init=False)
 
-    kind: Kind
+    kind: Annotated[str, other_kind(*BUILT_IN)]
     """The entry point's name."""
 
     def options(self) -> Mapping[str, object]:
@@ -107,7 +118,7 @@ class OtherPolicy(Section, extra="allow"):
 
 def _tag(value: object) -> str:
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return f"kind:{kind}" if kind in {"backlog", "steps"} else "kind:*"
+    return f"kind:{kind}" if kind in BUILT_IN else "kind:*"
 
 
 Policy = Annotated[
@@ -161,7 +172,7 @@ class Timeouts(Section):
 
 
 class Offer(Section):
-    """`[[pools.NAME.offers]]`: one way to buy a machine. Earlier ones are preferred at the same price."""
+    """`[[pools.NAME.offers]]`: one way to buy a machine. The first one that the provider can serve is taken."""
 
     provider: Word
     """The NAME of a `[providers.NAME]`."""
@@ -227,12 +238,17 @@ class Pool(Section):
     paused: bool = False
     """Keep what is there and change nothing, until resumed."""
     limits: Limits
+    """Bounds in workers and money."""
     policies: Annotated[Many[Policy], Field(min_length=1, max_length=20)]
     """How many workers are wanted; the largest wish wins."""
     stabilize: Stabilize = Field(default_factory=Stabilize)
+    """How changes are calmed."""
     timeouts: Timeouts = Field(default_factory=Timeouts)
+    """How long each state of a machine may last."""
     offers: Annotated[Many[Offer], Field(min_length=1, max_length=100)]
+    """Ways to buy a machine, in the order of preference."""
     bootstrap: Bootstrap
+    """How a machine becomes a worker."""
 
     @property
     def consumed(self) -> tuple[str, ...]:

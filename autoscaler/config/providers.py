@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationInfo
+from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationInfo
 
 from autoscaler.config.secret import Secret, environ_of, resolved, revealed
-from autoscaler.config.values import AbsolutePath, Many, Section, Span, Text, Word
+from autoscaler.config.values import AbsolutePath, Many, Section, Span, Word, other_kind
 
-Kind = Annotated[str, Text(r"[a-z][a-z0-9_-]{0,39}", "the name of a kind, such as libcloud or local")]
+BUILT_IN = ("local", "simulated", "libcloud")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -66,6 +66,8 @@ class LibcloudProvider(_Provider):
     """The access key's id."""
     secret: Secret
     """The access key's secret."""
+    token: Secret | None = None
+    """The session token of temporary credentials."""
     region: Word | None = None
     """The region; without it the driver's own default."""
     host: Word | None = None
@@ -77,8 +79,6 @@ class LibcloudProvider(_Provider):
     settle_s: Annotated[float, Span("0s", "1h")] | None = Field(default=None, alias="settle")
     """How long a machine must be absent from listings before that is believed; without it, what is known of this
     cloud."""
-    timeout_s: Annotated[float, Span("1s", "10m")] = Field(default=30.0, alias="timeout")
-    """For one request inside a call to the cloud."""
     subnet: Word | None = None
     """The id of the subnet new machines stand in."""
     security_groups: Many[Word] | None = None
@@ -93,6 +93,15 @@ class LibcloudProvider(_Provider):
     """The instance profile of new machines."""
 
 
+def _masked(value: object) -> object:
+    """For JSON: as written, with a mask in place of every secret."""
+    if isinstance(value, dict):
+        return {key: _masked(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    return str(value) if isinstance(value, Secret) else value
+
+
 def _resolve(value: object, info: ValidationInfo) -> object:
     return resolved(value, environ_of(info))
 
@@ -101,15 +110,17 @@ class ExternalProvider(_Provider, extra="allow"):
     """Any other kind: the name of an entry point in the group `autoscaler.providers`. Options pass through as they
     are."""
 
-    __pydantic_extra__: dict[str, Annotated[Any, PlainValidator(_resolve)]] = Field(init=False)
+    __pydantic_extra__: dict[str, Annotated[Any, PlainValidator(_resolve), PlainSerializer(_masked)]] = Field(
+        init=False
+    )
 
-    kind: Kind
+    kind: Annotated[str, other_kind(*BUILT_IN)]
     """The entry point's name."""
 
 
 def _tag(value: object) -> str:
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return f"kind:{kind}" if kind in {"local", "simulated", "libcloud"} else "kind:*"
+    return f"kind:{kind}" if kind in BUILT_IN else "kind:*"
 
 
 Provider = Annotated[

@@ -23,6 +23,9 @@ _NUMBER_AND_UNIT = re.compile(r"([0-9.,]+)\s*([^\W\d]+)")
 _NUMBER_ALONE = re.compile(r"[0-9]+(\.[0-9]+)?")
 _EXAMPLES = 'a duration in quotes with its unit, such as "10s", "5m" or "1h"'
 
+DURATION_MARK = "x-duration"
+"""In the JSON Schema: the least and the most that this duration may be."""
+
 WRONG = "wrong"
 """The type of the validation errors that carry their own words."""
 
@@ -97,7 +100,7 @@ class Span:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{DURATION.pattern}$", "x-duration": [self.least, self.most]}
+        return {"type": "string", "pattern": f"^{DURATION.pattern}$", DURATION_MARK: [self.least, self.most]}
 
 
 def _duration_advice(text: str) -> str:
@@ -131,6 +134,14 @@ class Text:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+
+
+def other_kind(*built_in: str) -> Text:
+    """Marks the name of a kind that is not built in."""
+    return Text(
+        rf"(?!(?:{'|'.join(built_in)})$)[a-z][a-z0-9_-]{{0,39}}",
+        f"{', '.join(built_in)}, or the name of an installed kind",
+    )
 
 
 @dataclass(frozen=True, slots=True)

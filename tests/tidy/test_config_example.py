@@ -1,0 +1,208 @@
+"""`config.example.toml` and the published schema say what the models say, key by key and default by default."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import TypeAdapter
+
+from autoscaler import config
+from autoscaler.config import json_schema, lines, reference, shape
+from autoscaler.config.pools import (
+    BacklogPolicy,
+    Bootstrap,
+    Limits,
+    Offer,
+    OtherPolicy,
+    Pool,
+    Stabilize,
+    StepIn,
+    StepOut,
+    StepsPolicy,
+    Timeouts,
+)
+from autoscaler.config.problem import Place
+from autoscaler.config.providers import (
+    ExternalProvider,
+    LibcloudProvider,
+    LocalProvider,
+    SimulatedProvider,
+)
+from autoscaler.config.settings import Settings
+from autoscaler.config.values import Section
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "config.example.toml"
+ENVIRON = {
+    "RABBITMQ_PASSWORD": "one",
+    "AWS_ACCESS_KEY_ID": "two",
+    "AWS_SECRET_ACCESS_KEY": "three",
+}
+PROVIDERS: Mapping[str, type[Section]] = {
+    "local": LocalProvider,
+    "simulated": SimulatedProvider,
+    "libcloud": LibcloudProvider,
+}
+POLICIES: Mapping[str, type[Section]] = {"backlog": BacklogPolicy, "steps": StepsPolicy}
+PARTS: Mapping[str, type[Section]] = {
+    "limits": Limits,
+    "stabilize": Stabilize,
+    "timeouts": Timeouts,
+    "bootstrap": Bootstrap,
+}
+ASIDE = re.compile(r"^#(?=\[|[a-z_]+ = )", re.MULTILINE)
+"""A setting that is commented out: no space behind the `#`."""
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return EXAMPLE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(text: str) -> Mapping[str, Any]:
+    """The example with every setting taken in."""
+    return tomllib.loads(ASIDE.sub("", text))
+
+
+def tables(document: Mapping[str, Any]) -> Iterator[tuple[Place, type[Section], Mapping[str, Any]]]:
+    """Every table of the example: its place, the model it belongs to, and what it says."""
+    for name, kind in shape.keys(Settings).items():
+        if shape.sections(kind):
+            yield (name,), shape.sections(kind)[0], document[name]
+    for name, provider in document["providers"].items():
+        yield ("providers", name), PROVIDERS.get(provider["kind"], ExternalProvider), provider
+    for name, pool in document["pools"].items():
+        place: Place = ("pools", name)
+        yield place, Pool, pool
+        yield from (((*place, key), model, pool[key]) for key, model in PARTS.items())
+        yield from (((*place, "offers", n), Offer, offer) for n, offer in enumerate(pool["offers"]))
+        for n, policy in enumerate(pool["policies"]):
+            here = (*place, "policies", n)
+            yield here, POLICIES.get(policy["kind"], OtherPolicy), policy
+            yield from (((*here, "out", m), StepOut, step) for m, step in enumerate(policy.get("out", ())))
+            yield from (((*here, "in", m), StepIn, step) for m, step in enumerate(policy.get("in", ())))
+
+
+def every_model() -> set[type[Section]]:
+    """All sections that can be reached from the root."""
+    found: set[type[Section]] = {Settings}
+    waiting = [Settings]
+    while waiting:
+        for kind in shape.keys(waiting.pop()).values():
+            new = set(shape.inner_sections(kind)) - found
+            found |= new
+            waiting += new
+    return found
+
+
+def test_the_example_loads_as_it_is() -> None:
+    """Whoever copies the example and sets its three secrets has a configuration without problems."""
+    settings = config.load(EXAMPLE, ENVIRON)
+
+    assert ("images", "thumbs.small", "thumbs.large") == settings.pools["images"].consumed
+
+
+def test_the_example_shows_every_key(whole: Mapping[str, Any]) -> None:
+    """A key of a model that the example does not mention is a key nobody finds."""
+    shown: dict[type[Section], set[str]] = {Settings: set(whole)}
+    for _, model, table in tables(whole):
+        shown.setdefault(model, set()).update(table)
+
+    missing = {model.__name__: set(shape.keys(model)) - shown.get(model, set()) for model in every_model()}
+
+    assert {} == {model: keys for model, keys in missing.items() if keys}
+
+
+def test_the_example_shows_no_key_that_does_not_exist(whole: Mapping[str, Any]) -> None:
+    """What is commented out in the example must work when it is taken in."""
+    unknown = [
+        (model.__name__, key)
+        for _, model, table in tables(whole)
+        for key in table
+        if key not in shape.keys(model)
+    ]
+
+    assert [] == unknown
+    assert set(shape.keys(Settings)) == set(whole)
+
+
+def test_a_default_in_the_example_is_the_default(text: str, whole: Mapping[str, Any]) -> None:
+    """A setting that is commented out shows the model's default, or its explanation says that there is none."""
+    rows = text.splitlines()
+    line_of = lines.locate(ASIDE.sub("", text))
+    wrong = []
+    for place, model, table in tables(whole):
+        for name, field in model.model_fields.items():
+            key = field.alias or name
+            number = line_of.get((*place, key), 0) - 1
+            if field.is_required() or number < 0 or not ASIDE.match(rows[number]):
+                continue
+            default = field.get_default(call_default_factory=True)
+            if default_is_none(default):
+                agrees = "No default" in explanation(rows, number)
+            else:
+                shown = TypeAdapter(shape.keys(model)[key]).validate_python(table[key])
+                agrees = shown == default and "No default" not in explanation(rows, number)
+            if not agrees:
+                wrong.append((*place, key))
+
+    assert [] == wrong
+
+
+def default_is_none(default: object) -> bool:
+    """Whether there is nothing to show as a default."""
+    return default is None or default in ("", (), {})
+
+
+def explanation(rows: list[str], number: int) -> str:
+    """The comment above a setting, with nothing but settings between."""
+    while number and re.match(r"#?[a-z_]+ = |#?\[", rows[number]):
+        number -= 1
+    last = number
+    while number and rows[number].startswith("# "):
+        number -= 1
+    return " ".join(rows[number + 1 : last + 1])
+
+
+def test_every_setting_of_the_example_is_explained(text: str) -> None:
+    """No key stands without a comment above it or above its neighbours."""
+    rows = text.splitlines()
+    settings = [n for n, row in enumerate(rows) if re.match(r"#?[a-z_]+ = ", row)]
+
+    assert [] == [rows[number] for number in settings if not explanation(rows, number)]
+
+
+def test_the_published_schema_is_the_models_schema() -> None:
+    """`docs/config.schema.json` is what `python -m autoscaler.config.json_schema` writes today."""
+    assert json_schema.text() == (ROOT / "docs" / "config.schema.json").read_text(encoding="utf-8")
+
+
+def test_the_published_reference_is_the_models_reference() -> None:
+    """`docs/configuration.md` is what `python -m autoscaler.config.reference` writes today."""
+    assert reference.text() == (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+def test_the_reference_has_every_section() -> None:
+    """A new section without a place in the reference is a section nobody finds."""
+    assert {model.__name__ for model in every_model()} - {"Settings"} == set(reference.SECTIONS.values())
+
+
+def test_the_example_satisfies_the_published_schema(text: str, whole: Mapping[str, Any]) -> None:
+    """An editor that checks with the schema finds nothing wrong with the example, taken in whole or as it is."""
+    validator = jsonschema.Draft202012Validator(json_schema.schema())
+
+    assert [] == [error.message for error in validator.iter_errors(tomllib.loads(text))]
+    assert [] == [error.message for error in validator.iter_errors(whole)]
+
+
+def test_the_schema_refuses_an_unknown_key(text: str) -> None:
+    """The schema is as closed as the models."""
+    document = tomllib.loads(text)
+    document["loop"]["tik"] = "10s"
+
+    assert not jsonschema.Draft202012Validator(json_schema.schema()).is_valid(document)
