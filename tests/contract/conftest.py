@@ -1,0 +1,40 @@
+"""Gives every contract test each world in turn, calm, and a fleet that no other test has used."""
+
+import importlib
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract import worlds
+
+_FLEETS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", params=worlds.kinds())
+def lasting_world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[worlds.World]:
+    """One world for the whole session: starting somebody else's server takes seconds."""
+    module = importlib.import_module(f"tests.contract.{request.param}")
+    with module.open_world(tmp_path_factory.mktemp(request.param)) as world:
+        yield world
+
+
+@pytest.fixture
+def world(lasting_world: worlds.World) -> Iterator[worlds.World]:
+    """The world, without what an earlier test left in it to be met."""
+    lasting_world.calm()
+    yield lasting_world
+    lasting_world.calm()
+
+
+@pytest.fixture
+def fleet(world: worlds.World) -> Iterator[str]:
+    """A mark of this test's own; what bears it is ended afterwards."""
+    mark = f"fleet-{next(_FLEETS)}"
+    yield mark
+    world.calm()
+    provider = world.open(mark)
+    for name in world.machines_of(fleet=mark):
+        provider.destroy(name, None, timeout_s=20.0)
