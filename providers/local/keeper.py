@@ -1,0 +1,123 @@
+"""A machine of the `local` provider: the process that stands for it, and keeps its worker running.
+
+It is what supervisord is on a rented machine: starts the program of its user data, starts it again after a crash,
+leaves it down after an expected exit, and itself stays up until it is destroyed. It is run as a file and imports the
+standard library only, so its worker inherits nothing of the daemon's. Command line and environment hold no secret.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+USER_DATA = "user-data.json"
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_STEADY_S = 30.0
+"""A program that ran so long before it crashed is started again without a longer pause."""
+_STOP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What the machine runs. The environment may hold secrets."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    directory: str
+    expected: frozenset[int]
+
+
+def read(user_data: Path) -> Program:
+    """The program named by the machine's user data. Raises ValueError for anything else."""
+    document = json.loads(user_data.read_bytes())
+    return Program(
+        argv=tuple(map(str, document["argv"])),
+        environment={str(k): str(v) for k, v in document.get("environment", {}).items()},
+        directory=str(document.get("directory") or user_data.parent),
+        expected=frozenset(map(int, document.get("expected_exit_codes", [0]))),
+    )
+
+
+def keep(program: Program, boot_s: float) -> None:
+    """Run the program for as long as this machine stands."""
+    time.sleep(boot_s)
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        began = time.monotonic()  # noqa: TID251 - a process of its own, told the time by nobody
+        code = _run(program)
+        if code in program.expected:
+            _say(f"the program ended with {code}, as it was told to; the machine stays up")
+            _wait_for_ever()
+        if time.monotonic() - began > _STEADY_S:  # noqa: TID251 - see above
+            pause_s = _FIRST_PAUSE_S
+        _say(f"the program ended with {code}; starting it again in {pause_s:g} s")
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+def _run(program: Program) -> int | str:
+    try:
+        child = subprocess.Popen(
+            program.argv,
+            env={**os.environ, **program.environment},
+            cwd=program.directory,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        return f"{type(error).__name__}: {error.strerror}"
+    _Ending.child = child
+    return child.wait()
+
+
+class _Ending:
+    """What SIGTERM has to end."""
+
+    child: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def on_signal(cls, _number: int, _frame: FrameType | None) -> None:
+        if cls.child is not None and cls.child.poll() is None:
+            cls.child.terminate()
+            try:
+                cls.child.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                cls.child.kill()
+        raise SystemExit(0)
+
+
+def _wait_for_ever() -> None:
+    while True:
+        signal.pause()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"keeper: {text}\n")
+    sys.stderr.flush()
+
+
+def main() -> None:
+    """Keep the machine whose directory is given."""
+    parser = argparse.ArgumentParser(prog="providers.local.keeper")
+    parser.add_argument("--node", required=True, help="for those who read the process list")
+    parser.add_argument("--directory", required=True, type=Path)
+    parser.add_argument("--boot-s", type=float, default=0.0)
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, _Ending.on_signal)
+    try:
+        program = read(given.directory / USER_DATA)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _say(f"the user data cannot be read ({type(error).__name__}); the machine stays up and does nothing")
+        _wait_for_ever()
+    keep(program, given.boot_s)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""One broker for all floods, and a stage for each, taken down whatever happened on it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.rabbitmq import PrivateRabbitMQ
+from tests.integration.flood.stage import Stage
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMQ]:
+    """A RabbitMQ of this module's own."""
+    with PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"), statistics_interval_s=1.0) as running:
+        yield running
+
+
+@pytest.fixture
+def set_stage(broker: PrivateRabbitMQ, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """Makes stages, each with a fleet, a vhost and a journal of its own."""
+    stages: list[Stage] = []
+
+    def make(**settings: Any) -> Stage:
+        fleet = f"flood-{secrets.token_hex(3)}"
+        broker.add_vhost(fleet)
+        stage = Stage(directory=tmp_path / fleet, broker=broker, fleet=fleet, vhost=fleet, **settings)
+        stages.append(stage)
+        return stage
+
+    yield make
+    for stage in stages:
+        stage.close()

@@ -1,0 +1,249 @@
+"""The stage of the floods: a real RabbitMQ, the real daemon as a process, real Celery workers of the `local` provider.
+
+A `Stage` is one fleet in one directory. It starts and kills daemons, sends tasks, and tells what became of them from
+the ledger that the tasks themselves write, from the journal, and from the processes that run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from celery import Celery
+
+from providers.local import processes
+from testbed.rabbitmq import PrivateRabbitMQ
+from testbed.waiting import wait_until
+
+APP = Path(__file__).parent / "app"
+AUTOSCALER = Path(sys.executable).parent / "autoscaler"
+CEILING = 3
+SLOTS = 4
+
+_CONFIG = """\
+[fleet]
+name = "{fleet}"
+
+[loop]
+tick = "1s"
+observe_timeout = "4s"
+
+[broker]
+management_url = "{management_url}"
+amqp_url = "amqp://127.0.0.1:{amqp_port}"
+username = "{user}"
+password = {{ env = "FLOOD_PASSWORD" }}
+vhost = "{vhost}"
+statistics_interval = "1s"
+
+[journal]
+url = "sqlite:///{directory}/journal.db"
+
+[log]
+format = "json"
+
+[providers.here]
+kind = "local"
+directory = "{directory}/nodes"
+
+[pools.flood]
+queues = ["{queue}"]
+slots = {slots}
+
+[pools.flood.limits]
+max_workers = {ceiling}
+
+[[pools.flood.policies]]
+kind = "backlog"
+messages_per_worker = 20
+
+[pools.flood.stabilize]
+scale_in_window = "{scale_in_window}"
+scale_in_cooldown = "0s"
+
+[pools.flood.timeouts]
+create = "15s"
+enrol = "60s"
+silence = "30s"
+stop = "10s"
+
+[[pools.flood.offers]]
+provider = "here"
+price_per_hour = 0.01
+
+[pools.flood.bootstrap]
+app = "flood_tasks"
+source = "image"
+python = "{worker_python}"
+directory = "{app}"
+
+[pools.flood.bootstrap.environment]
+FLOOD_LEDGER = "{directory}/ledger"
+FLOOD_ACKS_LATE = "{acks_late}"
+FLOOD_PREFETCH = "{prefetch}"
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """One fleet with its broker, its daemon and its ledger."""
+
+    directory: Path
+    broker: PrivateRabbitMQ
+    fleet: str
+    acks_late: bool = True
+    prefetch: int = 1
+    worker_python: str = sys.executable
+    vhost: str = "/"
+    queue: str = "flood"
+    ceiling: int = CEILING
+    scale_in_window: str = "3s"
+    daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Write the configuration."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(
+            _CONFIG.format(
+                fleet=self.fleet,
+                management_url=self.broker.management_url,
+                amqp_port=self.broker.amqp_port,
+                user=self.broker.user,
+                vhost=self.vhost,
+                directory=self.directory,
+                queue=self.queue,
+                slots=SLOTS,
+                ceiling=self.ceiling,
+                scale_in_window=self.scale_in_window,
+                worker_python=self.worker_python,
+                app=APP,
+                acks_late=int(self.acks_late),
+                prefetch=self.prefetch,
+            )
+        )
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "config.toml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "FLOOD_PASSWORD": self.broker.password, "AUTOSCALER_CONFIG": str(self.config)}
+
+    def start_daemon(self) -> subprocess.Popen[bytes]:
+        """A new daemon; its log goes to `daemon.log`, all of them after each other."""
+        with (self.directory / "daemon.log").open("ab") as log:
+            daemon = subprocess.Popen(
+                [AUTOSCALER, "run"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.daemons.append(daemon)
+        return daemon
+
+    def kill_daemon(self) -> None:
+        """`kill -9`, whatever it is doing."""
+        self.daemons[-1].kill()
+        self.daemons[-1].wait()
+
+    def stop_daemon(self) -> int:
+        """SIGTERM, and its exit code."""
+        self.daemons[-1].send_signal(signal.SIGTERM)
+        return self.daemons[-1].wait(timeout=60)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command, as an operator gives it."""
+        return subprocess.run(
+            [AUTOSCALER, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def asked(self, *arguments: str) -> Any:
+        """What a command says with `--json`."""
+        answer = self.run(*arguments, "--json")
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    def send(self, seconds: Mapping[int, float]) -> None:
+        """Put tasks into the queue: number → how long each takes."""
+        with Celery(broker=self.broker.amqp_url_for(self.vhost)) as app:
+            app.conf.task_default_queue = self.queue
+            for number, duration in seconds.items():
+                app.send_task("flood.work", args=(number, duration), queue=self.queue, ignore_result=True)
+
+    def noted(self, what: str) -> Counter[int]:
+        """How often each task began, or ended."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self.directory / "ledger").read_text().splitlines()
+            return Counter(int(line.split()[1]) for line in lines if line.startswith(what))
+        return Counter()
+
+    def nodes(self) -> dict[str, str]:
+        """Every record, those gone included: name → state."""
+        return {node["name"]: node["state"] for node in self.asked("nodes", "--all")["nodes"]}
+
+    def live(self) -> dict[str, str]:
+        return {name: state for name, state in self.nodes().items() if state != "gone"}
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that bears this fleet's mark, whoever its parent is."""
+        return [process for running in processes.machines(self.fleet).values() for process in running]
+
+    def machines(self) -> Counter[str]:
+        """The machines that stand now, by name: each is one keeper process. More than one of a name is a double."""
+        found: Counter[str] = Counter()
+        for name, running in processes.machines(self.fleet).items():
+            for process in running:
+                with contextlib.suppress(psutil.Error):
+                    found[name] += any(part.endswith("keeper.py") for part in process.cmdline())
+        return found
+
+    def wait_until_ended(self, count: int, deadline_s: float) -> None:
+        wait_until(
+            lambda: len(self.noted("ended")) >= count,
+            deadline_s,
+            f"{count} tasks to end; {len(self.noted('ended'))} did\n{self.tail()}",
+            pause_s=0.5,
+        )
+
+    def wait_until_empty(self, deadline_s: float) -> None:
+        """Until no node is on record and no process of the fleet runs."""
+        wait_until(
+            lambda: not self.live() and not self.processes(),
+            deadline_s,
+            f"the pool to drain to nothing; there are {self.live()} and {self.processes()}\n{self.tail()}",
+            pause_s=0.5,
+        )
+
+    def tail(self, lines: int = 40) -> str:
+        """The end of the daemon's log, for a failure's message."""
+        with contextlib.suppress(FileNotFoundError):
+            return "\n".join((self.directory / "daemon.log").read_text().splitlines()[-lines:])
+        return ""
+
+    def close(self) -> None:
+        """End daemons and everything that bears the fleet's mark, by process id."""
+        for daemon in self.daemons:
+            if daemon.poll() is None:
+                daemon.kill()
+                daemon.wait()
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
