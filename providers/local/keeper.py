@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 USER_DATA = "user-data.json"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
@@ -93,7 +94,7 @@ class _Ending:
         raise SystemExit(0)
 
 
-def _wait_for_ever() -> None:
+def _wait_for_ever() -> NoReturn:
     while True:
         signal.pause()
 

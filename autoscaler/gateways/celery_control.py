@@ -1,0 +1,112 @@
+"""Celery's remote control, as messages: the request that workers read, and the replies to it, matched by ticket.
+
+The protocol is kombu's pidbox, the same since Celery 3: a fanout exchange for requests, a direct one for replies. What
+never happens here: a connection, a thread, a belief in what a reply holds beyond its types.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscaler.core.facts import Hands, Missing
+from autoscaler.core.model import WorkerName
+
+_LARGEST_BODY = 16_000_000
+"""`reserved` lists whole tasks with their arguments."""
+
+
+def request_exchange(namespace: str) -> str:
+    """Where requests go; `namespace` is Celery's `control_exchange`."""
+    return f"{namespace}.pidbox"
+
+
+def reply_exchange(namespace: str) -> str:
+    """Where replies come from."""
+    return f"reply.{namespace}.pidbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question or order to some workers. `ticket` finds the replies again."""
+
+    method: str
+    workers: tuple[WorkerName, ...] | None
+    """None asks everybody."""
+    ticket: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+    def body(self, reply_to_exchange: str, reply_to: str) -> bytes:
+        """The message as workers read it."""
+        return json.dumps(
+            {
+                "method": self.method,
+                "arguments": dict(self.arguments),
+                "destination": None if self.workers is None else list(self.workers),
+                "pattern": None,
+                "matcher": None,
+                "ticket": self.ticket,
+                "reply_to": {"exchange": reply_to_exchange, "routing_key": reply_to},
+            }
+        ).encode()
+
+
+@dataclass(slots=True, kw_only=True)
+class Waiting:
+    """A request that waits for its replies. Filled by the link's thread, read by the one that asked."""
+
+    request: Request
+    ended: threading.Event = field(default_factory=threading.Event)
+    replies: dict[WorkerName, Any] = field(default_factory=dict)
+    failure: str = ""
+
+    def take(self, body: bytes) -> None:
+        """Take in one message of replies; ends the wait once everybody who was asked has answered."""
+        if len(body) > _LARGEST_BODY:
+            return
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(document, dict):
+            return
+        asked = self.request.workers
+        for worker, reply in document.items():
+            if asked is None or worker in asked:
+                self.replies[WorkerName(worker)] = reply
+        if asked is not None and self.replies.keys() >= set(asked):
+            self.ended.set()
+
+    def fail(self, why: str) -> None:
+        """Nobody will answer any more."""
+        self.failure = why
+        self.ended.set()
+
+
+def hands(worker: WorkerName, replies: Mapping[str, Mapping[WorkerName, Any]]) -> Hands | Missing:
+    """What a worker holds, from its answers to `active`, `reserved` and `scheduled`; all three or nothing."""
+    counts = {}
+    for method, answers in replies.items():
+        answer = answers.get(worker)
+        if not isinstance(answer, list):
+            return Missing(why=f"{worker} did not answer `{method}`")
+        counts[method] = len(answer)
+    return Hands(active=counts["active"], reserved=counts["reserved"], scheduled=counts["scheduled"])
+
+
+def consumed(reply: object) -> frozenset[str] | None:
+    """The queues that a worker says it consumes, from its answer to `active_queues`; None if it said something else."""
+    if not isinstance(reply, list):
+        return None
+    names = [queue.get("name") if isinstance(queue, dict) else None for queue in reply]
+    return (
+        frozenset(n for n in names if isinstance(n, str)) if all(isinstance(n, str) for n in names) else None
+    )
+
+
+def still_wrong(consumed_now: frozenset[str], queues: Collection[str], *, wanted: bool) -> frozenset[str]:
+    """Those of `queues` that are not as ordered: consumed where they should not be, or the other way round."""
+    return frozenset(q for q in queues if (q in consumed_now) is not wanted)

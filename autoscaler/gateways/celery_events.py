@@ -1,0 +1,118 @@
+"""What Celery workers say of themselves by events, kept as the last word of each.
+
+Bodies of messages go in, from anybody who may publish to the exchange, so nothing in them is trusted: sizes are
+bounded, types are checked, and what is not understood is passed over. `Sighting`s come out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscaler.core.facts import Sighting
+from autoscaler.core.model import WorkerName
+
+PROBE = "autoscaler-probe"
+"""Type of the event by which we hear ourselves."""
+_LARGEST_BODY = 1_000_000
+_MOST_WORKERS = 20_000
+_FORGET_S = 3_600.0
+"""A worker unheard for so long is not kept: every deadline that rests on its silence is long over."""
+_RATE_S = 60.0
+_KINDS = {"worker-online": True, "worker-heartbeat": True, "worker-offline": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerEvent:
+    """One understood event; `online` is False for a goodbye."""
+
+    worker: WorkerName
+    online: bool
+    pid: int | None
+    active: int | None
+    processed: int | None
+
+
+def read(body: bytes) -> Iterator[WorkerEvent]:
+    """The worker events in a message: Celery sends one object, or a list of them."""
+    if len(body) > _LARGEST_BODY:
+        return
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    for event in document if isinstance(document, list) else [document]:
+        if isinstance(event, dict):
+            worker, online = event.get("hostname"), _KINDS.get(str(event.get("type")))
+            if isinstance(worker, str) and 0 < len(worker) <= 255 and online is not None:
+                yield WorkerEvent(
+                    worker=WorkerName(worker),
+                    online=online,
+                    pid=_count(event, "pid"),
+                    active=_count(event, "active"),
+                    processed=_count(event, "processed"),
+                )
+
+
+def _count(event: Mapping[str, Any], key: str) -> int | None:
+    value = event.get(key)
+    plausible = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+    return value if plausible else None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Heard:
+    """One worker's last word; `at` is monotonic."""
+
+    at: float
+    online: bool
+    pid: int | None
+    active: int | None
+    processed: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
+
+
+@dataclass(slots=True)
+class Hearing:
+    """All workers heard so far. Belongs to whoever holds its lock."""
+
+    _workers: dict[WorkerName, _Heard] = field(default_factory=dict)
+
+    def take(self, event: WorkerEvent, at: float) -> None:
+        """Take in one event, heard at that monotonic time."""
+        heard = self._workers.get(event.worker)
+        if heard is None or (event.pid is not None and event.pid != heard.pid):
+            if heard is None and len(self._workers) >= _MOST_WORKERS:
+                return
+            heard = _Heard(at=at, online=event.online, pid=event.pid, active=event.active)
+            self._workers[event.worker] = heard
+        heard.at, heard.online = at, event.online
+        heard.active = event.active if event.active is not None else heard.active
+        if event.processed is not None:
+            if heard.processed and event.processed < heard.processed[-1][1]:
+                heard.processed.clear()
+            heard.processed.append((at, event.processed))
+
+    def sightings(self, now: float) -> dict[WorkerName, Sighting]:
+        """Every worker's last word as of `now`; those unheard for an hour are forgotten."""
+        self._workers = {w: h for w, h in self._workers.items() if now - h.at < _FORGET_S}
+        return {
+            worker: Sighting(
+                worker=worker,
+                silent_s=max(0.0, now - heard.at),
+                online=heard.online,
+                pid=heard.pid,
+                active=heard.active,
+                processed_per_s=_rate(heard.processed, now),
+            )
+            for worker, heard in self._workers.items()
+        }
+
+
+def _rate(processed: deque[tuple[float, int]], now: float) -> float | None:
+    recent = [(at, count) for at, count in processed if now - at <= _RATE_S]
+    if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+        return None
+    return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])

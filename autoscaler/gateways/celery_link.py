@@ -1,0 +1,357 @@
+"""The one AMQP connection to the workers: hears their events, gives them orders, and knows whether it can hear at all.
+
+One thread owns the connection; others leave requests with it and wait, each with a deadline. That we can hear is
+proven, not assumed: a probe of ours goes through the workers' own event exchange every two seconds, and while it does
+not come back there are no sightings. The queue in the broker is exclusive and bounded, so a slow daemon harms nobody.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.spec import Basic, BasicProperties
+
+from autoscaler.clock import Clock
+from autoscaler.core.facts import Hands, Missing, Sightings
+from autoscaler.core.model import WorkerName
+from autoscaler.gateways import celery_control, celery_events
+from autoscaler.gateways.celery_control import Request, Waiting
+from autoscaler.gateways.contract import FactUnavailable
+from providers.contract import Finding
+
+_PROBE_EVERY_S = 2.0
+_DEAF_AFTER_S = 10.0
+"""Five probes unheard. Longer than a busy broker's hiccup, shorter than any `timeouts.silence`."""
+_SERVE_S = 0.25
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_ASK_AGAIN_S = 0.3
+_EVENT_QUEUE = {"x-max-length": 50_000, "x-message-ttl": 30_000}
+_REPLY_QUEUE = {"x-max-length": 10_000, "x-message-ttl": 30_000}
+_CLIENT_NAME = "autoscaler"
+
+
+class CeleryLink:
+    """Ears and voice towards the workers of one vhost."""
+
+    def __init__(
+        self,
+        *,
+        amqp_url: str,
+        username: str,
+        password: str,
+        vhost: str,
+        clock: Clock,
+        ca_file: str | None = None,
+        control_exchange: str = "celery",
+        event_exchange: str = "celeryev",
+    ) -> None:
+        self._where = amqp_url
+        self._parameters = _parameters(amqp_url, username, password, vhost, ca_file)
+        self._clock = clock
+        self._requests = celery_control.request_exchange(control_exchange)
+        self._replies = celery_control.reply_exchange(control_exchange)
+        self._events = event_exchange
+        self._token = secrets.token_hex(8)
+        self._lock = threading.Lock()
+        self._hearing = celery_events.Hearing()
+        self._waiting: dict[str, Waiting] = {}
+        self._connection: pika.BlockingConnection | None = None
+        self._trouble = "not connected yet"
+        self._hearing_since: float | None = None
+        self._probe_heard: float | None = None
+        self._probe_sent = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="celery link", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect and to listen."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the connection. Harmless if it never began."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def sightings(self) -> Sightings | Missing:
+        """Every worker heard, or why nobody can be heard now."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if self._connection is None:
+                return Missing(why=self._trouble)
+            if self._probe_heard is None or now - self._probe_heard > _DEAF_AFTER_S:
+                return Missing(why=f"our own probe does not come back through {self._events!r}")
+            return Sightings(
+                listening_s=now - (self._hearing_since or now), workers=self._hearing.sightings(now)
+            )
+
+    def hands(self, workers: Iterable[WorkerName], timeout_s: float) -> Mapping[WorkerName, Hands | Missing]:
+        """What each of these workers holds: all of them are asked all three questions at once."""
+        asked = tuple(workers)
+        try:
+            waiting = {m: self._send(m, asked) for m in ("active", "reserved", "scheduled")}
+        except FactUnavailable as error:
+            return dict.fromkeys(asked, Missing(why=str(error)))
+        deadline = self._clock.monotonic() + timeout_s
+        replies = {m: self._collect(w, deadline - self._clock.monotonic()) for m, w in waiting.items()}
+        return {worker: celery_control.hands(worker, replies) for worker in asked}
+
+    def ping(self, timeout_s: float) -> frozenset[WorkerName]:
+        """Everybody who answers in that time. Raises FactUnavailable."""
+        return frozenset(self._ask("ping", None, timeout_s))
+
+    def cancel_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
+        """Make a worker stop consuming; returns once it says itself that it consumes none of them."""
+        self._order("cancel_consumer", worker, queues, timeout_s, wanted=False)
+
+    def add_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
+        """Make a worker consume again; returns once it says itself that it consumes all of them."""
+        self._order("add_consumer", worker, queues, timeout_s, wanted=True)
+
+    def stop_worker(self, worker: WorkerName, timeout_s: float) -> None:
+        """Tell a worker to shut down warmly. It answers by going."""
+        self._collect(self._send("shutdown", (worker,)), min(timeout_s, 1.0))
+
+    def check(self, timeout_s: float) -> tuple[Finding, ...]:
+        """Whether workers could be heard, and who answers; changes nothing but for a probe."""
+        deadline = self._clock.monotonic() + timeout_s
+        while isinstance(self.sightings(), Missing) and self._clock.monotonic() < deadline:
+            self._stopping.wait(0.1)
+        seen = self.sightings()
+        if isinstance(seen, Missing):
+            return (Finding(subject="AMQP", ok=False, says=seen.why),)
+        answering = len(self.ping(1.0))
+        return (Finding(subject="AMQP", ok=True, says=f"connected; {answering} workers answer"),)
+
+    # Asking, on the threads of those who ask.
+
+    def _order(
+        self, method: str, worker: WorkerName, queues: Collection[str], timeout_s: float, *, wanted: bool
+    ) -> None:
+        """A worker says yes before it acts (the order waits for its event loop), so only its later word on what it
+        consumes is taken as done."""
+        deadline = self._clock.monotonic() + timeout_s
+        for queue in queues:
+            self._send(method, (worker,), {"queue": queue})
+        wrong: Collection[str] = queues
+        while (left_s := deadline - self._clock.monotonic()) > 0:
+            replies = self._ask("active_queues", (worker,), left_s)
+            consumed = celery_control.consumed(replies.get(worker))
+            if consumed is not None:
+                wrong = celery_control.still_wrong(consumed, queues, wanted=wanted)
+                if not wrong:
+                    return
+            self._stopping.wait(min(_ASK_AGAIN_S, max(0.0, left_s)))
+        raise FactUnavailable(f"{worker} did not confirm {method} of {', '.join(sorted(wrong))}")
+
+    def _ask(
+        self, method: str, workers: tuple[WorkerName, ...] | None, timeout_s: float
+    ) -> Mapping[WorkerName, Any]:
+        return self._collect(self._send(method, workers), timeout_s)
+
+    def _send(
+        self,
+        method: str,
+        workers: tuple[WorkerName, ...] | None,
+        arguments: Mapping[str, object] | None = None,
+    ) -> Waiting:
+        request = Request(
+            method=method, workers=workers, ticket=secrets.token_hex(16), arguments=arguments or {}
+        )
+        waiting = Waiting(request=request)
+        with self._lock:
+            if self._connection is None:
+                raise FactUnavailable(f"workers cannot be asked: {self._trouble}")
+            try:
+                self._connection.add_callback_threadsafe(functools.partial(self._publish_request, request))
+            except AMQPError as error:
+                raise FactUnavailable("workers cannot be asked: the connection has just ended") from error
+            self._waiting[request.ticket] = waiting
+        return waiting
+
+    def _collect(self, waiting: Waiting, timeout_s: float) -> Mapping[WorkerName, Any]:
+        waiting.ended.wait(max(0.0, timeout_s))
+        with self._lock:
+            self._waiting.pop(waiting.request.ticket, None)
+        if waiting.failure:
+            raise FactUnavailable(waiting.failure)
+        return dict(waiting.replies)
+
+    # Serving, on the link's own thread.
+
+    def _live(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            began = self._clock.monotonic()
+            try:
+                self._serve()
+                why = "it was stopped"
+            except Exception as error:  # noqa: BLE001 - around one connection: whatever pika does, the next one is tried
+                why = _why(error, self._where)
+            self._down(why)
+            if self._clock.monotonic() - began > _LONGEST_PAUSE_S:
+                pause_s = _FIRST_PAUSE_S
+            # Chance keeps many daemons from knocking together when their broker comes back.
+            self._stopping.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _serve(self) -> None:
+        connection = pika.BlockingConnection(self._parameters)
+        try:
+            channel = self._set_up(connection)
+            with self._lock:
+                self._connection = connection
+            while not self._stopping.is_set():
+                self._probe(channel)
+                connection.process_data_events(time_limit=_SERVE_S)
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def _set_up(self, connection: pika.BlockingConnection) -> BlockingChannel:
+        """Declare as Celery does, so that whoever comes first does no harm; then listen."""
+        for name, kind, durable in (
+            (self._events, "topic", True),
+            (self._requests, "fanout", False),
+            (self._replies, "direct", False),
+        ):
+            _declare(connection, name, kind, durable=durable)
+        channel = connection.channel()
+        self._listen(channel, self._events, ("worker.#", self._probe_key), _EVENT_QUEUE, self._on_event)
+        self._listen(channel, self._replies, (self._token,), _REPLY_QUEUE, self._on_reply)
+        self._channel = channel
+        return channel
+
+    def _listen(
+        self,
+        channel: BlockingChannel,
+        exchange: str,
+        keys: Iterable[str],
+        bounds: Mapping[str, object],
+        callback: Callable[[BlockingChannel, Basic.Deliver, BasicProperties, bytes], None],
+    ) -> None:
+        queue = channel.queue_declare(
+            "", exclusive=True, auto_delete=True, arguments=dict(bounds)
+        ).method.queue
+        for key in keys:
+            channel.queue_bind(queue, exchange, key)
+        channel.basic_consume(queue, callback, auto_ack=True)
+
+    @property
+    def _probe_key(self) -> str:
+        return f"autoscaler.probe.{self._token}"
+
+    def _probe(self, channel: BlockingChannel) -> None:
+        """Say something where workers say theirs. Well formed, because others listen there too."""
+        now = self._clock.monotonic()
+        if now - self._probe_sent < _PROBE_EVERY_S:
+            return
+        self._probe_sent = now
+        event = {
+            "type": celery_events.PROBE,
+            "hostname": f"autoscaler@{socket.gethostname()}",
+            "pid": os.getpid(),
+            "timestamp": self._clock.now(),
+            "utcoffset": 0,
+            "clock": 0,
+        }
+        channel.basic_publish(self._events, self._probe_key, json.dumps(event).encode(), _json())
+
+    def _publish_request(self, request: Request) -> None:
+        body = request.body(self._replies, self._token)
+        self._channel.basic_publish(self._requests, "", body, _json())
+
+    def _on_event(
+        self, _channel: BlockingChannel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
+    ) -> None:
+        now = self._clock.monotonic()
+        with self._lock:
+            if method.routing_key == self._probe_key:
+                deaf = self._probe_heard is None or now - self._probe_heard > _DEAF_AFTER_S
+                self._hearing_since = now if deaf or self._hearing_since is None else self._hearing_since
+                self._probe_heard = now
+                return
+            for event in celery_events.read(body):
+                self._hearing.take(event, now)
+
+    def _on_reply(
+        self, _channel: BlockingChannel, _method: Basic.Deliver, properties: BasicProperties, body: bytes
+    ) -> None:
+        ticket = (properties.headers or {}).get("ticket")
+        with self._lock:
+            waiting = self._waiting.get(ticket) if isinstance(ticket, str) else None
+        if waiting is not None:
+            waiting.take(body)
+
+    def _down(self, why: str) -> None:
+        with self._lock:
+            self._trouble = why
+            self._connection = self._hearing_since = self._probe_heard = None
+            waiting, self._waiting = self._waiting, {}
+        for one in waiting.values():
+            one.fail(f"the connection to the broker ended: {why}")
+
+
+def _declare(connection: pika.BlockingConnection, name: str, kind: str, *, durable: bool) -> None:
+    """Make an exchange only where there is none: an existing one is as the application made it."""
+    try:
+        channel = connection.channel()
+        channel.exchange_declare(name, passive=True)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != 404:
+            raise
+        channel = connection.channel()
+        channel.exchange_declare(name, exchange_type=kind, durable=durable)
+    channel.close()
+
+
+def _json() -> BasicProperties:
+    return BasicProperties(
+        content_type="application/json", content_encoding="utf-8", delivery_mode=1, headers={"clock": 0}
+    )
+
+
+def _parameters(
+    amqp_url: str, username: str, password: str, vhost: str, ca_file: str | None
+) -> pika.ConnectionParameters:
+    """Parts are handed over as they are: nothing is quoted into a URL and nothing has to be unquoted."""
+    url = urlsplit(amqp_url)
+    tls = url.scheme == "amqps"
+    host = url.hostname or "localhost"
+    options = pika.SSLOptions(ssl.create_default_context(cafile=ca_file), host) if tls else None
+    return pika.ConnectionParameters(
+        host=host,
+        port=url.port or (5671 if tls else 5672),
+        virtual_host=vhost,
+        credentials=pika.PlainCredentials(username, password),
+        ssl_options=options,
+        heartbeat=20,
+        blocked_connection_timeout=30,
+        socket_timeout=5,
+        stack_timeout=10,
+        connection_attempts=1,
+        client_properties={"connection_name": _CLIENT_NAME},
+    )
+
+
+def _why(error: BaseException, where: str) -> str:
+    """In words, without credentials. pika wraps what happened in its own errors, often several deep."""
+    text = str(error) or type(error).__name__
+    if "ACCESS_REFUSED" in text:
+        return f"{where} refuses the user or its password, or its rights on the vhost"
+    if "vhost" in text and "not found" in text:
+        return f"{where} has no such vhost"
+    return f"{where} cannot be reached ({type(error).__name__})"
