@@ -1,0 +1,148 @@
+"""What `check` looks at: findings about the configuration itself, and about the services it names.
+
+In go opened works, out come findings, each with the exit code that it means when it is bad. Nothing is changed
+anywhere. What never happens here: words about findings that are not its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autoscaler.cli import exits, opened
+from autoscaler.config import Settings
+from autoscaler.core.facts import Missing
+from autoscaler.core.model import Offer, PoolName, PoolRules
+from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.journal import JournalUnavailable, open_journal
+from bootstrap.contract import UnusableSpec, UserDataTooLarge
+from policies import PolicyOptionsWrong, open_policies
+from policies.phrases import count
+from providers.contract import Finding, NodeName, Purchase
+
+if TYPE_CHECKING:
+    from autoscaler.wiring import Works
+
+_SAMPLE_NODE = NodeName("check-0123456789")
+"""As long as the names that nodes get: the size of the user data is to be true."""
+
+_LISTEN_S = 5.0
+"""Our own probe comes back within a second or two where anything can be heard at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One finding, where it belongs, and the exit code it means if it is bad."""
+
+    where: str
+    finding: Finding
+    code: int
+
+
+def configuration(settings: Settings, works: Works) -> Iterator[Checked]:
+    """What can be judged without a look outside: policies open, and each offer's user data can be made and fits."""
+    for name, rules in works.rulebook.pools.items():
+        yield _checked(f"pools.{name}", _policies(rules), exits.CONFIG)
+        for offer in rules.offers:
+            yield _checked(f"pools.{name}", _user_data(settings, works, name, offer)[1], exits.CONFIG)
+
+
+def services(settings: Settings, works: Works) -> Iterator[Checked]:
+    """Journal, broker and the link to the workers."""
+    yield _checked("journal", _journal(settings), exits.UNREACHABLE)
+    for finding in works.broker.check():
+        yield _checked("broker", finding, exits.UNREACHABLE)
+    for finding in _workers(works):
+        yield _checked("workers", finding, exits.UNREACHABLE)
+    queues = {name: rules.queues for name, rules in works.rulebook.pools.items()}
+    for pool, demand in works.broker.demand(queues).items():
+        if isinstance(demand, Missing):
+            yield _checked(
+                f"pools.{pool}", Finding(subject="queues", ok=False, says=demand.why), exits.UNREACHABLE
+            )
+            continue
+        absent = [queue.name for queue in demand.queues if queue.missing]
+        says = f"{demand.backlog} waiting, {demand.in_progress} in progress"
+        if absent:
+            says += f"; not there yet, which is fine until somebody uses them: {', '.join(absent)}"
+        yield _checked(f"pools.{pool}", Finding(subject="queues", ok=True, says=says), exits.UNREACHABLE)
+
+
+def offers(settings: Settings, works: Works) -> Iterator[Checked]:
+    """Whether each provider would take an order for each of its offers."""
+    for name, rules in works.rulebook.pools.items():
+        for offer in rules.offers:
+            purchase = Purchase(
+                size=offer.size,
+                image=offer.image,
+                location=offer.location,
+                user_data_bytes=_user_data(settings, works, name, offer)[0],
+            )
+            provider = works.providers[offer.provider]
+            for finding in provider.check(purchase, timeout_s=rules.timeouts.call_s):
+                yield _checked(f"pools.{name}, offer {offer.name}", finding, exits.FAILED)
+
+
+def _checked(where: str, finding: Finding, code: int) -> Checked:
+    return Checked(where=where, finding=finding, code=code)
+
+
+def _policies(rules: PoolRules) -> Finding:
+    try:
+        opened_policies = open_policies(rules.policies)
+    except PolicyOptionsWrong as error:
+        return Finding(subject="policies", ok=False, says=str(error))
+    return Finding(subject="policies", ok=True, says=", ".join(policy.name for policy in opened_policies))
+
+
+def _user_data(settings: Settings, works: Works, pool: PoolName, offer: Offer) -> tuple[int, Finding]:
+    """Its size in bytes (0 where it cannot be made), and what is to be said of it."""
+    from autoscaler import wiring  # noqa: PLC0415 - loaded already where there are works
+
+    traits = works.providers[offer.provider].traits
+    try:
+        made = wiring.user_data(settings, pool, _SAMPLE_NODE, traits)
+    except (UnusableSpec, UserDataTooLarge) as error:
+        return 0, Finding(subject="user data", ok=False, says=str(error))
+    size = len(made.content)
+    says = f"{size} of at most {traits.user_data_limit_bytes} bytes for {offer.provider}"
+    return size, Finding(subject="user data", ok=True, says=says)
+
+
+def _workers(works: Works) -> tuple[Finding, ...]:
+    works.workers.start()
+    try:
+        return works.workers.check(_LISTEN_S)
+    except FactUnavailable as error:
+        return (Finding(subject="AMQP", ok=False, says=str(error)),)
+
+
+def _journal(settings: Settings) -> Finding:
+    file = opened.journal_file(settings)
+    if not file.exists():
+        return _new_journal(settings)
+    try:
+        journal = open_journal(settings.journal.url, read_only=True)
+    except JournalUnavailable as error:
+        return Finding(subject="file", ok=False, says=str(error))
+    try:
+        nodes = len(journal.live_nodes())
+    except JournalUnavailable as error:
+        return Finding(subject="file", ok=False, says=str(error))
+    finally:
+        journal.close()
+    if not os.access(file, os.W_OK):
+        return Finding(subject="file", ok=False, says=f"{file} may only be read by this user")
+    return Finding(subject="file", ok=True, says=f"{file}, {count(nodes, 'node')} on record")
+
+
+def _new_journal(settings: Settings) -> Finding:
+    """The first daemon makes the file, and its directory if only that is missing."""
+    file = opened.journal_file(settings)
+    directory = file.parent if file.parent.exists() else file.parent.parent
+    if directory.is_dir() and os.access(directory, os.W_OK | os.X_OK):
+        return Finding(subject="file", ok=True, says=f"{file} is not there yet; the daemon will make it")
+    says = f"{file} is not there, and this user cannot make it in {directory}"
+    return Finding(subject="file", ok=False, says=says)

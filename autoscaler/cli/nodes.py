@@ -1,0 +1,237 @@
+"""`nodes`: our records of machines, one by one; with `--cloud` beside what providers and workers say themselves.
+
+What never happens here: an order to a machine; `control` gives those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from autoscaler.cli import comparing, costs, opened, options, output
+from autoscaler.cli.comparing import Comparison
+from autoscaler.config import Settings
+from autoscaler.core.facts import Hands, Missing
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, Transition, WorkerName
+from autoscaler.journal import Journal, read
+from policies.phrases import count, duration
+from providers.contract import NodeName
+
+_HANDS_TIMEOUT_S = 3.0
+"""A healthy worker answers in milliseconds."""
+_CONNECT_S = 3.0
+_SPEAKING = frozenset({NodeState.READY, NodeState.DRAINING})
+_STYLES: Mapping[NodeState, str] = {
+    NodeState.READY: output.OK,
+    NodeState.LOST: output.BAD,
+    NodeState.GONE: output.DIM,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outside:
+    """What the world says of the nodes."""
+
+    compared: Comparison
+    hands: Mapping[WorkerName, Hands | Missing]
+
+
+def nodes(
+    node: Annotated[
+        str | None,
+        typer.Argument(metavar="[NODE]", help="One node, with every move it made.", show_default=False),
+    ] = None,
+    config: options.Config = None,
+    pool: Annotated[
+        str | None, typer.Option("--pool", metavar="POOL", help="Only those of one pool.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Those that are gone, too.")] = False,
+    cloud: Annotated[
+        bool, typer.Option("--cloud", help="Ask providers and workers too, and show where they differ.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the nodes: state, age, offer, worker, cost so far, and why."""
+    settings = opened.settings(config, secrets=cloud)
+    only = opened.pool(settings, pool) if pool is not None else None
+    with opened.journal(settings) as journal:
+        outside = _ask(settings, journal) if cloud else None
+        found = read.nodes(journal, pool=only, include_gone=everything or node is not None)
+        if node is not None:
+            found = tuple(n for n in found if node in {n.name, n.machine})
+            if not found:
+                opened.unknown_node(node, tuple(n.name for n in journal.live_nodes()))
+        moves = {n.name: read.transitions_of(journal, n.name) for n in found} if node is not None else {}
+    now = opened.CLOCK.now()
+    if as_json:
+        output.say_json(_document(found, now, settings, moves, outside))
+        return
+    parts: list[RenderableType] = []
+    if node is not None:
+        parts += [_portrait(n, moves[n.name], now, settings, outside) for n in found]
+    else:
+        parts.append(_table(found, now, settings, outside))
+    if outside is not None:
+        parts.append(Text("\n").join(differences(outside.compared)))
+    output.say(output.together(*parts))
+
+
+def differences(compared: Comparison) -> list[Text]:
+    """Where records and providers differ, a line each; or that they agree."""
+    lines = [
+        output.words(
+            f"{provider} has {instance.name} ({instance.instance_id}), and the journal has no record of it",
+            output.BAD,
+        )
+        for provider, instance in compared.without_record
+    ]
+    lines += [
+        output.words(
+            f"{node.name} is {node.state.value} on record, but {node.offer.provider} has no such machine",
+            output.BAD,
+        )
+        for node in compared.without_machine
+    ]
+    lines += unseen(compared)
+    if compared.agree:
+        lines.append(output.words("The journal and the providers agree.", output.OK))
+    elif compared.agree is None:
+        lines.append(output.words("No difference in what could be seen."))
+    return lines
+
+
+def unseen(compared: Comparison) -> list[Text]:
+    """Providers that could not be looked at."""
+    return [
+        output.words(f"{provider} could not be seen whole: {why}", output.BAD)
+        for provider, why in compared.unseen.items()
+    ]
+
+
+def _ask(settings: Settings, journal: Journal) -> _Outside:
+    with opened.works(settings) as works:
+        works.workers.start()
+        compared = comparing.look(journal, works.observer)
+        opened.wait_for(lambda: not isinstance(works.workers.sightings(), Missing), _CONNECT_S)
+        speaking = [node.worker for node in journal.live_nodes() if node.state in _SPEAKING]
+        hands = works.workers.hands(speaking, _HANDS_TIMEOUT_S) if speaking else {}
+    return _Outside(compared=compared, hands=hands)
+
+
+def _table(
+    found: tuple[Node, ...], now: float, settings: Settings, outside: _Outside | None
+) -> RenderableType:
+    if not found:
+        return output.words("There are no nodes.")
+    cost = f"{settings.fleet.currency} SO FAR"
+    headers = ["NODE", "POOL", "STATE", "FOR", "AGE", "OFFER", "WORKER", cost, "WHY"]
+    rows = [list(_row(node, now)) for node in found]
+    if outside is not None:
+        headers[7:7] = ["TASKS", "MACHINE"]
+        for node, row in zip(found, rows, strict=True):
+            row[7:7] = [_in_hand(node, outside), _machine(node, outside)]
+    total = sum(costs.of_node(node, now) for node in found)
+    return output.together(
+        output.columns(headers, rows, right={cost, "TASKS"}),
+        output.words(f"{count(len(found), 'node')}, {output.amount(total, settings.fleet.currency)} so far"),
+    )
+
+
+def _row(node: Node, now: float) -> tuple[str | Text, ...]:
+    gone = node.state is NodeState.GONE
+    return (
+        node.name,
+        node.pool,
+        output.words(node.state.value, _STYLES.get(node.state, "")),
+        duration(now - node.entered_at),
+        duration((node.entered_at if gone else now) - node.ordered_at),
+        "/".join(filter(None, (node.offer.provider, node.offer.location, node.offer.size))),
+        node.worker if node.enrolled_at is not None else output.NOTHING,
+        output.amount(costs.of_node(node, now)),
+        node.reason,
+    )
+
+
+def _in_hand(node: Node, outside: _Outside) -> str:
+    hands = outside.hands.get(node.worker)
+    if isinstance(hands, Hands):
+        return str(hands.total)
+    return output.NOTHING if hands is None else "not heard"
+
+
+def _machine(node: Node, outside: _Outside) -> str:
+    instance = outside.compared.instances.get(node.name)
+    return instance.state.value if instance else output.NOTHING
+
+
+def _portrait(
+    node: Node, moves: tuple[Transition, ...], now: float, settings: Settings, outside: _Outside | None
+) -> RenderableType:
+    currency = settings.fleet.currency
+    facts = {
+        "node": node.name,
+        "machine": f"{node.machine} ({node.instance_id or 'id not known'})",
+        "pool": node.pool,
+        "state": f"{node.state.value} for {duration(now - node.entered_at)}: {node.reason}",
+        "ordered": f"{output.local(node.ordered_at)} ({output.ago(node.ordered_at, now)})",
+        "enrolled": output.local(node.enrolled_at) if node.enrolled_at is not None else "not yet",
+        "offer": f"{node.offer.name}, {output.amount(node.offer.price_per_h, currency)} an hour",
+        "worker": f"{node.worker}, {count(node.slots, 'slot')}, queues {', '.join(node.queues) or 'not known'}",
+        "cost": f"{output.amount(costs.of_node(node, now), currency)} so far",
+    }
+    if outside is not None:
+        instance = outside.compared.instances.get(node.name)
+        facts["provider"] = (
+            f"{instance.state.value} {' '.join(instance.addresses)}".strip()
+            if instance
+            else "does not list it"
+        )
+        facts["tasks"] = _in_hand(node, outside)
+    life = output.columns(
+        ("AT", "FROM", "TO", "WHY"),
+        [
+            (output.local(m.at), m.before.value if m.before else output.NOTHING, m.after.value, m.reason)
+            for m in moves
+        ],
+    )
+    return output.together(output.facts(facts), life)
+
+
+def _document(
+    found: tuple[Node, ...],
+    now: float,
+    settings: Settings,
+    moves: Mapping[NodeName, tuple[Transition, ...]],
+    outside: _Outside | None,
+) -> dict[str, Any]:
+    records = []
+    for node in found:
+        record = asdict(node) | {
+            "worker": node.worker,
+            "age_s": now - node.ordered_at,
+            "cost_so_far": costs.of_node(node, now),
+        }
+        if node.name in moves:
+            record["transitions"] = [asdict(move) for move in moves[node.name]]
+        if outside is not None:
+            hands = outside.hands.get(node.worker)
+            instance = outside.compared.instances.get(node.name)
+            record["hands"] = asdict(hands) if isinstance(hands, Hands) else None
+            record["instance"] = asdict(instance) if instance else None
+        records.append(record)
+    document: dict[str, Any] = {"at": now, "currency": settings.fleet.currency, "nodes": records}
+    if outside is not None:
+        compared = outside.compared
+        document |= {
+            "agree": compared.agree,
+            "without_record": [{"provider": p, **asdict(i)} for p, i in compared.without_record],
+            "without_machine": [node.name for node in compared.without_machine],
+            "unseen": dict(compared.unseen),
+        }
+    return document

@@ -1,0 +1,114 @@
+"""What commands stand on: the settings, the journal, the world; opened here, closed by whoever leaves the block.
+
+A command that only reads the journal is given settings without secrets, so that it works in a shell that does not have
+the daemon's environment. What never happens here: a journal made by a command that only wanted to read one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from autoscaler.cli import exits
+from autoscaler.clock import Clock, SystemClock
+from autoscaler.config import Settings, config_path, load
+from autoscaler.core.model import PoolName
+from autoscaler.journal import Journal, open_journal
+
+if TYPE_CHECKING:
+    from autoscaler.wiring import Works
+
+CLOCK: Clock = SystemClock()
+
+
+class _EveryVariableSet(Mapping[str, str]):
+    """An environment for commands that need no secret: every variable has some value."""
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ.get(name) or "unset"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def settings(config: Path | None, *, secrets: bool = True) -> Settings:
+    """The configuration that is meant. Raises ConfigError. Without `secrets` those in variables need not be there."""
+    return load(config_path(config), os.environ if secrets else _EveryVariableSet())
+
+
+def journal_file(given: Settings) -> Path:
+    """Where the journal lies."""
+    return Path(given.journal.url.removeprefix("sqlite:///"))
+
+
+@contextmanager
+def journal(given: Settings, *, read_only: bool = True) -> Iterator[Journal]:
+    """The journal as it is, for one command. Raises CommandFailed where there is none yet, JournalUnavailable."""
+    file = journal_file(given)
+    try:
+        there = file.exists()
+    except OSError as error:
+        raise exits.CommandFailed(
+            f"The journal {file} cannot be reached: {error.strerror}.", code=exits.UNREACHABLE
+        ) from error
+    if not there:
+        raise exits.CommandFailed(
+            f"There is no journal at {file}: no daemon has run with this configuration yet. "
+            "Start one with `autoscaler run`, or name another configuration with --config.",
+            code=exits.UNREACHABLE,
+        )
+    opened = open_journal(given.journal.url, read_only=read_only)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def works(given: Settings) -> Iterator[Works]:
+    """Every part that touches the outside; connected to nothing yet."""
+    # Clients of clouds and brokers are slow to import, and most commands do without them.
+    from autoscaler import wiring  # noqa: PLC0415
+
+    opened = wiring.open_works(given, clock=CLOCK)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def pool(given: Settings, name: str) -> PoolName:
+    """That pool's name. Raises CommandFailed, naming the pools there are."""
+    if name in given.pools:
+        return PoolName(name)
+    raise exits.CommandFailed(
+        f"There is no pool {name!r}; the configuration has: {', '.join(given.pools)}.", code=exits.USAGE
+    )
+
+
+def unknown_node(name: str, known: tuple[str, ...]) -> NoReturn:
+    """Raise CommandFailed for a node that is not on record, naming some that are."""
+    shown = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
+    raise exits.CommandFailed(
+        f"No node {name!r} is on record. " + (f"On record are: {shown}." if known else "There are none now.")
+    )
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float, *, pause_s: float = 0.1) -> bool:
+    """Whether the condition became true in time; asked at least once."""
+    end = CLOCK.monotonic() + deadline_s
+    while not condition():
+        if CLOCK.monotonic() >= end:
+            return False
+        time.sleep(pause_s)
+    return True

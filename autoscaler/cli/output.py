@@ -1,0 +1,112 @@
+"""What people see: lines, columns, JSON, instants and sums, the same way in every command.
+
+Text comes in from anywhere, providers' error messages included; nothing of it reaches a terminal as a control
+character. On a terminal columns fit its width; elsewhere they are as wide as they need to be, so that other programs
+can read them. What never happens here: a look at anything.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from policies.phrases import duration
+
+NOTHING = "–"
+"""Where there is nothing to show, which is not the same as zero."""
+_UNBOUNDED_COLUMNS = 10_000
+
+OK, NOTE, BAD, DIM, STRONG = "green", "yellow", "bold red", "dim", "bold"
+
+
+def console(*, errors: bool = False) -> Console:
+    """Where to print. Made anew each time, because who listens may change."""
+    terminal = (sys.stderr if errors else sys.stdout).isatty()
+    return Console(
+        stderr=errors,
+        width=None if terminal else _UNBOUNDED_COLUMNS,
+        markup=False,  # a queue may be called [red]
+        emoji=False,
+        highlight=False,
+    )
+
+
+def clean(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def words(text: str, style: str = "") -> Text:
+    """A piece of prose, wrapped between words on a terminal."""
+    return Text(clean(text), style=style)
+
+
+def say(*parts: RenderableType) -> None:
+    """Print each on a line of its own."""
+    for part in parts:
+        console().print(words(part) if isinstance(part, str) else part)
+
+
+def complain(text: str) -> None:
+    """Say to the standard error what went wrong."""
+    console(errors=True).print(words(text))
+
+
+def say_json(facts: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(facts, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def columns(
+    headers: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Iterable[str] = ()
+) -> Table:
+    """A table without lines; the headers named in `right` stand to the right, as numbers do."""
+    table = Table(box=None, pad_edge=False, header_style=STRONG, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(words(cell) if isinstance(cell, str) else cell for cell in row))
+    return table
+
+
+def facts(pairs: Mapping[str, str]) -> Table:
+    """Names and values below each other."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in pairs.items():
+        table.add_row(words(name, DIM), words(value))
+    return table
+
+
+def together(*parts: RenderableType | None) -> Group:
+    """Parts below each other, with an empty line between; missing ones are left out."""
+    shown: list[RenderableType] = []
+    for part in parts:
+        if part is not None:
+            shown += [Text(""), part] if shown else [part]
+    return Group(*shown)
+
+
+def local(at: float) -> str:
+    """An instant in local time, with its offset from UTC."""
+    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def ago(at: float, now: float) -> str:
+    """`3 s ago`."""
+    return f"{duration(now - at)} ago"
+
+
+def amount(sum_: float, currency: str = "") -> str:
+    """A sum with as many decimals as prices of machines need."""
+    return f"{sum_:.4f} {currency}".strip() if 0 < abs(sum_) < 0.1 else f"{sum_:.2f} {currency}".strip()
+
+
+def or_nothing(value: object | None) -> str:
+    """The value as text, or the sign for nothing."""
+    return NOTHING if value is None else str(value)

@@ -1,0 +1,128 @@
+"""`why`: a stored decision, whole, in words; and whether it replays to the same number today.
+
+What never happens here: a reason that the decision does not hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from autoscaler.cli import exits, opened, options, output
+from autoscaler.config.values import seconds
+from autoscaler.core.model import PoolDecision
+from autoscaler.journal import read
+from policies import PolicyOptionsWrong
+from policies.decide import decide
+from policies.sentence import explain
+
+
+def why(
+    pool: options.Pool,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="As it was at a time: 10m (ago), 14:05 (today) or 2026-05-01T14:05 (local).",
+            show_default=False,
+        ),
+    ] = None,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay", help="Decide again from the same facts, and say whether the number is the same."
+        ),
+    ] = False,
+    config: options.Config = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say why a pool's number is what it is: the last decision, or the one that held at a time."""
+    settings = opened.settings(config, secrets=False)
+    name = opened.pool(settings, pool)
+    now = opened.CLOCK.now()
+    instant = now if at is None else instant_of(at, now)
+    with opened.journal(settings) as journal:
+        stored = read.decision_at(journal, name, instant)
+    if stored is None:
+        raise exits.CommandFailed(
+            f"Nothing is on record about {name} "
+            + (
+                "yet: the daemon has not decided about it."
+                if at is None
+                else f"at {output.local(instant)} or before."
+            )
+        )
+    same, says = replayed(stored)
+    if as_json:
+        output.say_json(
+            {
+                "pool": stored.pool,
+                "at": stored.at,
+                "wanted": stored.decision.wanted,
+                "sentence": stored.sentence,
+                "replays": same,
+                "decision": asdict(stored.decision),
+            }
+        )
+        return
+    output.say(
+        output.words(f"Decided {output.local(stored.at)} ({output.ago(stored.at, now)})", output.DIM),
+        output.words(stored.sentence, output.STRONG),
+        "",
+        explain(stored.decision),
+    )
+    if replay:
+        output.say("", output.words(says, output.OK if same else output.BAD))
+
+
+def replayed(stored: PoolDecision) -> tuple[bool, str]:
+    """Whether the same facts lead to the same number by today's program, and that in words."""
+    before = stored.decision.wanted
+    try:
+        after = decide(stored.decision.input).wanted
+    except PolicyOptionsWrong as error:
+        return False, f"It cannot be replayed: {error}"
+    if after == before:
+        return True, f"Replayed from the same facts: {after} again."
+    return (
+        False,
+        f"Replayed from the same facts: {after}, where {before} was decided. The program has changed since.",
+    )
+
+
+def instant_of(text: str, now: float) -> float:
+    """A time as people write it, in epoch seconds. Raises CommandFailed for anything else, and for the future."""
+    at = _ago(text, now) or _today(text, now) or _moment(text)
+    if at is None:
+        raise exits.CommandFailed(
+            f"{text!r} is no time; expected one such as 10m (ago), 14:05 (today) or 2026-05-01T14:05.",
+            code=exits.USAGE,
+        )
+    if at > now:
+        raise exits.CommandFailed(
+            f"{output.local(at)} is still to come; nothing was decided then.", code=exits.USAGE
+        )
+    return at
+
+
+def _ago(text: str, now: float) -> float | None:
+    try:
+        return now - seconds(text.removesuffix(" ago"))
+    except ValueError:
+        return None
+
+
+def _today(text: str, now: float) -> float | None:
+    day = datetime.fromtimestamp(now, UTC).astimezone().date().isoformat()
+    return _moment(f"{day}T{text}") if ":" in text and len(text) <= len("23:59:59") else None
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,63 @@
+"""`run`: this process becomes the daemon.
+
+It opens what the configuration names, takes the lease and ticks until told to stop. What never happens here: anything
+that the loop or the daemon decides.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+import typer
+
+from autoscaler import telemetry
+from autoscaler.cli import identity, opened, options
+from autoscaler.config import Settings
+from autoscaler.core.facts import Missing
+from autoscaler.daemon import Daemon
+from autoscaler.journal import Journal, open_journal
+
+_FIRST_SIGHT_S = 3.0
+"""How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
+_PURGES_AT_ONCE = 20
+"""A purge takes a bounded number of rows; after a long pause of the daemon there is more than one purge's worth."""
+
+
+def run(config: options.Config = None) -> None:
+    """Run the daemon: watch the queues, buy and give back machines."""
+    settings = opened.settings(config)
+    log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
+    with ExitStack() as everything:
+        journal = open_journal(settings.journal.url)
+        everything.callback(journal.close)
+        journal.claim(identity.process())
+        works = everything.enter_context(opened.works(settings))
+        works.workers.start()
+        log.say(
+            "daemon.started",
+            fleet=settings.fleet.name,
+            pools=sorted(settings.pools),
+            version=identity.version(),
+            pid=os.getpid(),
+        )
+        opened.wait_for(lambda: not isinstance(works.workers.sightings(), Missing), _FIRST_SIGHT_S)
+        daemon = Daemon(
+            loop=works.loop(journal, clock=opened.CLOCK, log=log),
+            calls=works.executor,
+            purge=lambda: _purge(journal, settings),
+            close=everything.close,  # the daemon may have to end without unwinding this frame
+            clock=opened.CLOCK,
+            log=log,
+            tick_s=settings.loop.tick_s,
+            jitter_s=settings.loop.jitter_s,
+        )
+        code = daemon.run()
+    raise typer.Exit(code)
+
+
+def _purge(journal: Journal, settings: Settings) -> None:
+    before_at = opened.CLOCK.now() - settings.journal.retention_s
+    for _ in range(_PURGES_AT_ONCE):
+        if not journal.purge(before_at):
+            break

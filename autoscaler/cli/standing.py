@@ -1,0 +1,129 @@
+"""How the fleet stands, by its journal: the facts behind `status`, as values.
+
+In go the journal and the settings, out comes one `Standing`. A pool's demand is that of its last decision; its nodes
+are counted as they are on record now. What never happens here: words for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from autoscaler.cli import heartbeat
+from autoscaler.cli.heartbeat import Heartbeat
+from autoscaler.config import Settings
+from autoscaler.core import lifecycle, supply
+from autoscaler.core.facts import Memory, Rest, Stranger
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
+from autoscaler.journal import Journal, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStanding:
+    """One pool. None is "not known": nothing was decided yet, or it could not be seen, and then `unseen` says why."""
+
+    pool: PoolName
+    configured: bool
+    paused: bool
+    hold_workers: int | None
+    hold_until_at: float | None
+    decided_at: float | None
+    waiting: int | None
+    oldest_s: float | None
+    in_progress: int | None
+    serving: int
+    arriving: int
+    leaving: int
+    lost: int
+    wanted: int | None
+    cost_per_h: float
+    sentence: str
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """An offer or an account that is not asked for machines for a while."""
+
+    name: str
+    until_at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The whole fleet at one instant."""
+
+    at: float
+    fleet: str
+    currency: str
+    daemon: Heartbeat
+    pools: tuple[PoolStanding, ...]
+    orders: tuple[Order, ...]
+    strangers: tuple[Stranger, ...]
+    resting: tuple[Resting, ...]
+
+
+def look(journal: Journal, settings: Settings, at: float) -> Standing:
+    """Read it all. Raises JournalUnavailable."""
+    nodes = journal.live_nodes()
+    memory = journal.memory()
+    decisions = read.last_decisions(journal)
+    wishes = journal.wishes()
+    names = dict.fromkeys([*map(PoolName, settings.pools), *(node.pool for node in nodes)])
+    return Standing(
+        at=at,
+        fleet=settings.fleet.name,
+        currency=settings.fleet.currency,
+        daemon=heartbeat.listen(journal, settings, at),
+        pools=tuple(
+            _pool(name, settings, nodes, decisions.get(name), wishes.get(name), at) for name in names
+        ),
+        orders=journal.waiting_orders(),
+        strangers=memory.strangers,
+        resting=tuple(_resting(memory, at)),
+    )
+
+
+def _pool(
+    name: PoolName,
+    settings: Settings,
+    nodes: Iterable[Node],
+    last: PoolDecision | None,
+    wish: PoolWish | None,
+    at: float,
+) -> PoolStanding:
+    mine = supply.of_pool(nodes, name)
+    states = [node.state for node in mine]
+    given = last.decision.input if last else None
+    demand = given.demand if given else None
+    configured = settings.pools.get(name)
+    held = wish if wish and wish.hold_workers is not None and (wish.hold_until_at or 0.0) > at else None
+    paused = wish.paused if wish and wish.paused is not None else bool(configured and configured.paused)
+    return PoolStanding(
+        pool=name,
+        configured=configured is not None,
+        paused=paused,
+        hold_workers=held.hold_workers if held else None,
+        hold_until_at=held.hold_until_at if held else None,
+        decided_at=last.at if last else None,
+        waiting=demand.backlog if demand else None,
+        oldest_s=demand.wait_s.value if demand else None,
+        in_progress=demand.in_progress if demand else None,
+        serving=sum(state in lifecycle.SERVING for state in states),
+        arriving=sum(state in lifecycle.ARRIVING for state in states),
+        leaving=sum(state in lifecycle.LEAVING for state in states),
+        lost=states.count(NodeState.LOST),
+        wanted=last.decision.wanted if last else None,
+        cost_per_h=supply.cost_per_h(mine),
+        sentence=last.sentence if last else "",
+        unseen=tuple(why for why in (given.demand_missing, given.supply_missing) if why) if given else (),
+    )
+
+
+def _resting(memory: Memory, at: float) -> Iterator[Resting]:
+    rests: list[tuple[str, Rest]] = [*memory.account_rests.items(), *memory.offer_rests.items()]
+    for name, rest in rests:
+        if rest.until_at > at:
+            yield Resting(name=name, until_at=rest.until_at, why=rest.why)

@@ -1,0 +1,135 @@
+"""`status`: the fleet on one page, from the journal alone; with `--watch` again and again.
+
+What never happens here: a look at the broker or at a provider.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from autoscaler.cli import exits, opened, options, output, standing
+from autoscaler.cli.standing import PoolStanding, Standing
+from policies.phrases import count, duration
+
+_REFRESH_S = 2.0
+_NUMBERS = (
+    "WAITING",
+    "OLDEST",
+    "IN PROGRESS",
+    "SERVING",
+    "ARRIVING",
+    "LEAVING",
+    "LOST",
+    "WANTED",
+    "PER HOUR",
+)
+
+
+def status(
+    config: options.Config = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Renew the page until Ctrl-C.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show each pool: what waits, what serves, what it costs, and why."""
+    if watch and as_json:
+        raise exits.CommandFailed(
+            "--watch is for people and --json for programs: take one.", code=exits.USAGE
+        )
+    settings = opened.settings(config, secrets=False)
+    with opened.journal(settings) as journal:
+        if as_json:
+            output.say_json(_document(standing.look(journal, settings, opened.CLOCK.now())))
+        elif not watch:
+            output.say(page(standing.look(journal, settings, opened.CLOCK.now())))
+        else:
+            with Live(console=output.console(), auto_refresh=False) as live:
+                try:
+                    while True:
+                        live.update(page(standing.look(journal, settings, opened.CLOCK.now())), refresh=True)
+                        time.sleep(_REFRESH_S)
+                except KeyboardInterrupt:
+                    return
+
+
+def page(now: Standing) -> RenderableType:
+    """All of it for people."""
+    head = Text.assemble(
+        ("fleet ", output.DIM),
+        (now.fleet, output.STRONG),
+        ("  ·  ", output.DIM),
+        output.words(now.daemon.says(now.at), output.OK if now.daemon.running else output.BAD),
+    )
+    table = output.columns(
+        ("POOL", *_NUMBERS[:-1], f"{now.currency} PER HOUR"),
+        [_row(pool) for pool in now.pools],
+        right={*_NUMBERS, f"{now.currency} PER HOUR"},
+    )
+    remarks = [*_sentences(now), *_notes(now)]
+    return output.together(head, table, Text("\n").join(remarks) if remarks else None)
+
+
+def _row(pool: PoolStanding) -> tuple[str | Text, ...]:
+    return (
+        pool.pool,
+        output.or_nothing(pool.waiting),
+        duration(pool.oldest_s) if pool.oldest_s is not None and pool.waiting else output.NOTHING,
+        output.or_nothing(pool.in_progress),
+        str(pool.serving),
+        str(pool.arriving),
+        str(pool.leaving),
+        output.words(str(pool.lost), output.BAD if pool.lost else ""),
+        output.or_nothing(pool.wanted),
+        output.amount(pool.cost_per_h),
+    )
+
+
+def _sentences(now: Standing) -> Iterator[Text]:
+    """What was decided last, in the daemon's own words; and what binds it."""
+    for pool in now.pools:
+        yield output.words(pool.sentence or f"{pool.pool}: nothing was decided yet")
+        if pool.paused:
+            yield output.words(f"  paused: `autoscaler resume {pool.pool}` lets it scale again", output.NOTE)
+        if pool.hold_workers is not None and pool.hold_until_at is not None:
+            until = output.local(pool.hold_until_at)
+            yield output.words(f"  held at {count(pool.hold_workers, 'worker')} until {until}", output.NOTE)
+        for why in pool.unseen:
+            yield output.words(f"  could not be seen: {why}", output.BAD)
+        if not pool.configured:
+            yield output.words(
+                "  no longer in the configuration: its nodes are drained and given back", output.NOTE
+            )
+
+
+def _notes(now: Standing) -> Iterator[Text]:
+    """What stands out besides the pools."""
+    for order in now.orders:
+        given = f"given by {order.given_by} {output.ago(order.given_at, now.at)}"
+        yield output.words(f"order waiting: {order.kind.value} {order.target}, {given}", output.NOTE)
+    for rest in now.resting:
+        left = duration(rest.until_at - now.at)
+        yield output.words(f"resting for {left}: {rest.name}: {rest.why}", output.NOTE)
+    if now.strangers:
+        machines = count(len(now.strangers), "machine")
+        yield output.words(
+            f"{machines} of ours without a record: `autoscaler orphans` shows them", output.BAD
+        )
+
+
+def _document(now: Standing) -> dict[str, object]:
+    whole = asdict(now)
+    holder = now.daemon.holder
+    whole["daemon"] = {
+        "running": now.daemon.running,
+        "owner": holder.owner if holder else None,
+        "since_at": holder.since_at if holder else None,
+        "last_tick_at": now.daemon.last_tick_at,
+    }
+    return whole
