@@ -1,7 +1,7 @@
 """The words in which a pool's need is stated and answered: facts in, one Decision with its reasons out.
 
-Everything here is a value. A `DecisionInput` holds all that a decision may depend on, so that a stored one replays to the
-same number. What never happens here: clocks, I/O, memory between two decisions.
+Everything here is a value. A `DecisionInput` holds all that a decision may depend on, so that a stored one replays to
+the same number. What never happens here: clocks, I/O, memory between two decisions.
 """
 
 from __future__ import annotations
@@ -89,11 +89,16 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Earlier decisions of this pool, oldest first, at least as long as its longest window; and the looks in a row that succeeded."""
+    """Earlier decisions of this pool, oldest first, reaching back over its longest window or cooldown and one decision
+    further (that one still stood when the window began); and the looks in a row that succeeded."""
 
     past: tuple[Past, ...] = ()
     good_looks: int = 0
     """Ticks in a row, this one included, on which demand was seen."""
+
+    def standing(self, supply: Supply) -> int:
+        """The number that stands: what was wanted last, or the workers there are where nothing was decided yet."""
+        return self.past[-1].wanted if self.past else supply.workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,14 +174,38 @@ class Recommendation:
     why: str
     would_change: str = ""
     """In words: what would have to happen for this policy to ask for something else."""
+    exact: float | None = None
+    """The wish before it was rounded up, from a proportional rule: tolerance compares this, as the Kubernetes HPA does.
+    None when the wish is a plain number, which tolerance leaves alone ("two more" means two more, at any size)."""
+
+
+class Rule(StrEnum):
+    """The links a chain may have. The first five begin it; the others stand only where they changed the number."""
+
+    PAUSED = "paused"
+    HOLD = "hold"
+    DEMAND_MISSING = "demand_missing"
+    NO_OPINION = "no_opinion"
+    PROPOSALS = "proposals"
+    TOLERANCE = "tolerance"
+    SCALE_OUT_WINDOW = "scale_out_window"
+    SCALE_IN_WINDOW = "scale_in_window"
+    SCALE_OUT_COOLDOWN = "scale_out_cooldown"
+    SCALE_IN_COOLDOWN = "scale_in_cooldown"
+    MAX_STEP_OUT = "max_step_out"
+    MAX_STEP_IN = "max_step_in"
+    GOOD_LOOKS = "good_looks"
+    SUPPLY_MISSING = "supply_missing"
+    ON_UNKNOWN = "on_unknown"
+    FLOOR = "floor"
+    CEILING = "ceiling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One link in the chain from the wish to the number: what a rule made of what it was given."""
 
-    rule: str
-    """proposals, tolerance, scale_in_window, cooldown, max_step_out, floor, ceiling, hold, paused, on_unknown, …"""
+    rule: Rule
     before: int
     after: int
     why: str
