@@ -8,11 +8,13 @@ What never happens here: SQL.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, TypeVar, cast
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -31,7 +33,6 @@ SAMPLE = TypeAdapter(Sample)
 ORDER = TypeAdapter(OrderRecord)
 WISH = TypeAdapter(PoolWish)
 MEMORY = TypeAdapter(Memory)
-DECISION = TypeAdapter(Decision)
 POOL_DECISION = TypeAdapter(PoolDecision)
 PAST = TypeAdapter(Past)
 LEASE = TypeAdapter(LeaseHolder)
@@ -101,7 +102,7 @@ def read_order(row: Row) -> OrderRecord:
 
 def memory_document(memory: Memory) -> str:
     """The memory as JSON."""
-    return _dense(_plain(MEMORY, memory))
+    return _dense(memory)
 
 
 def read_memory(document: str) -> Memory:
@@ -123,22 +124,19 @@ def decision_row(stored: PoolDecision) -> dict[str, Any]:
     }
 
 
-def decision_document(decision: Decision) -> str:
-    """The whole decision as JSON. Its past is most of it, and is written as rows without field names."""
-    plain = _plain(DECISION, decision)
-    history = plain["input"]["history"]
-    history["past"] = [[past[name] for name in PAST_FIELDS] for past in history["past"]]
-    return _dense(plain)
+def decision_document(decision: Decision) -> bytes:
+    """The whole decision as JSON behind zlib. Its past is most of it, and is written without field names."""
+    return zlib.compress(_dense(decision).encode())
 
 
 def read_decision(row: Row) -> PoolDecision:
     """A decision, whole, from its columns and its document."""
     key = f"{row['pool']} at {row['at']}"
     try:
-        plain = json.loads(row["document"])
+        plain = json.loads(zlib.decompress(row["document"]))
         history = plain["input"]["history"]
         history["past"] = [dict(zip(PAST_FIELDS, past, strict=True)) for past in history["past"]]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged("decisions", key, error) from error
     stored = {"pool": row["pool"], "at": row["at"], "decision": plain, "sentence": row["sentence"]}
     return read_row(POOL_DECISION, stored, table="decisions", key=key)
@@ -146,18 +144,26 @@ def read_decision(row: Row) -> PoolDecision:
 
 def _columns(value: Any) -> dict[str, Any]:
     """A record's fields by name. Enums are strings already; `str` keeps drivers from wondering about their type."""
-    fields = asdict(value)
-    return {name: str(field) if isinstance(field, str) else field for name, field in fields.items()}
+    return {name: str(field) if isinstance(field, str) else field for name, field in asdict(value).items()}
 
 
-def _plain(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
-    # Read-only mappings are no dict to pydantic, which would warn of them and cannot write them without `fallback`.
-    plain = adapter.dump_python(value, mode="json", fallback=dict, warnings="none")
-    return cast("dict[str, Any]", plain)
+def _dense(value: object) -> str:
+    return json.dumps(value, default=_plain, separators=(",", ":"))
 
 
-def _dense(plain: object) -> str:
-    return json.dumps(plain, separators=(",", ":"))
+def _plain(value: object) -> object:
+    """What JSON has no word for, in terms of what it has."""
+    match value:
+        case Past():
+            return [getattr(value, name) for name in PAST_FIELDS]
+        case Mapping():
+            return dict(value)
+        case dt.date() | dt.time():  # TOML has them, so an option may be one
+            return value.isoformat()
+        case _ if is_dataclass(value):
+            return {field.name: getattr(value, field.name) for field in fields(value)}
+        case _:
+            raise TypeError(f"{type(value).__name__} is no value that a journal keeps")
 
 
 def _read_document(adapter: TypeAdapter[T], document: str, *, table: str, key: object) -> T:

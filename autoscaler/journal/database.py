@@ -111,7 +111,8 @@ def _open_in_memory() -> Database:
     return database
 
 
-def _open_file(file: Path, *, read_only: bool) -> Database:
+def _open_file(file: Path, *, read_only: bool, place: Path | None = None) -> Database:
+    """Open a file that is there. `place` is what it is called in messages, where that is not its own name."""
     mode = "ro" if read_only else "rw"  # never `rwc`: a file that vanished must not come back empty
 
     def connect() -> sqlite3.Connection:
@@ -127,7 +128,7 @@ def _open_file(file: Path, *, read_only: bool) -> Database:
             hide_parameters=True,  # records hold operators' words; errors end up in logs
         )
     )
-    database = Database(engine, place=str(file), file=file)
+    database = Database(engine, place=str(place or file), file=file)
     try:
         if read_only:
             with database.reading("read its schema") as connection:
@@ -148,7 +149,7 @@ def _create(file: Path) -> None:
     os.close(handle)
     draft = Path(name)
     try:
-        _open_file(draft, read_only=False).close()
+        _open_file(draft, read_only=False, place=file).close()
         with suppress(FileExistsError):  # another program was quicker; its journal is as good
             file.hardlink_to(draft)
     finally:

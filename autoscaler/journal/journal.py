@@ -129,7 +129,7 @@ class Journal:
     def purge(self, before_at: float) -> int:
         """Forget what ended before then: GONE nodes and their moves, decisions, samples, answered orders.
 
-        Takes at most `PURGE_ROWS` of each, oldest first, and returns how many rows went: call again while it is not 0.
+        Takes at most `PURGE_ROWS` of each, and returns how many rows went: call again while it is not 0.
         """
         gone = 0
         for selection in _purgeable(before_at):
@@ -156,17 +156,23 @@ def _insert_nodes(connection: sa.Connection, record: TickRecord) -> None:
 
 
 def _update_nodes(connection: sa.Connection, record: TickRecord) -> None:
+    """A node that has no live record fails the tick: GONE is final, and nothing is known that was not ordered."""
+    if not record.changed_nodes:
+        return
     table = tables.nodes
-    live = table.c.state != NodeState.GONE.value
+    names = [node.name for node in record.changed_nodes]
+    live = sa.select(table.c.name).where(table.c.name.in_(names), table.c.state != NodeState.GONE.value)
+    known = frozenset(connection.execute(live).scalars())
     for node in record.changed_nodes:
-        row = codec.node_row(node)
-        if (
-            connection.execute(sa.update(table).where(table.c.name == row["name"], live).values(row)).rowcount
-            != 1
-        ):
+        if node.name not in known:
             raise JournalUnavailable(
                 f"node {node.name} cannot become {node.state.value}: it has no live record"
             )
+    # One statement for all of them; the key in its condition needs a name that no column has.
+    rows = [codec.node_row(node) for node in record.changed_nodes]
+    statement = sa.update(table).where(table.c.name == sa.bindparam("key"))
+    statement = statement.values({name: sa.bindparam(name) for name in rows[0] if name != "name"})
+    connection.execute(statement, [row | {"key": row["name"]} for row in rows])
 
 
 def _append(connection: sa.Connection, record: TickRecord) -> None:

@@ -119,7 +119,9 @@ decisions = sa.Table(
     _count("wanted"),
     _count("workers"),
     _words("sentence"),
-    sa.Column("document", sa.Text, nullable=False),
+    sa.Column(
+        "document", sa.LargeBinary, nullable=False
+    ),  # JSON behind zlib: one a pool a tick is most of a journal
     sa.Index(None, "pool", "at"),
     # Covers `past`, which every tick asks for: it never has to touch the documents.
     sa.Index("ix_decisions_past", "at", "pool", "recommended", "wanted", "workers"),
