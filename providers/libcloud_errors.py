@@ -1,0 +1,145 @@
+"""From what came over the wire to the error that names the caller's next move.
+
+In goes the kind of call, the notes of its wire and the exception libcloud made of it; out comes one `ProviderError` in
+words fit for a log. What decides is whether anything was sent and what was answered, not which of libcloud's exceptions
+that became: these differ from driver to driver. Pure: nothing is sent, slept or logged here.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    ListingUnavailable,
+    OutcomeUnknown,
+    ProviderError,
+    RequestRejected,
+    Throttled,
+)
+from providers.dialects import Dialect
+from providers.libcloud_wire import Answer, LinkBroken, Wire
+
+UNREACHABLE_RETRY_S = 10.0
+"""Nothing was sent because nobody could be reached: soon enough to notice a network's return, too slow to hammer."""
+RETRY_AFTER_MAX_S = 900.0
+"""A server that asks for more than a quarter of an hour is asked again after that."""
+TEXT_LIMIT = 300
+LONG_RUN = re.compile(r"[A-Za-z0-9+/=%_-]{48,}")
+"""Encoded user data, signatures, encoded authorization messages: no word a person reads is that long."""
+
+
+class Call(Enum):
+    """A kind of call: which errors its contract allows, and which one stands for all that is not understood."""
+
+    CREATE = (frozenset({CapacityRefused, RequestRejected, Throttled, OutcomeUnknown}), OutcomeUnknown)
+    DESTROY = (frozenset({InstanceAbsent, RequestRejected, Throttled, OutcomeUnknown}), OutcomeUnknown)
+    LOOK = (frozenset({Throttled, ListingUnavailable}), ListingUnavailable)
+    CHECK = (frozenset({RequestRejected, Throttled, ListingUnavailable}), ListingUnavailable)
+
+    def __init__(self, allowed: frozenset[type[ProviderError]], otherwise: type[ProviderError]) -> None:
+        self.allowed = allowed
+        self.otherwise = otherwise
+
+    def error(
+        self, means: type[ProviderError], says: str, *, retry_after_s: float | None = None
+    ) -> ProviderError:
+        """That error, or the one which admits ignorance where this call's contract does not know it."""
+        if means is Throttled:
+            return Throttled(says, retry_after_s=retry_after_s)
+        return (means if means in self.allowed else self.otherwise)(says)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What was tried, where and when, for an error to be told by. `secrets` are kept out of the telling."""
+
+    call: Call
+    about: str
+    dialect: Dialect
+    now: float
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+class Foreign(Exception):
+    """The cause of our error in its own words, cleaned. Its original may hold user data and is let go."""
+
+
+def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderError:
+    """The caller's next move after `trouble`, with its cause in clean words."""
+    error = _judge(trouble, scene, wire)
+    error.__cause__ = Foreign(f"{type(trouble).__name__}: {clean(str(trouble), scene.secrets)}")
+    return error
+
+
+def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
+    call, about = scene.call, scene.about
+    if wire.answer is not None:
+        return _judge_answer(wire.answer, scene)
+    if isinstance(trouble, LinkBroken):
+        if trouble.reached:
+            return call.error(call.otherwise, f"{about}: no answer: {trouble}")
+        # Nothing was made, and repeating it soon may work: for an order that is the meaning of Throttled.
+        means = call.otherwise if call.otherwise is ListingUnavailable else Throttled
+        says = f"{about}: could not be reached, nothing was sent: {trouble}"
+        return call.error(means, says, retry_after_s=UNREACHABLE_RETRY_S)
+    if wire.sends == 0:
+        says = f"{about}: the driver refused it before sending: {clean(str(trouble), scene.secrets)}"
+        return call.error(RequestRejected, says)
+    return call.error(call.otherwise, f"{about}: no answer: {type(trouble).__name__}")
+
+
+def _judge_answer(answer: Answer, scene: Scene) -> ProviderError:
+    dialect = scene.dialect
+    codes = re.findall(dialect.error_code, answer.body)
+    words = ": ".join(filter(None, (", ".join(codes), " ".join(re.findall(dialect.error_text, answer.body)))))
+    detail = clean(html.unescape(words), scene.secrets) or "with a body that is none of this API"
+    return scene.call.error(
+        meaning_of(answer.status, codes, dialect),
+        f"{scene.about}: answered {answer.status} {detail}",
+        retry_after_s=retry_after_s(answer.retry_after, scene.now),
+    )
+
+
+def meaning_of(status: int, codes: list[str], dialect: Dialect) -> type[ProviderError]:
+    """What an answer means to a caller, before its call's contract is asked whether it knows that error."""
+    for rule in dialect.errors:
+        said = any(re.fullmatch(rule.codes, code) for code in codes) if rule.codes else True
+        if said and rule.status in {None, status}:
+            return rule.means
+    if status == 429:
+        return Throttled
+    # 408 is a proxy that lost patience, 409 a quarrel with an earlier request: either may have been carried out.
+    if 400 <= status < 500 and status not in {408, 409}:
+        return RequestRejected
+    # A server's own trouble, or a success nobody can read: it may have been carried out.
+    return OutcomeUnknown
+
+
+def retry_after_s(header: str, now: float) -> float | None:
+    """Seconds from a `Retry-After` header, which holds seconds or a date (RFC 9110, 10.2.3); None: neither."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(header)
+        except (ValueError, TypeError):
+            return None
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
+    return min(max(seconds, 0.0), RETRY_AFTER_MAX_S) if math.isfinite(seconds) else None
+
+
+def clean(text: str, secrets: tuple[str, ...]) -> str:
+    """Text of a stranger's making, fit for a log: one line, bounded, without secrets or long encoded runs."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    text = LONG_RUN.sub("…", "".join(letter if letter.isprintable() else " " for letter in text))
+    text = " ".join(text.split())
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"

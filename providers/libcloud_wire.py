@@ -1,0 +1,206 @@
+"""What goes over the wire for one libcloud driver: one send an order, bounded in time and size, and noted.
+
+Mixed into a driver's connection classes, in go its requests, out come answers read whole. A request is sent once, never
+again, and only while the call has time; broken links leave here as `LinkBroken`, stripped of URLs and bodies. Nothing
+here knows a cloud, judges an answer or imports libcloud.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ssl import SSLCertVerificationError
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
+"""A listing of 1000 machines takes about 6 MB; anything past this is not an answer."""
+CHUNK_BYTES = 65_536
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+NEVER_REACHED = (ConnectTimeoutError, NewConnectionError, SSLCertVerificationError)
+"""Errors that can only come before the first byte of a request is sent."""
+
+
+class Clock(Protocol):
+    """`now` says when (epoch seconds UTC), `monotonic` says how long."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+
+class LinkBroken(Exception):
+    """No whole answer came. `reached` is False where not a byte of the request can have left."""
+
+    def __init__(self, message: str, *, reached: bool) -> None:
+        super().__init__(message)
+        self.reached = reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One whole answer. Bodies may echo what was sent and stay out of every repr."""
+
+    status: int
+    retry_after: str
+    body: str = field(repr=False)
+
+
+class Wire:
+    """Notes of the call that one driver object is making. Belongs to one thread at a time."""
+
+    def __init__(self, clock: Clock, *, respell: tuple[str, str] = ("", "")) -> None:
+        self._clock = clock
+        self.respell = respell
+        self._deadline = 0.0
+        self.sends = 0
+        self.answer: Answer | None = None
+        self.extra_params: Mapping[str, str] = {}
+
+    def begin(self, timeout_s: float) -> None:
+        """A new call starts, which may take this long altogether."""
+        self._deadline = self._clock.monotonic() + timeout_s
+        self.sends = 0
+        self.answer = None
+        self.extra_params = {}
+
+    def remaining_s(self) -> float:
+        """How long the call may still take. Raises LinkBroken when its time is up."""
+        remaining_s = self._deadline - self._clock.monotonic()
+        if remaining_s <= 0:
+            raise LinkBroken("the time for this call is up", reached=self.sends > 0)
+        return remaining_s
+
+
+class WholeAnswer:
+    """An answer whose body was read within its bounds; has what libcloud's response classes ask of one."""
+
+    def __init__(self, response: Any, content: bytes, respell: tuple[str, str]) -> None:
+        self.headers = response.headers
+        self.status_code: int = response.status_code
+        self.reason: str = response.reason
+        self.request = None
+        self.content = content
+        # A server's word for its charset is not needed: every API we speak sends UTF-8.
+        text = content.decode("utf-8", errors="replace")
+        pattern, replacement = respell
+        self.text = re.sub(pattern, replacement, text, count=1) if pattern else text
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    def iter_content(self, chunk_size: int = CHUNK_BYTES, **_: object) -> Iterator[bytes]:
+        return (self.content[at : at + chunk_size] for at in range(0, len(self.content), chunk_size))
+
+    def close(self) -> None:
+        """Nothing is held: the body is here."""
+
+
+class OneSendConnection:
+    """Before `libcloud.http.LibcloudConnection` in a class's bases: sends within the call's time, reads whole."""
+
+    wire: Wire | None = None
+    session: Any
+    response: Any
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **_: object) -> None:
+        """Send once and read the answer into `response`. Raises LinkBroken."""
+        assert self.wire is not None
+        wire = self.wire
+        whole: WholeAnswer | None = None
+        broken = LinkBroken("no answer", reached=True)
+        self.session.timeout = wire.remaining_s()
+        # A redirect would be a second send, to somewhere an operator never named.
+        self.session.max_redirects = 0
+        # An `auth` of our own keeps requests from putting a password from ~/.netrc over the signature.
+        self.session.auth = _as_signed
+        wire.sends += 1
+        wire.answer = None
+        try:
+            super().request(method, url, body=body, headers=headers, stream=True)  # type: ignore[misc]
+            with self.response as response:
+                whole = WholeAnswer(response, _read(response, wire), wire.respell)
+        except (OSError, HTTPError) as trouble:  # OSError is what requests makes of all of its own
+            never = any(isinstance(each, NEVER_REACHED) for each in _chain(trouble))
+            broken = LinkBroken(_in_words(trouble), reached=not never)
+        if whole is None:  # raised out here, the exception that holds the whole request is not its context
+            raise broken
+        wire.answer = Answer(
+            status=whole.status_code, retry_after=whole.headers.get("retry-after", ""), body=whole.text
+        )
+        _make_plain(whole.headers)
+        self.response = whole
+
+
+class OneSendOrders:
+    """Before a driver's `connectionCls` in a class's bases: no retries, and parameters as a form where `forms` says."""
+
+    wire: Wire | None = None
+    forms = False
+    version: str
+
+    def request(
+        self,
+        action: str,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        **rest: Any,
+    ) -> Any:
+        """As libcloud's, but sent once whatever its settings say: this argument outranks environment and module."""
+        assert self.wire is not None
+        rest["retry_failed"] = False
+        params = {**(params or {}), **self.wire.extra_params}
+        headers = dict(headers or {})
+        if self.forms and method == "GET":
+            method, headers["Content-Type"] = "POST", FORM
+            params, data = {}, urlencode({**params, "Version": self.version})
+        send = super().request  # type: ignore[misc]
+        return send(action, params=params, data=data, headers=headers, method=method, **rest)
+
+
+def _as_signed(request: Any) -> Any:
+    return request
+
+
+def _read(response: Any, wire: Wire) -> bytes:
+    """The body, if it comes in time: a server that drips one byte a second passes every timeout of a socket."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        size += len(chunk)
+        if size > ANSWER_LIMIT_BYTES:
+            raise LinkBroken(f"the answer is longer than {ANSWER_LIMIT_BYTES} bytes", reached=True)
+        wire.remaining_s()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _make_plain(headers: Any) -> None:
+    """Without the header that libcloud makes a float of unlooked; what it said is noted in the `Answer`."""
+    headers.pop("retry-after", None)
+
+
+def _chain(trouble: BaseException) -> Iterator[BaseException]:
+    """The error and all it was made from: requests keeps urllib3's in `args`, urllib3 the socket's in `reason`."""
+    found: list[BaseException] = []
+    waiting: list[object] = [trouble]
+    while waiting and len(found) < 20:
+        each = waiting.pop(0)
+        if isinstance(each, BaseException) and each not in found:
+            found.append(each)
+            waiting += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+    return iter(found)
+
+
+def _in_words(trouble: BaseException) -> str:
+    """Its kind and the system's word for it, never its text: that holds the URL, which may hold user data."""
+    words = [each.strerror for each in _chain(trouble) if isinstance(each, OSError) and each.strerror]
+    return f"{type(trouble).__name__} ({words[0]})" if words else type(trouble).__name__
