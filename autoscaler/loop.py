@@ -123,7 +123,7 @@ class Loop:
         self._name_seed = name_seed
         self._looked_at: float | None = None
         self._missed: dict[str, str] = {}
-        self._said: dict[PoolName, str] = {}
+        self._said: dict[PoolName, tuple[object, ...]] = {}
         self._strangers: frozenset[str] = frozenset()
 
     def tick(self) -> Tick:
@@ -271,8 +271,10 @@ class Loop:
                 self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
         self._tell_strangers(tick.reconciled.memory)
         for decision in tick.record.decisions:
-            news = self._said.get(decision.pool) != decision.sentence
-            self._said[decision.pool] = decision.sentence
+            # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
+            gist = _gist(decision.decision, tick.plan)
+            news = self._said.get(decision.pool) != gist
+            self._said[decision.pool] = gist
             self._log.say(
                 "pool.decided" if news else "pool.repeated", pool=decision.pool, sentence=decision.sentence
             )
@@ -319,6 +321,19 @@ def _missing(snapshot: Snapshot) -> dict[str, str]:
 
 def _remarks(plan: Plan, pool: PoolName) -> tuple[str, ...]:
     return tuple(says for name, says in plan.remarks if name == pool)
+
+
+def _gist(decision: Decision, plan: Plan) -> tuple[object, ...]:
+    """What makes a decision another than the one before, to a reader of the log."""
+    given = decision.input
+    workers = given.supply.workers
+    return (
+        decision.wanted,
+        workers,
+        decision.binding,
+        given.demand_missing,
+        _remarks(plan, PoolName(given.pool)),
+    )
 
 
 def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:
