@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import boto3
 
@@ -104,7 +104,7 @@ def _first_image(port: int, process: subprocess.Popen[bytes]) -> str:
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                image = ElementTree.fromstring(answer.read()).findtext(".//{*}imageId")
+                image = ET.fromstring(answer.read()).findtext(".//{*}imageId")
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
             continue

@@ -1,4 +1,4 @@
-"""The libcloud adapter's EC2 dialect, proven over the wire against moto: what is asked arrives, what stands is listed."""
+"""The libcloud adapter's EC2 dialect over the wire against moto: what is asked arrives, what stands is listed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,117 @@
+"""What an operator may write for a libcloud account, and how a mistake is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from autoscaler.clock import SystemClock
+from providers import libcloud_options
+from providers.contract import ProviderOptionsWrong
+from providers.libcloud_adapter import create_token, open_libcloud
+
+GOOD: Mapping[str, object] = {"driver": "ec2", "key": "AKIATESTING", "secret": "the-secret-key"}
+
+
+def open_with(**changes: object) -> None:
+    options = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+    open_libcloud(name="aws", fleet="production", options=options, clock=SystemClock()).close()
+
+
+def test_three_options_are_enough() -> None:
+    """Everything else has a default: encrypted, AWS's own host, the dialect's settle time."""
+    account = libcloud_options.read("aws", GOOD)
+
+    assert True is account.driver_arguments["secure"]
+    assert "host" not in account.driver_arguments
+    assert 300.0 == account.settle_s
+    open_with()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("driver", None),
+        ("driver", "gce"),
+        ("driver", 5),
+        ("key", None),
+        ("key", ""),
+        ("secret", None),
+        ("secret", "two\nlines"),
+        ("token", 7),
+        ("region", "mars-north-1"),
+        ("host", ""),
+        ("port", 0),
+        ("port", "80"),
+        ("port", True),
+        ("secure", "no"),
+        ("settle_s", -1),
+        ("settle_s", float("nan")),
+        ("settle_s", "5m"),
+        ("subnet", ""),
+        ("security_groups", "workers"),
+        ("security_groups", []),
+        ("security_groups", ["workers", 7]),
+        ("security_group_ids", ["sg-1"]),
+        ("public_ip", "yes"),
+        ("keypairs", "ops"),
+    ],
+)
+def test_a_wrong_option_is_named(option: str, value: object) -> None:
+    """The sentence holds the option's dotted path, or libcloud's word for it, and never a secret."""
+    with pytest.raises(ProviderOptionsWrong) as caught:
+        open_with(**{option: value})
+
+    assert option in str(caught.value)
+    assert "providers.aws" in str(caught.value)
+    assert "the-secret-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS", "1", "15 requests"),
+        ("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS", "0", "15 requests"),
+        ("LIBCLOUD_DEBUG", "/dev/stderr", "user data"),
+    ],
+)
+def test_an_environment_that_harms_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, why: str
+) -> None:
+    """Retries buy machines twice, and even `0` turns them on; the debug log holds secrets. The sentence says so."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ProviderOptionsWrong, match=rf"unset .*{variable}.*{why}"):
+        open_with()
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libcloud takes an empty text for off, and so may a service file."""
+    monkeypatch.setenv("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS", "")
+
+    open_with()
+
+
+def test_an_account_shows_no_secret() -> None:
+    """Its repr may land in a log."""
+    account = libcloud_options.read("aws", {**GOOD, "token": "the-session-token"})
+
+    assert "the-secret-key" not in repr(account)
+    assert "the-session-token" not in repr(account)
+
+
+def test_a_fleet_without_a_name_marks_nothing() -> None:
+    """An empty mark would be everybody's."""
+    with pytest.raises(ProviderOptionsWrong, match="fleet"):
+        open_libcloud(name="aws", fleet="", options=GOOD, clock=SystemClock())
+
+
+def test_a_create_has_one_key_of_the_length_that_fits() -> None:
+    """The same node has the same key; another node or another fleet has another; EC2 takes 64 characters."""
+    key = create_token("production", "images-1")
+
+    assert key == create_token("production", "images-1")
+    assert 3 == len({key, create_token("production", "images-2"), create_token("staging", "images-1")})
+    assert 64 == len(create_token("f" * 200, "n" * 63))
+    assert key.isascii()
