@@ -45,6 +45,10 @@ class Sightings:
     listening_s: float
     workers: Mapping[WorkerName, Sighting]
 
+    def would_hear_within(self, silence_s: float) -> bool:
+        """Whether we listened so long that not having heard a worker says something about the worker, not about us."""
+        return self.listening_s > silence_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:

@@ -119,7 +119,8 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
         if more:
             _buy(draft, pool, decision, more)
     elif decision.wanted < have:
-        for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings):
+        sightings, silence_s = draft.snapshot.sightings, pool.timeouts.silence_s
+        for node in selection.leavers(nodes, have - decision.wanted, sightings, silence_s=silence_s):
             event = Event.DRAIN_CHOSEN if node.state is NodeState.READY else Event.DESTROY_CHOSEN
             draft.move(node, event, f"not needed: {decision.wanted} of {have} workers wanted")
 
@@ -210,9 +211,10 @@ def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
     for node in list(draft.nodes.values()):
         if node.pool in rules:
             continue
-        if node.state is NodeState.BOOTING:
+        sightings = draft.snapshot.sightings
+        if selection.idle_while_booting(node, sightings, Timeouts().silence_s):
             draft.move(node, Event.DESTROY_CHOSEN, "its pool is no longer configured")
-        elif node.state is NodeState.READY and not isinstance(draft.snapshot.sightings, Missing):
+        elif node.state is NodeState.READY and not isinstance(sightings, Missing):
             draft.move(node, Event.DRAIN_CHOSEN, "its pool is no longer configured")
 
 
@@ -251,9 +253,11 @@ def _action(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | Non
 def _end(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
     """First a goodbye to a drained worker, then the destroy, repeated with growing pauses until absence is proven."""
     at = draft.snapshot.at
-    if node.stop_due and node.stopped_at is None:
+    waiting = node.stopped_at is not None and at - node.stopped_at < timeouts.stop_s
+    working = node.stop_due and _works_again(draft, node, timeouts.silence_s)
+    if node.stop_due and (node.stopped_at is None or (working and not waiting)):
         return StopWorker(node=node.name, worker=node.worker), replace(node, stopped_at=at)
-    if node.stopped_at is not None and at - node.stopped_at < timeouts.stop_s and not _left(draft, node):
+    if working or (waiting and not _left(draft, node)):
         return None, node
     rest = draft.memory.account_rests.get(node.offer.provider)
     if at < node.next_ask_at or (rest is not None and at < rest.until_at):
@@ -267,6 +271,19 @@ def _end(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, 
         timeout_s=timeouts.call_s,
     )
     return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
+
+
+def _works_again(draft: _Draft, node: Node, silence_s: float) -> bool:
+    """Whether the proof of idleness fell after it was taken: another worker process came up, or a task is run.
+
+    A worker that was restarted consumes again. It is told to stop until it leaves, and its machine waits for that.
+    """
+    seen = draft.snapshot.sightings
+    heard = None if isinstance(seen, Missing) else seen.workers.get(node.worker)
+    if heard is None or not heard.online or heard.silent_s > silence_s:
+        return False
+    restarted = heard.pid is not None and node.worker_pid is not None and heard.pid != node.worker_pid
+    return restarted or bool(heard.active)
 
 
 def _left(draft: _Draft, node: Node) -> bool:

@@ -78,6 +78,12 @@ class _View:
         heard = self.sighting(node)
         return heard is not None and heard.online and heard.silent_s <= self.timeouts.silence_s
 
+    @property
+    def hears_all(self) -> bool:
+        """Whether a worker that speaks would have been heard by now."""
+        seen = self.snapshot.sightings
+        return not isinstance(seen, Missing) and seen.would_hear_within(self.timeouts.silence_s)
+
     def listing(self, node: Node) -> Listing | Missing:
         return self.snapshot.listings.get(node.offer.provider, Missing(why="its provider is not configured"))
 
@@ -188,7 +194,8 @@ def _heard(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     if view.alive(node):
         heard = view.sighting(node)
         assert heard is not None
-        if heard.pid is not None and heard.pid != node.worker_pid:
+        # On a DESTROYING node the pid stays that of the worker whose idleness was proven.
+        if heard.pid not in {None, node.worker_pid} and node.state is not NodeState.DESTROYING:
             # A restarted worker consumes again, whatever its predecessor confirmed.
             node = replace(node, worker_pid=heard.pid, confirmed_at=None)
         if node.state in {NodeState.CREATING, NodeState.BOOTING, NodeState.LOST}:
@@ -220,7 +227,7 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     deadline = lifecycle.DEADLINES.get(node.state)
     if deadline is None:
         return node, None, ""
-    sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else not view.blind
+    sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else view.hears_all
     limit_s: float = getattr(view.timeouts, deadline.timeout)
     waits = deadline.event is Event.DRAIN_EXPIRED and view.timeouts.drain_expiry is DrainExpiry.WAIT
     lasted_s = moves.lasted_s(node, view.clocks)

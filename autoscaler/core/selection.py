@@ -9,25 +9,37 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node
 
 
-def leavers(nodes: Iterable[Node], count: int, sightings: Sightings | Missing) -> tuple[Node, ...]:
+def leavers(
+    nodes: Iterable[Node], count: int, sightings: Sightings | Missing, *, silence_s: float
+) -> tuple[Node, ...]:
     """The `count` nodes whose leaving costs least.
 
     Machines that still boot go first, the youngest before the others: they hold nothing and have the longest way
     to go. Then serving ones with the fewest tasks in hand, and among equals the oldest, so that a fleet renews
     itself. A node of unknown outcome (CREATING) cannot be given back yet, and without sight of the workers none
-    that serves is chosen.
+    is chosen at all: one that booted for us may be serving by now.
     """
+    if isinstance(sightings, Missing):
+        return ()
     nodes = tuple(nodes)
     booting = sorted(
-        (n for n in nodes if n.state is NodeState.BOOTING), key=lambda n: (-n.ordered_at, n.name)
+        (n for n in nodes if idle_while_booting(n, sightings, silence_s)),
+        key=lambda n: (-n.ordered_at, n.name),
     )
-    if isinstance(sightings, Missing):
-        return tuple(booting[:count])
     serving = sorted(
         (n for n in nodes if n.state is NodeState.READY),
         key=lambda n: (_in_hand(n, sightings), n.ordered_at, n.name),
     )
     return tuple((booting + serving)[:count])
+
+
+def idle_while_booting(node: Node, sightings: Sightings | Missing, silence_s: float) -> bool:
+    """Whether a machine surely holds no task because its worker has not begun: it would have been heard.
+
+    Just after we began to listen (a restart, a lost connection) a worker may serve that we have not heard yet.
+    """
+    listened = not isinstance(sightings, Missing) and sightings.would_hear_within(silence_s)
+    return node.state is NodeState.BOOTING and listened
 
 
 def returners(nodes: Iterable[Node], count: int) -> tuple[Node, ...]:

@@ -1,0 +1,82 @@
+"""The last moments of a machine: what must still hold between the proof that it may go and the proof that it went."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autoscaler.core import invariants
+from autoscaler.core.facts import Snapshot
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, Plan, PoolName, Timeouts
+from autoscaler.core.plan import plan
+from autoscaler.core.reconcile import reconcile
+from tests.unit.core.builders import AT, FLEET, a_node, a_pool, a_sighting, a_snapshot, heard, rules, wanted
+
+S = NodeState
+
+
+def tick(snapshot: Snapshot, workers: int = 0, **pool: Any) -> Plan:
+    """Reconcile and plan, as a tick does, with the invariants checked."""
+    book = rules(a_pool(**pool))
+    reconciled = reconcile(snapshot, book, FLEET)
+    made = plan(snapshot, reconciled, {p: wanted(workers, pool=r) for p, r in book.items()}, book, FLEET)
+    invariants.check(snapshot, reconciled, made, book)
+    return made
+
+
+def kinds(made: Plan) -> list[str]:
+    return [type(action).__name__ for action in made.actions]
+
+
+def proven_idle(**fields: Any) -> Node:
+    """Drained and told to stop, longer ago than it may take."""
+    usual: dict[str, Any] = {"stop_due": True, "stopped_at": AT - 31, "worker_pid": 7}
+    return a_node(state=S.DESTROYING, **(usual | fields))
+
+
+def test_a_worker_restarted_after_the_proof_is_told_to_stop_again_before_its_machine_goes() -> None:
+    """It consumes again, whatever its predecessor proved."""
+    again = heard(a_sighting(pid=8))
+
+    assert kinds(tick(a_snapshot(proven_idle(), sightings=again))) == ["StopWorker"]
+    assert kinds(tick(a_snapshot(proven_idle(stopped_at=AT - 5), sightings=again))) == []
+
+
+def test_a_worker_that_runs_a_task_after_the_proof_keeps_its_machine() -> None:
+    """It is asked to stop, and finishes what it runs first, however long that takes."""
+    busy = heard(a_sighting(active=1))
+
+    assert kinds(tick(a_snapshot(proven_idle(), sightings=busy))) == ["StopWorker"]
+
+
+@pytest.mark.parametrize("heard_last", [a_sighting(pid=8, online=False), a_sighting(pid=8, silent_s=61.0)])
+def test_a_worker_that_left_or_fell_silent_keeps_no_machine(heard_last: Any) -> None:
+    """The wait for a restarted worker ends with it."""
+    assert kinds(tick(a_snapshot(proven_idle(), sightings=heard(heard_last)))) == ["DestroyNode"]
+
+
+@pytest.mark.parametrize(
+    ("state", "timeouts"), [(S.BOOTING, Timeouts(enrol_s=100.0)), (S.LOST, Timeouts(lost_s=100.0))]
+)
+def test_nobody_is_given_up_before_a_worker_that_speaks_would_have_been_heard(
+    state: NodeState, timeouts: Timeouts
+) -> None:
+    """Just after a restart of ours the worker may be at work; we merely have not heard it yet."""
+    node = a_node(state=state)
+
+    early = tick(a_snapshot(node, sightings=heard(listening_s=timeouts.silence_s)), 1, timeouts=timeouts)
+    later = tick(a_snapshot(node, sightings=heard(listening_s=timeouts.silence_s + 1)), 1, timeouts=timeouts)
+
+    assert (state, S.DESTROYING) == (early.nodes[0].state, later.nodes[0].state)
+
+
+def test_a_booting_machine_of_a_pool_no_longer_configured_is_kept_until_its_worker_would_be_heard() -> None:
+    """The same holds whatever the reason for giving it back."""
+    node = a_node(state=S.BOOTING, pool=PoolName("old"), entered_on=5_000.0)
+    snapshot = a_snapshot(node, sightings=heard(listening_s=1.0))
+
+    assert tick(snapshot).nodes[0].state is S.BOOTING
+    assert tick(replace(snapshot, sightings=heard())).nodes[0].state is S.DESTROYING
