@@ -1,0 +1,59 @@
+"""How a provider reads its settings: typed and bounded, with a refusal that names the option by its dotted path.
+
+The plain mapping of `[providers.NAME]` goes in, checked values come out, `ProviderOptionsWrong` at the first that
+cannot be used. What never happens here: guessing what was meant, or showing a text that may be a secret in the wrong
+place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from pathlib import Path
+
+from providers.contract import Options, ProviderOptionsWrong
+
+
+class Reader:
+    """Reads one account's settings. Every method raises ProviderOptionsWrong."""
+
+    def __init__(self, name: str, options: Options, *, known: Collection[str]) -> None:
+        self._name = name
+        self._options = options
+        for option in sorted(set(options) - set(known)):
+            raise self.wrong(option, "not an option here", f"one of {', '.join(sorted(known))}")
+
+    def wrong(self, option: str, found: str, expected: str) -> ProviderOptionsWrong:
+        """The refusal of one option, to be raised."""
+        return ProviderOptionsWrong(f"providers.{self._name}.{option}: {found}; expected {expected}")
+
+    def number(self, option: str, *, default: float, most: float) -> float:
+        """A number from 0 to `most`."""
+        value = self._options.get(option, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.wrong(option, f"a {type(value).__name__}", f"a number from 0 to {most:g}")
+        if not math.isfinite(value) or not 0 <= value <= most:
+            raise self.wrong(option, f"{value}", f"a number from 0 to {most:g}")
+        return float(value)
+
+    def whole(self, option: str, *, default: int) -> int:
+        """A whole number, 0 or more."""
+        value = self._options.get(option, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self.wrong(option, f"a {type(value).__name__}", "a whole number, 0 or more")
+        return value
+
+    def flag(self, option: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self._options.get(option, default)
+        if not isinstance(value, bool):
+            raise self.wrong(option, f"a {type(value).__name__}", "true or false")
+        return value
+
+    def path(self, option: str) -> Path:
+        """An absolute path; it has no default."""
+        value = self._options.get(option)
+        if not isinstance(value, str | Path) or "\0" in str(value) or not Path(value).is_absolute():
+            found = "missing" if value is None else repr(str(value))
+            raise self.wrong(option, found, "an absolute path")
+        return Path(value)

@@ -1,0 +1,174 @@
+"""The `simulated` provider: one fleet's account at a `SimulatedCloud`, as the contract asks.
+
+Calls go in, what the cloud makes of them comes out, its faults as the contract's errors. Nothing waits here: a lost
+answer is told at once, so the provider runs on virtual time.
+"""
+
+from __future__ import annotations
+
+from providers.contract import (
+    CapacityRefused,
+    Finding,
+    Instance,
+    InstanceAbsent,
+    InstanceId,
+    InstanceSpec,
+    InstanceState,
+    Listing,
+    ListingUnavailable,
+    Options,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderTraits,
+    Purchase,
+    RequestRejected,
+    Throttled,
+)
+from providers.options import Reader
+from providers.simulated.cloud import (
+    OF_CREATES,
+    OF_DESTROYS,
+    OF_LISTINGS,
+    Clock,
+    Fault,
+    Habits,
+    Machine,
+    SimulatedCloud,
+)
+
+_USER_DATA_LIMIT_BYTES = 32_768
+_SHARES = {
+    "refuse_creates": Fault.CAPACITY,
+    "reject_creates": Fault.REJECTED,
+    "throttle_creates": Fault.THROTTLED,
+    "lose_requests": Fault.REQUEST_LOST,
+    "lose_answers": Fault.ANSWER_LOST,
+    "fail_listings": Fault.LISTING_FAILS,
+    "cut_listings": Fault.LISTING_CUT,
+    "ignore_destroys": Fault.DESTROY_IGNORED,
+    "lose_destroy_answers": Fault.DESTROY_UNANSWERED,
+}
+_REFUSALS: dict[Fault, type[ProviderError]] = {
+    Fault.CAPACITY: CapacityRefused,
+    Fault.REJECTED: RequestRejected,
+    Fault.REQUEST_LOST: OutcomeUnknown,
+}
+_LONGEST_S = 3600.0
+
+
+def open_simulated(*, name: str, fleet: str, options: Options, clock: Clock) -> SimulatedProvider:
+    """Options: `boot_s`, `list_lag_s`, `late_create_s`, `names_unique`, `seed`, and a share (0.0 to 1.0) of the calls
+    for each fault: `refuse_creates`, `reject_creates`, `throttle_creates`, `lose_requests`, `lose_answers`,
+    `fail_listings`, `cut_listings`, `ignore_destroys`, `lose_destroy_answers`.
+
+    Programs may give `cloud`, a `SimulatedCloud` that other provider objects are open on too, in place of all others.
+    """
+    cloud = options.get("cloud")
+    if isinstance(cloud, SimulatedCloud):
+        Reader(name, options, known=("cloud",))
+        return SimulatedProvider(cloud=cloud, fleet=fleet)
+    known = ("boot_s", "list_lag_s", "late_create_s", "names_unique", "seed", *_SHARES)
+    reader = Reader(name, options, known=known)
+    habits = Habits(
+        boot_s=reader.number("boot_s", default=0.0, most=_LONGEST_S),
+        list_lag_s=reader.number("list_lag_s", default=0.0, most=_LONGEST_S),
+        late_create_s=reader.number("late_create_s", default=0.0, most=_LONGEST_S),
+        names_unique=reader.flag("names_unique", default=False),
+        seed=reader.whole("seed", default=0),
+        shares={fault: reader.number(option, default=0.0, most=1.0) for option, fault in _SHARES.items()},
+    )
+    return SimulatedProvider(cloud=SimulatedCloud(clock=clock, habits=habits), fleet=fleet)
+
+
+class SimulatedProvider:
+    """One fleet's view of the cloud. Opening several on one cloud is how a daemon's restart is played."""
+
+    def __init__(self, *, cloud: SimulatedCloud, fleet: str) -> None:
+        self.cloud = cloud
+        self._fleet = fleet
+
+    @property
+    def traits(self) -> ProviderTraits:
+        return ProviderTraits(
+            # The lag is exact here; twice of it, and a second, is the margin that is asked of every dialect.
+            settle_s=2 * self.cloud.habits.list_lag_s + 1.0,
+            user_data_limit_bytes=_USER_DATA_LIMIT_BYTES,
+            user_data_gzip=True,
+            names_unique=self.cloud.habits.names_unique,
+        )
+
+    def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
+        """Order a machine, or meet a fault of creates."""
+        del timeout_s
+        self.cloud.asked(spec.name)
+        if len(spec.user_data) > _USER_DATA_LIMIT_BYTES:
+            raise RequestRejected(
+                f"{spec.name}: user data of {len(spec.user_data)} bytes; expected at most {_USER_DATA_LIMIT_BYTES}"
+            )
+        if spec.fleet != self._fleet:
+            raise RequestRejected(f"{spec.name}: is of fleet {spec.fleet}; expected {self._fleet}")
+        fault = self.cloud.met(OF_CREATES)
+        if fault is Fault.THROTTLED:
+            raise Throttled(f"{spec.name}: asked too often", retry_after_s=self.cloud.habits.retry_after_s)
+        if fault in _REFUSALS:
+            raise _REFUSALS[fault](f"{spec.name}: create met the fault {fault.value!r}")
+        late_s = self.cloud.habits.late_create_s if fault is Fault.ANSWER_LOST else 0.0
+        machine = self.cloud.make(spec, late_s=late_s)
+        if fault is Fault.ANSWER_LOST:
+            raise OutcomeUnknown(f"{spec.name}: create met the fault {fault.value!r}")
+        if machine is None:
+            raise RequestRejected(f"{spec.name}: a machine of this name stands already")
+        return _instance(machine, at=machine.created_at)
+
+    def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
+        """End one machine by id, else those of this name that a listing shows."""
+        del timeout_s
+        fault = self.cloud.met(OF_DESTROYS)
+        really = fault is not Fault.DESTROY_IGNORED
+        if not self.cloud.end(self._fleet, name, instance_id, really=really):
+            raise InstanceAbsent(f"{name}: no such machine of fleet {self._fleet}")
+        if fault is Fault.DESTROY_UNANSWERED:
+            raise OutcomeUnknown(f"{name}: destroy met the fault {fault.value!r}")
+
+    def list_instances(self, *, timeout_s: float) -> Listing:
+        """What stood `list_lag_s` ago."""
+        del timeout_s
+        fault = self.cloud.met(OF_LISTINGS)
+        if fault is Fault.LISTING_FAILS:
+            raise ListingUnavailable(f"fleet {self._fleet}: listing met the fault {fault.value!r}")
+        at, machines = self.cloud.seen_at(), self.cloud.listed(self._fleet)
+        if fault is Fault.LISTING_CUT:
+            missing = self.cloud.one_of(machines) if machines else None
+            return Listing(
+                instances=tuple(_instance(each, at=at) for each in machines if each is not missing),
+                complete=False,
+                why_incomplete="a page is missing",
+            )
+        return Listing(instances=tuple(_instance(each, at=at) for each in machines), complete=True)
+
+    def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
+        """Everything is for sale here, as long as its user data fits."""
+        del timeout_s
+        fits = purchase.user_data_bytes <= _USER_DATA_LIMIT_BYTES
+        return (
+            Finding(
+                subject="user data",
+                ok=fits,
+                says=f"{purchase.user_data_bytes} of at most {_USER_DATA_LIMIT_BYTES} bytes",
+            ),
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _instance(machine: Machine, *, at: float) -> Instance:
+    return Instance(
+        name=machine.name,
+        instance_id=machine.instance_id,
+        state=InstanceState.RUNNING if machine.boots_at <= at else InstanceState.PENDING,
+        pool=machine.pool,
+        created_at=machine.created_at,
+        location=machine.location,
+        size=machine.size,
+    )
