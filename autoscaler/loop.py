@@ -298,7 +298,7 @@ class Loop:
 
     def _tell_facts(self, snapshot: Snapshot) -> None:
         """Say when a fact is missed and when it is seen again; not on every tick between."""
-        missed = _missing(snapshot)
+        missed = missing(snapshot)
         for fact, why in missed.items():
             if fact not in self._missed:
                 self._log.say("fact.missed", fact=fact, why=why)
@@ -307,7 +307,8 @@ class Loop:
         self._missed = missed
 
 
-def _missing(snapshot: Snapshot) -> dict[str, str]:
+def missing(snapshot: Snapshot) -> dict[str, str]:
+    """Each fact that could not be seen, in words, with why."""
     missed = {f"demand of {p}": d.why for p, d in snapshot.demand.items() if isinstance(d, Missing)}
     for provider, listing in snapshot.listings.items():
         if isinstance(listing, Missing):

@@ -15,18 +15,43 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from autoscaler.cli import exits, identity, nodes, orphans, output, reasons, service, setup, status
+from autoscaler.cli import (
+    control,
+    exits,
+    identity,
+    nodes,
+    orphans,
+    output,
+    plan,
+    reasons,
+    service,
+    setup,
+    status,
+    user_data,
+)
 
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
+    "Set up": {"init": setup.init, "check": setup.check},
+    "Run": {"run": service.run},
     "Look": {
         "status": status.status,
         "nodes": nodes.nodes,
         "why": reasons.why,
+        "plan": plan.plan,
         "orphans": orphans.orphans,
+        "cloud-init": user_data.cloud_init,
     },
-    "Set up": {"check": setup.check},
-    "Run": {"run": service.run},
+    "Order": {
+        "drain": control.drain,
+        "undrain": control.undrain,
+        "destroy": control.destroy,
+        "forget": control.forget,
+        "pause": control.pause,
+        "resume": control.resume,
+        "hold": control.hold,
+        "sweep": control.sweep,
+    },
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoscaler.cli import exits, opened
+from autoscaler.cli import exits, opened, output
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
 from autoscaler.core.model import Offer, PoolName, PoolRules
@@ -20,13 +20,10 @@ from autoscaler.journal import JournalUnavailable, open_journal
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong, open_policies
 from policies.phrases import count
-from providers.contract import Finding, NodeName, Purchase
+from providers.contract import Finding, Purchase
 
 if TYPE_CHECKING:
     from autoscaler.wiring import Works
-
-_SAMPLE_NODE = NodeName("check-0123456789")
-"""As long as the names that nodes get: the size of the user data is to be true."""
 
 _LISTEN_S = 5.0
 """Our own probe comes back within a second or two where anything can be heard at all."""
@@ -82,7 +79,7 @@ def offers(settings: Settings, works: Works) -> Iterator[Checked]:
             )
             provider = works.providers[offer.provider]
             for finding in provider.check(purchase, timeout_s=rules.timeouts.call_s):
-                yield _checked(f"pools.{name}, offer {offer.name}", finding, exits.FAILED)
+                yield _checked(f"pools.{name}, offer {output.offer(offer)}", finding, exits.FAILED)
 
 
 def _checked(where: str, finding: Finding, code: int) -> Checked:
@@ -99,11 +96,9 @@ def _policies(rules: PoolRules) -> Finding:
 
 def _user_data(settings: Settings, works: Works, pool: PoolName, offer: Offer) -> tuple[int, Finding]:
     """Its size in bytes (0 where it cannot be made), and what is to be said of it."""
-    from autoscaler import wiring  # noqa: PLC0415 - loaded already where there are works
-
     traits = works.providers[offer.provider].traits
     try:
-        made = wiring.user_data(settings, pool, _SAMPLE_NODE, traits)
+        made = opened.user_data(settings, pool, opened.sample_node(settings, pool), traits)
     except (UnusableSpec, UserDataTooLarge) as error:
         return 0, Finding(subject="user data", ok=False, says=str(error))
     size = len(made.content)

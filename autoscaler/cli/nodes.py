@@ -45,7 +45,7 @@ class _Outside:
 def nodes(
     node: Annotated[
         str | None,
-        typer.Argument(metavar="[NODE]", help="One node, with every move it made.", show_default=False),
+        typer.Argument(metavar="NODE", help="One node, with every move it made.", show_default=False),
     ] = None,
     config: options.Config = None,
     pool: Annotated[
@@ -151,7 +151,7 @@ def _row(node: Node, now: float) -> tuple[str | Text, ...]:
         output.words(node.state.value, _STYLES.get(node.state, "")),
         duration(now - node.entered_at),
         duration((node.entered_at if gone else now) - node.ordered_at),
-        "/".join(filter(None, (node.offer.provider, node.offer.location, node.offer.size))),
+        output.offer(node.offer),
         node.worker if node.enrolled_at is not None else output.NOTHING,
         output.amount(costs.of_node(node, now)),
         node.reason,
@@ -181,7 +181,7 @@ def _portrait(
         "state": f"{node.state.value} for {duration(now - node.entered_at)}: {node.reason}",
         "ordered": f"{output.local(node.ordered_at)} ({output.ago(node.ordered_at, now)})",
         "enrolled": output.local(node.enrolled_at) if node.enrolled_at is not None else "not yet",
-        "offer": f"{node.offer.name}, {output.amount(node.offer.price_per_h, currency)} an hour",
+        "offer": f"{output.offer(node.offer)}, {output.amount(node.offer.price_per_h, currency)} an hour",
         "worker": f"{node.worker}, {count(node.slots, 'slot')}, queues {', '.join(node.queues) or 'not known'}",
         "cost": f"{output.amount(costs.of_node(node, now), currency)} so far",
     }

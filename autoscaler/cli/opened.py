@@ -18,11 +18,16 @@ from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, open_journal
+from bootstrap.contract import UserData
+from providers.contract import NodeName, ProviderTraits
 
 if TYPE_CHECKING:
     from autoscaler.wiring import Works
 
 CLOCK: Clock = SystemClock()
+_IN_MEMORY = "sqlite://"
+_SAMPLE_SEED = "000000000"
+"""In place of the nine characters that make a name a new one."""
 
 
 class _EveryVariableSet(Mapping[str, str]):
@@ -41,9 +46,12 @@ class _EveryVariableSet(Mapping[str, str]):
         return True
 
 
+EVERY_VARIABLE_SET: Mapping[str, str] = _EveryVariableSet()
+
+
 def settings(config: Path | None, *, secrets: bool = True) -> Settings:
     """The configuration that is meant. Raises ConfigError. Without `secrets` those in variables need not be there."""
-    return load(config_path(config), os.environ if secrets else _EveryVariableSet())
+    return load(config_path(config), os.environ if secrets else EVERY_VARIABLE_SET)
 
 
 def journal_file(given: Settings) -> Path:
@@ -75,6 +83,20 @@ def journal(given: Settings, *, read_only: bool = True) -> Iterator[Journal]:
 
 
 @contextmanager
+def records(given: Settings) -> Iterator[Journal]:
+    """The journal, or an empty one in memory where no daemon has run yet: for commands that look at the world."""
+    if journal_file(given).exists():
+        with journal(given) as found:
+            yield found
+        return
+    empty = open_journal(_IN_MEMORY)
+    try:
+        yield empty
+    finally:
+        empty.close()
+
+
+@contextmanager
 def works(given: Settings) -> Iterator[Works]:
     """Every part that touches the outside; connected to nothing yet."""
     # Clients of clouds and brokers are slow to import, and most commands do without them.
@@ -85,6 +107,18 @@ def works(given: Settings) -> Iterator[Works]:
         yield opened
     finally:
         opened.close()
+
+
+def user_data(given: Settings, pool_name: str, node: NodeName, traits: ProviderTraits) -> UserData:
+    """What a machine by that name would be started with. Raises UnusableSpec or UserDataTooLarge."""
+    from autoscaler import wiring  # noqa: PLC0415 - as above
+
+    return wiring.user_data(given, pool_name, node, traits)
+
+
+def sample_node(given: Settings, pool_name: str) -> NodeName:
+    """A name as new nodes of that pool get it, and as long."""
+    return NodeName(f"{given.fleet.name}-{pool_name}-{_SAMPLE_SEED}")
 
 
 def pool(given: Settings, name: str) -> PoolName:

@@ -31,7 +31,7 @@ class _Orphan:
 def orphans(config: options.Config = None, as_json: options.AsJson = False) -> None:
     """Show machines that bear our mark and have no record, and what they cost."""
     settings = opened.settings(config)
-    with opened.journal(settings) as journal, opened.works(settings) as works:
+    with opened.records(settings) as journal, opened.works(settings) as works:
         compared = comparing.look(journal, works.observer)
         rules = works.rulebook.pools
     now = opened.CLOCK.now()

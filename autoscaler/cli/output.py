@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autoscaler.core.model import Offer
 from policies.phrases import duration
 
 NOTHING = "–"
@@ -56,6 +57,11 @@ def say(*parts: RenderableType) -> None:
 def complain(text: str) -> None:
     """Say to the standard error what went wrong."""
     console(errors=True).print(words(text))
+
+
+def note(text: str) -> None:
+    """Say something beside what goes to the standard output."""
+    console(errors=True).print(words(text, DIM))
 
 
 def say_json(facts: object) -> None:
@@ -105,6 +111,11 @@ def ago(at: float, now: float) -> str:
 def amount(sum_: float, currency: str = "") -> str:
     """A sum with as many decimals as prices of machines need."""
     return f"{sum_:.4f} {currency}".strip() if 0 < abs(sum_) < 0.1 else f"{sum_:.2f} {currency}".strip()
+
+
+def offer(bought: Offer) -> str:
+    """An offer without its image, which is often a long number; `local` has nothing but a provider."""
+    return "/".join(filter(None, (bought.provider, bought.location, bought.size)))
 
 
 def or_nothing(value: object | None) -> str:

@@ -1,22 +1,143 @@
 """`init` and `check`: before the first daemon runs.
 
 `init` writes a configuration to start from, `check` tells what is wrong with one. What never happens here: a change to
-anything but the file that `init` was asked to write.
+anything but the file that `init` was asked to write, or a secret in that file.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from autoscaler.cli import checking, exits, opened, options, output
+from autoscaler.cli import checking, exits, opened, options, output, starter
 from autoscaler.cli.checking import Checked
-from autoscaler.config import ConfigError, config_path
+from autoscaler.config import ConfigError, config_path, parse
 
 _GRAVEST_FIRST = (exits.CONFIG, exits.UNREACHABLE, exits.FAILED)
+_QUESTIONS: Mapping[str, str] = {
+    "--fleet": "Name of the fleet, the mark on every machine (a-z, 0-9, -)",
+    "--management-url": "RabbitMQ's management plugin, such as http://rabbit.example:15672",
+    "--amqp-url": "RabbitMQ itself, such as amqp://rabbit.example:5672",
+    "--username": "A RabbitMQ user with the tag `monitoring`",
+    "--queue": "The queues to watch, with commas between",
+    "--app": "The Celery app, as in `celery --app APP`",
+}
+"""What has no default: asked on a terminal, else required as options."""
+
+
+def _must(flag: str, metavar: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=f"{_QUESTIONS[flag]}.", show_default=False)
+
+
+def init(
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="PATH", help="Where to; else where --config would look.", show_default=False),
+    ] = None,
+    *,
+    fleet: Annotated[str | None, _must("--fleet", "NAME")] = None,
+    management_url: Annotated[str | None, _must("--management-url", "URL")] = None,
+    amqp_url: Annotated[str | None, _must("--amqp-url", "URL")] = None,
+    username: Annotated[str | None, _must("--username", "NAME")] = None,
+    queue: Annotated[str | None, _must("--queue", "NAMES")] = None,
+    app: Annotated[str | None, _must("--app", "APP")] = None,
+    vhost: Annotated[str, typer.Option("--vhost", metavar="VHOST", help="RabbitMQ's virtual host.")] = "/",
+    password_variable: Annotated[
+        str,
+        typer.Option(
+            "--password-env", metavar="NAME", help="The environment variable with the user's password."
+        ),
+    ] = "RABBITMQ_PASSWORD",  # noqa: S107 - the name of a variable
+    provider: Annotated[
+        starter.Kind, typer.Option("--provider", help="Machines of a cloud, or processes of this computer.")
+    ] = starter.Kind.LIBCLOUD,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    config: options.Config = None,
+) -> None:
+    """Write a commented configuration to start from."""
+    target = path or config_path(config)
+    if target.exists() and not force:
+        raise exits.CommandFailed(f"{target} is there already; --force overwrites it.")
+    given = {
+        "--fleet": fleet,
+        "--management-url": management_url,
+        "--amqp-url": amqp_url,
+        "--username": username,
+        "--queue": queue,
+        "--app": app,
+    }
+    told = _asked(given)
+    text = starter.text(
+        starter.Answers(
+            fleet=told["--fleet"],
+            management_url=told["--management-url"],
+            amqp_url=told["--amqp-url"],
+            username=told["--username"],
+            vhost=vhost,
+            password_variable=password_variable,
+            queues=tuple(name for part in told["--queue"].split(",") if (name := part.strip())),
+            app=told["--app"],
+            kind=provider,
+        )
+    )
+    _require_usable(text)
+    _write(target, text)
+    _tell_next(target, provider)
+
+
+def _asked(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Every must: as given, or as answered now. Raises CommandFailed where something is missing and nobody is there."""
+    left = [flag for flag, value in given.items() if value is None]
+    if left and not sys.stdin.isatty():
+        raise exits.CommandFailed(
+            f"There is nobody to ask here; still needed: {', '.join(left)}.", code=exits.USAGE
+        )
+    return {
+        flag: str(typer.prompt(_QUESTIONS[flag], err=True)) if value is None else value
+        for flag, value in given.items()
+    }
+
+
+def _require_usable(text: str) -> None:
+    """Raise ConfigError for answers that make no configuration, without the lines of a file that is not there."""
+    try:
+        parse(text, opened.EVERY_VARIABLE_SET)
+    except ConfigError as error:
+        problems = [replace(problem, line=None) for problem in error.problems]
+        raise ConfigError(problems, source="What was answered") from None
+
+
+def _write(target: Path, text: str) -> None:
+    """Whole or not at all, for its owner alone: it may come to name things that are nobody else's business."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise exits.CommandFailed(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def _tell_next(target: Path, provider: starter.Kind) -> None:
+    edit = {
+        starter.Kind.LIBCLOUD: "the account, the offers (size, image, price) and the limits",
+        starter.Kind.LOCAL: "the limits, and the application's directory",
+    }[provider]
+    output.say(
+        output.words(f"Wrote {target}.", output.OK),
+        f"Look through {edit}; set the environment variables it names; then",
+        f"  autoscaler check --online --config {target}",
+        f"  autoscaler run --config {target}",
+    )
 
 
 def check(
