@@ -87,7 +87,7 @@ def _read(path: Path, source: str) -> str:
             content = file.read(LARGEST_BYTES + 1)
         if len(content) > LARGEST_BYTES:
             raise _whole_file(source, f"more than {LARGEST_BYTES} bytes", expected)
-        return content.decode().replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         advice = f"Name it with --config or ${VARIABLE}; `autoscaler init` writes one."
         raise _whole_file(source, "no file there", expected, advice) from None

@@ -14,7 +14,6 @@ from pydantic import Discriminator, Field, Tag
 
 from autoscaler.config.secret import PlainOrSecret, Secret
 from autoscaler.config.values import (
-    AbsolutePath,
     Line,
     Many,
     QueueName,
@@ -26,6 +25,8 @@ from autoscaler.config.values import (
 )
 
 BUILT_IN = ("backlog", "steps")
+
+AbsolutePathOrNone = Annotated[str, Text(r"(?:/[^\x00-\x1f]*)?", "an absolute path, such as /opt/shop")]
 
 Duration = Annotated[float, Span("0s", "4w")]
 Wait = Annotated[float, Span("1s", "4w")]
@@ -204,7 +205,7 @@ class Bootstrap(Section):
     """Branch, tag or commit; for `git` only."""
     index_url: Line = ""
     """Another package index than pip's own. Without user and password."""
-    directory: AbsolutePath | Literal[""] = ""
+    directory: AbsolutePathOrNone = ""
     """The worker's working directory; where the app is imported from if it is not installed."""
     python: Word = "python3"
     """The interpreter that makes the virtual environment, or that runs the worker when the source is `image`."""

@@ -36,6 +36,8 @@ class LocalProvider(_Provider):
     """Celery workers as processes on this computer."""
     directory: AbsolutePath = "/var/lib/autoscaler/local"
     """Where each process keeps its files and log. They outlive the daemon."""
+    boot_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="boot")
+    """From the order until a process starts its worker; to play a machine that boots."""
 
 
 class SimulatedProvider(_Provider):
@@ -43,14 +45,32 @@ class SimulatedProvider(_Provider):
 
     kind: Literal["simulated"]
     """A cloud in memory, for trying out."""
-    boot_s: Annotated[float, Span("0s", "1h")] = Field(default=30.0, alias="boot")
+    boot_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="boot")
     """From the order until a machine runs."""
     list_lag_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="list_lag")
     """How late listings tell the truth."""
+    late_create_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="late_create")
+    """How much later an order is carried out whose answer was lost."""
+    names_unique: bool = False
+    """Whether the cloud itself refuses a second machine of the same name."""
     refuse_creates: Share = 0.0
     """Share of the orders that are refused for want of stock."""
+    reject_creates: Share = 0.0
+    """Share of the orders that are refused as unusable."""
+    throttle_creates: Share = 0.0
+    """Share of the orders that are refused for now."""
+    lose_requests: Share = 0.0
+    """Share of the orders that never arrive, without an answer."""
     lose_answers: Share = 0.0
-    """Share of the orders that are carried out but never answered."""
+    """Share of the orders that are carried out, without an answer."""
+    fail_listings: Share = 0.0
+    """Share of the listings that fail."""
+    cut_listings: Share = 0.0
+    """Share of the listings that lack a machine and say that they are incomplete."""
+    ignore_destroys: Share = 0.0
+    """Share of the destroys that are taken and not carried out."""
+    lose_destroy_answers: Share = 0.0
+    """Share of the destroys that are carried out, without an answer."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The dice; the same seed gives the same faults."""
 

@@ -151,8 +151,8 @@ def _from_reference(value: object, info: ValidationInfo) -> Secret:
 
 
 def _follow(kind: str, name: object, environ: Mapping[str, str]) -> Secret:
-    if not isinstance(name, str) or not name:
-        raise wrong(f"{kind} without a name in quotes", HOW_TO_WRITE)
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise wrong(f"{kind} without a name in quotes that can be printed", HOW_TO_WRITE)
     match kind:
         case "env":
             return _from_variable(name, environ)
@@ -185,22 +185,24 @@ def _from_credential(name: str, environ: Mapping[str, str]) -> Secret:
 
 def _from_file(path: Path, where: str) -> Secret:
     expected = "a readable file with the secret and nothing else"
+    content = b""
     try:
-        if not path.is_file():
-            raise wrong(f"{where}, which is {'no file' if path.exists() else 'not there'}", expected)
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        trouble = "" if path.is_file() else "which is no file" if path.exists() else "which is not there"
+        if not trouble:
+            with path.open("rb") as file:
+                content = file.read(LARGEST_BYTES + 1)
         text = content.decode()
     except UnicodeDecodeError:
-        raise wrong(f"{where}, which is not UTF-8 text", expected) from None
+        trouble, text = "which is not UTF-8 text", ""
     except OSError as error:
-        raise wrong(
-            f"{where}, which cannot be read ({error.strerror or 'no reason given'})", expected
-        ) from None
+        trouble, text = f"which cannot be read ({error.strerror or 'no reason given'})", ""
     except ValueError:
-        raise wrong("a path that no file can have", expected) from None
+        # A NUL in the path.
+        trouble, text = "whose name no file can have", ""
     if len(content) > LARGEST_BYTES:
-        raise wrong(f"{where}, which is larger than {LARGEST_BYTES} bytes", expected)
+        trouble = f"which is larger than {LARGEST_BYTES} bytes"
+    if trouble:
+        raise wrong(f"{where}, {trouble}", expected)
     return _checked(text, where)
 
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from autoscaler import config
+from autoscaler.clock import SystemClock
 from autoscaler.config import json_schema, lines, reference, shape
 from autoscaler.config.pools import (
     BacklogPolicy,
@@ -34,6 +35,9 @@ from autoscaler.config.providers import (
 )
 from autoscaler.config.settings import Settings
 from autoscaler.config.values import Section
+from policies import open_policies
+from policies.contract import PolicySpec
+from providers import open_provider
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -42,12 +46,12 @@ ENVIRON = {
     "AWS_ACCESS_KEY_ID": "two",
     "AWS_SECRET_ACCESS_KEY": "three",
 }
-PROVIDERS: Mapping[str, type[Section]] = {
+PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvider]] = {
     "local": LocalProvider,
     "simulated": SimulatedProvider,
     "libcloud": LibcloudProvider,
 }
-POLICIES: Mapping[str, type[Section]] = {"backlog": BacklogPolicy, "steps": StepsPolicy}
+POLICIES: Mapping[str, type[BacklogPolicy | StepsPolicy]] = {"backlog": BacklogPolicy, "steps": StepsPolicy}
 PARTS: Mapping[str, type[Section]] = {
     "limits": Limits,
     "stabilize": Stabilize,
@@ -206,3 +210,19 @@ def test_the_schema_refuses_an_unknown_key(text: str) -> None:
     document["loop"]["tik"] = "10s"
 
     assert not jsonschema.Draft202012Validator(json_schema.schema()).is_valid(document)
+
+
+def test_every_option_of_the_example_is_one_its_room_takes(whole: Mapping[str, Any], tmp_path: Path) -> None:
+    """Providers and policies open on everything the configuration lets through: no key is known on one side only."""
+    for _, model, table in tables(whole):
+        if model in PROVIDERS.values():
+            section = model.model_validate(
+                table, context={"environ": ENVIRON | {"AWS_SESSION_TOKEN": "four"}}
+            )
+            options = {**section.options(), **({"directory": str(tmp_path)} if "directory" in table else {})}
+            open_provider(
+                table["kind"], name="here", fleet="shop", options=options, clock=SystemClock()
+            ).close()
+        if model in POLICIES.values():
+            options = model.model_validate(table).options()
+            assert open_policies([PolicySpec(kind=table["kind"], options=options)])
