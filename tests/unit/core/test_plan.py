@@ -72,6 +72,7 @@ def an_order(kind: OrderKind, target: str = "n1", **fields: Any) -> Order:
 
 
 def test_a_missing_worker_is_bought_by_the_first_offer_under_a_new_name() -> None:
+    """The record is CREATING in the same plan that orders the machine."""
     made = planned(a_snapshot(), 1)
 
     (action,) = made.actions
@@ -81,12 +82,14 @@ def test_a_missing_worker_is_bought_by_the_first_offer_under_a_new_name() -> Non
 
 
 def test_what_arrives_is_supply_and_not_bought_again() -> None:
+    """Booting machines answer the wish already; else every tick buys more."""
     nodes = (a_node("n1", S.CREATING, entered_on=5_000.0), a_node("n2", S.BOOTING, entered_on=5_000.0))
 
     assert planned(a_snapshot(*nodes), 2).actions == ()
 
 
 def test_a_draining_worker_is_taken_back_before_one_is_bought() -> None:
+    """Load returned: what is there and paid comes first."""
     node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=AT - 5)
 
     made = planned(a_snapshot(node), 1)
@@ -96,12 +99,14 @@ def test_a_draining_worker_is_taken_back_before_one_is_bought() -> None:
 
 
 def test_an_undrain_is_repeated_until_the_worker_confirms_it() -> None:
+    """One lost message must not leave a paid worker idle."""
     node = a_node(consumer_order=ConsumerOrder.ADD)
 
     assert isinstance(planned(a_snapshot(node), 1).actions[0], UndrainNode)
 
 
 def test_a_surplus_worker_is_drained_not_destroyed() -> None:
+    """It may hold work; only proof ends it."""
     made = planned(a_snapshot(a_node()), 0)
 
     assert kinds(made) == ["DrainNode"]
@@ -109,6 +114,7 @@ def test_a_surplus_worker_is_drained_not_destroyed() -> None:
 
 
 def test_the_least_busy_leave_first_and_booting_ones_before_them() -> None:
+    """What holds nothing costs nothing to send away."""
     nodes = (a_node("busy"), a_node("idle"), a_node("booting", S.BOOTING, entered_on=5_000.0))
     speaking = heard(a_sighting("busy", active=2), a_sighting("idle", active=0))
 
@@ -118,6 +124,7 @@ def test_the_least_busy_leave_first_and_booting_ones_before_them() -> None:
 
 
 def test_a_confirmed_drain_is_left_to_finish() -> None:
+    """Nothing more is ordered of a worker that stopped consuming."""
     node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=AT - 5, worker_pid=7)
 
     assert planned(a_snapshot(node), 0).actions == ()
@@ -134,6 +141,7 @@ def test_the_ceiling_binds_whatever_may_be_paid(state: NodeState) -> None:
 
 
 def test_a_machine_without_a_record_counts_towards_the_ceiling() -> None:
+    """It is paid like any other."""
     stranger = Stranger(provider=CLOUD, instance=an_instance("x"), since_on=5_000.0)
     snapshot = a_snapshot(
         listings={CLOUD: a_listing("x")}, memory=Memory(clocks=CLOCKS, strangers=(stranger,))
@@ -143,6 +151,7 @@ def test_a_machine_without_a_record_counts_towards_the_ceiling() -> None:
 
 
 def test_the_budget_binds_by_price() -> None:
+    """Money an hour, not only numbers of machines."""
     made = planned(a_snapshot(a_node()), 5, a_pool(limits=Limits(max_workers=9, max_cost_per_hour=0.3)))
 
     assert kinds(made) == ["CreateNode", "CreateNode"]
@@ -150,6 +159,7 @@ def test_the_budget_binds_by_price() -> None:
 
 
 def test_creates_in_flight_are_bounded() -> None:
+    """Orders whose answer is out are counted."""
     limits = Limits(max_workers=9, max_creates_in_flight=2)
     node = a_node(state=S.CREATING, entered_on=5_000.0)
 
@@ -166,6 +176,7 @@ def test_creates_in_flight_are_bounded() -> None:
     ids=["listing failed", "listing incomplete", "deaf"],
 )
 def test_nothing_is_bought_while_blind_and_it_says_why(facts: dict[str, Any]) -> None:
+    """A ceiling that cannot be seen cannot be kept."""
     made = planned(a_snapshot(**facts), 2)
 
     assert made.actions == ()
@@ -173,6 +184,7 @@ def test_nothing_is_bought_while_blind_and_it_says_why(facts: dict[str, Any]) ->
 
 
 def test_unseen_demand_buys_only_up_to_on_unknown() -> None:
+    """The operator's number for the dark, and no further on a memory."""
     pool = a_pool(limits=Limits(max_workers=5, on_unknown=1))
     snapshot = a_snapshot(demand={POOL: BLIND})
 
@@ -182,12 +194,14 @@ def test_unseen_demand_buys_only_up_to_on_unknown() -> None:
 
 
 def test_while_deaf_nobody_who_serves_is_sent_away() -> None:
+    """Without hearing workers nobody knows who is busy."""
     made = planned(a_snapshot(a_node(), sightings=BLIND), 0)
 
     assert states(made) == {"n1": "ready"}
 
 
 def test_a_resting_offer_is_passed_over() -> None:
+    """The next one is tried on the same tick."""
     rest = Rest(until_at=AT + 60, refusals=1, why="out of stock")
     memory = Memory(clocks=CLOCKS, offer_rests={OFFER.name: rest})
 
@@ -198,6 +212,7 @@ def test_a_resting_offer_is_passed_over() -> None:
 
 
 def test_when_every_offer_rests_it_says_why() -> None:
+    """An operator reads the reason in the sentence."""
     rest = Rest(until_at=AT + 60, refusals=1, why="slow down")
     made = planned(a_snapshot(memory=Memory(clocks=CLOCKS, account_rests={CLOUD: rest})), 1)
 
@@ -221,6 +236,7 @@ def test_a_drained_worker_says_goodbye_before_its_machine_goes() -> None:
 
 
 def test_a_destroy_is_asked_again_with_growing_pauses() -> None:
+    """For ever, but not so often that an account is blocked."""
     node = a_node(state=S.DESTROYING)
     asked = planned(a_snapshot(node), 0).nodes[0]
     too_soon = planned(a_snapshot(asked, at=AT + 4), 0)
@@ -232,17 +248,20 @@ def test_a_destroy_is_asked_again_with_growing_pauses() -> None:
 
 
 def test_a_node_with_a_call_in_flight_gets_no_second_one() -> None:
+    """One call in flight a node."""
     node = a_node(state=S.DESTROYING)
 
     assert planned(a_snapshot(node, in_flight=frozenset({node.name})), 0).actions == ()
 
 
 def test_a_paused_pool_buys_and_drains_nothing() -> None:
+    """An operator's word stops scaling both ways."""
     assert planned(a_snapshot(), 2, paused=True).actions == ()
     assert planned(a_snapshot(a_node()), 0, paused=True).actions == ()
 
 
 def test_nodes_of_a_pool_that_is_no_longer_configured_are_drained() -> None:
+    """Nobody else would ever give them back."""
     node = a_node(pool=PoolName("old"))
 
     assert isinstance(planned(a_snapshot(node), 0).actions[0], DrainNode)
@@ -259,12 +278,14 @@ def test_an_operators_destroy_of_a_serving_node_needs_force() -> None:
 
 
 def test_an_order_about_nobody_is_answered() -> None:
+    """No order is left waiting because it was odd."""
     made = planned(a_snapshot(orders=(an_order(OrderKind.DRAIN, "ghost"),)), 0)
 
     assert (False, True) == (made.answers[0].carried_out, "ghost" in made.answers[0].says)
 
 
 def test_a_forgotten_node_is_gone_by_an_operators_word() -> None:
+    """The way out of every stuck state, without surgery on the journal."""
     made = planned(a_snapshot(a_node(), orders=(an_order(OrderKind.FORGET),)), 0)
 
     assert states(made) == {"n1": "gone"}

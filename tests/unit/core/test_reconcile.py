@@ -70,6 +70,7 @@ def test_an_unanswered_create_stays_ordered() -> None:
 
 
 def test_the_answer_to_a_create_tells_the_id() -> None:
+    """From then on the machine is found by id, whatever else bears its name."""
     node = a_node(state=S.CREATING)
     told = an_outcome(CallKind.CREATE, OutcomeKind.DONE, instance=an_instance())
 
@@ -87,6 +88,7 @@ def test_a_listed_machine_is_booting_even_if_the_listing_is_incomplete() -> None
 
 @pytest.mark.parametrize("state", [S.CREATING, S.BOOTING, S.LOST])
 def test_a_heard_worker_serves(state: NodeState) -> None:
+    """The worker itself is the proof, however it came about."""
     node = a_node(state=state)
 
     assert only(a_snapshot(node, sightings=heard(a_sighting()))).state is S.READY
@@ -125,18 +127,21 @@ def test_a_failed_or_incomplete_listing_proves_no_absence(state: NodeState) -> N
 
 
 def test_a_machine_whose_worker_speaks_is_not_gone_whatever_a_listing_says() -> None:
+    """Absence needs the silence of its worker as a second witness."""
     node = a_node(missing_on=0.0)
 
     assert only(a_snapshot(node, listings={CLOUD: a_listing()})).state is S.READY
 
 
 def test_a_reappearing_machine_is_not_missing_any_more() -> None:
+    """The settle time starts anew."""
     node = a_node(missing_on=4_990.0)
 
     assert only(a_snapshot(node)).missing_on is None
 
 
 def test_a_silent_worker_is_lost() -> None:
+    """Silence longer than `timeouts.silence`, while we could hear."""
     node = a_node()
 
     assert only(a_snapshot(node, sightings=heard(a_sighting(silent_s=61.0)))).state is S.LOST
@@ -183,6 +188,7 @@ def test_a_state_may_last_only_so_long_in_seconds_of_sight(state: NodeState, tim
 
 
 def test_a_drain_waits_for_ever_unless_the_operator_chose_otherwise() -> None:
+    """Tasks are worth more than a machine by default."""
     node = a_node(state=S.DRAINING, entered_on=0.0)
 
     assert only(a_snapshot(node), timeouts=Timeouts(drain_s=1.0)).state is S.DRAINING
@@ -212,6 +218,7 @@ def test_one_missing_or_contrary_proof_keeps_a_drain_waiting(facts: dict[str, ob
 
 
 def test_two_agreeing_proofs_end_a_drain() -> None:
+    """The worker holds nothing and the broker holds nothing for it."""
     node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=CONFIRMED, worker_pid=7)
 
     found = only(a_snapshot(node, idleness={node.name: idle()}))
@@ -220,6 +227,7 @@ def test_two_agreeing_proofs_end_a_drain() -> None:
 
 
 def test_proofs_without_a_confirmed_stop_prove_nothing() -> None:
+    """A worker that still consumes is idle only by chance."""
     node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, worker_pid=7)
 
     assert only(a_snapshot(node, idleness={node.name: idle()})).state is S.DRAINING
@@ -243,6 +251,7 @@ def test_only_the_first_confirmation_counts() -> None:
 
 
 def test_good_looks_start_anew_after_an_outage() -> None:
+    """Scale-in waits for several good looks in a row."""
     snapshot = a_snapshot()
 
     assert after(snapshot).memory.good_looks == {"images": 11}

@@ -38,6 +38,7 @@ def settled(snapshot: Snapshot = SEEN, orphans: OrphanRule = OrphanRule.DESTROY)
 
 
 def test_a_silent_orphan_is_recorded_to_be_destroyed_after_the_settle_time() -> None:
+    """Under a record of its own: its old name may have one already."""
     (node,) = settled().nodes
 
     assert (NodeState.DESTROYING, "i-x", "x") == (node.state, node.instance_id, node.machine)
@@ -52,10 +53,12 @@ def test_an_orphan_that_works_is_drained_and_not_shot() -> None:
 
 
 def test_while_deaf_no_orphan_is_judged() -> None:
+    """One that works and one that does not look alike then."""
     assert settled(replace(SEEN, sightings=Missing(why="deaf"))).nodes == ()
 
 
 def test_an_incomplete_listing_settles_nothing() -> None:
+    """Neither a new stranger nor the end of one."""
     first = found(SEEN)
     later = replace(
         SEEN,
@@ -70,6 +73,7 @@ def test_an_incomplete_listing_settles_nothing() -> None:
 
 
 def test_orphans_are_only_reported_where_the_operator_wants_it_so() -> None:
+    """They stay in sight, and counted."""
     after = settled(orphans=OrphanRule.REPORT)
 
     assert after.nodes == ()
@@ -77,6 +81,7 @@ def test_orphans_are_only_reported_where_the_operator_wants_it_so() -> None:
 
 
 def test_a_sweep_ends_reported_orphans() -> None:
+    """By an operator's order."""
     sweep = Order(number=1, kind=OrderKind.SWEEP, target="*", given_at=AT, given_by="kari")
 
     assert len(settled(replace(SEEN, orders=(sweep,)), OrphanRule.REPORT).nodes) == 1
@@ -106,6 +111,7 @@ def test_a_twin_of_a_recorded_machine_is_ended_and_the_recorded_one_kept() -> No
 
 
 def test_a_stranger_that_vanished_is_forgotten() -> None:
+    """Nothing is remembered of what is gone."""
     first = found(SEEN)
 
     after = found(replace(SEEN, memory=first.memory, listings={CLOUD: a_listing()}))
