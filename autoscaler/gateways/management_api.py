@@ -1,6 +1,7 @@
 """RabbitMQ's management API over HTTP: bounded answers in bounded time, or the reason why there is none.
 
-What never happens here: a redirect followed, a retry, an unbounded read, a password in a message.
+A path and its columns go in, decoded JSON comes out. What never happens here: a redirect followed, a retry, an
+unbounded read, a password in a message.
 """
 
 from __future__ import annotations
@@ -11,20 +12,28 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+import urllib3
+from requests.auth import HTTPBasicAuth
 
 from autoscaler.clock import Clock
 from autoscaler.gateways.contract import FactUnavailable
 
 _LARGEST_BODY = 64 * 1024 * 1024
 """Bytes. 10,000 queues took 12 MB in one report."""
+_LARGEST_REASON = 2_000
+_CHUNK = 64 * 1024
 
 
 class NotFound(FactUnavailable):
     """The broker answered that there is no such thing."""
 
 
+class Unreachable(FactUnavailable):
+    """No whole answer came: asking for something else now would only wait again."""
+
+
 class ManagementAPI:
-    """One HTTP session to one broker."""
+    """One HTTP session to one broker. Calls may come from several threads."""
 
     def __init__(
         self, *, url: str, username: str, password: str, ca_file: str | None, timeout_s: float, clock: Clock
@@ -34,66 +43,92 @@ class ManagementAPI:
         self._clock = clock
         self._user = username
         self._session = requests.Session()
-        self._session.auth = (username, password)
+        # As bytes, because RabbitMQ reads UTF-8 and the client would write anything else as Latin-1 or not at all.
+        self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
         self._session.verify = ca_file or True
         # Proxies and netrc of the environment are not part of the configuration.
         self._session.trust_env = False
+        # Uncompressed, so that the bound on the body is a bound on what it becomes.
+        self._session.headers["Accept-Encoding"] = "identity"
         # Several looks share the session; without cookies there is nothing in it that they could disturb.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
-    def get(self, *path: str, **query: str) -> Any:
-        """The decoded answer of `GET /api/PATH`, each part quoted. Raises NotFound, FactUnavailable."""
+    def get(self, *path: str, until: float | None = None, **query: str) -> Any:
+        """The decoded answer of `GET /api/PATH`, each part quoted.
+
+        `until` (monotonic) ends a look of many calls, each of which has its own time-out besides. Raises NotFound,
+        Unreachable, or FactUnavailable for an answer that is no use.
+        """
         where = "/".join(quote(part, safe="") for part in path)
-        deadline = self._clock.monotonic() + self._timeout_s
+        left_s = self._timeout_s
+        if until is not None:
+            left_s = min(left_s, until - self._clock.monotonic())
+            if left_s <= 0:
+                raise Unreachable(f"{self._url} answers too slowly: no time was left to ask for {where}")
+        deadline = self._clock.monotonic() + left_s
         try:
             with self._session.get(
-                f"{self._url}/api/{where}",
-                params=query,
-                timeout=self._timeout_s,
-                allow_redirects=False,
-                stream=True,
+                f"{self._url}/api/{where}", params=query, timeout=left_s, allow_redirects=False, stream=True
             ) as answer:
-                self._require_ok(answer, where)
-                return json.loads(self._body(answer, deadline))
-        except requests.Timeout as error:
-            raise FactUnavailable(f"{self._url} did not answer within {self._timeout_s:g} s") from error
+                body = self._body(
+                    answer, deadline, _LARGEST_BODY if answer.status_code == 200 else _LARGEST_REASON
+                )
+                self._require_ok(answer.status_code, where, body)
         except requests.exceptions.SSLError as error:
-            raise FactUnavailable(
-                f"{self._url}: its certificate is not trusted (see broker.ca_file)"
-            ) from error
-        except requests.RequestException as error:
-            raise FactUnavailable(f"{self._url} cannot be reached ({type(error).__name__})") from error
+            raise Unreachable(f"{self._url}: its certificate is not trusted (see broker.ca_file)") from error
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+            raise Unreachable(f"{self._url} did not answer within {left_s:g} s") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"{self._url} cannot be reached ({type(error).__name__})") from error
+        try:
+            return json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise FactUnavailable(f"{self._url} answered something that is not JSON") from error
+            raise FactUnavailable(f"{self._url} answered {where} with something that is not JSON") from error
 
     def close(self) -> None:
         """End the session."""
         self._session.close()
 
-    def _require_ok(self, answer: requests.Response, where: str) -> None:
-        match answer.status_code:
+    def _require_ok(self, status: int, where: str, body: bytes) -> None:
+        match status:
             case 200:
                 return
-            case 401:
-                raise FactUnavailable(f"{self._url} refuses the user {self._user!r} or its password")
-            case 403:
+            case 401 | 403:
                 raise FactUnavailable(
-                    f"{self._url}: the user {self._user!r} may not look; "
-                    "it needs the tag `monitoring` and rights on the vhost"
+                    f"{self._url} refuses the user {self._user!r}{_reason(body)}: it needs the right password, "
+                    "the tag `monitoring`, and rights on the vhost"
                 )
             case 404:
                 raise NotFound(f"{self._url} knows no {where}")
+            case code if 300 <= code < 400:
+                raise FactUnavailable(
+                    f"{self._url} sends us elsewhere (status {code}); redirects are not followed"
+                )
             case code:
-                raise FactUnavailable(f"{self._url} answered with status {code}")
+                raise FactUnavailable(f"{self._url} answered {where} with status {code}{_reason(body)}")
 
-    def _body(self, answer: requests.Response, deadline: float) -> bytes:
-        """The body, unless it is too large or comes too slowly; a time-out of the session is per read only."""
+    def _body(self, answer: requests.Response, deadline: float, largest: int) -> bytes:
+        """The body, unless it is too large or comes too slowly: the session's time-out is for each read only.
+
+        `read1` hands over what has come, where a full read would wait for a trickle to fill it.
+        """
         chunks, size = [], 0
-        for chunk in answer.iter_content(64 * 1024):
+        while chunk := answer.raw.read1(_CHUNK):
             size += len(chunk)
-            if size > _LARGEST_BODY:
-                raise FactUnavailable(f"{self._url} answered with more than {_LARGEST_BODY} bytes")
+            if size > largest:
+                raise FactUnavailable(
+                    f"{self._url} answered {answer.status_code} with more than {largest} bytes"
+                )
             if self._clock.monotonic() > deadline:
-                raise FactUnavailable(f"{self._url} did not finish its answer within {self._timeout_s:g} s")
+                raise Unreachable(f"{self._url} did not finish its answer within {self._timeout_s:g} s")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _reason(body: bytes) -> str:
+    """What RabbitMQ gives as its reason, in brackets; empty for anything else."""
+    try:
+        reason = json.loads(body).get("reason")
+    except (ValueError, RecursionError, AttributeError):
+        return ""
+    return f" ({reason[:200]})" if isinstance(reason, str) and reason.isprintable() else ""

@@ -5,35 +5,36 @@ Queues by pool go in, a `Demand` or the reason why there is none comes out. Noth
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Missing
 from autoscaler.core.model import PoolName, WorkerName
+from autoscaler.gateways import rabbitmq_counters, rabbitmq_rows
 from autoscaler.gateways.contract import FactUnavailable
-from autoscaler.gateways.management_api import ManagementAPI, NotFound
-from autoscaler.gateways.rabbitmq_counters import Counters, QueueHistory, absent, together
+from autoscaler.gateways.management_api import ManagementAPI, NotFound, Unreachable
+from autoscaler.gateways.rabbitmq_counters import Counters, QueueHistory
 from policies.contract import Demand, QueueDemand
 from providers.contract import Finding
 
 _FEW_QUEUES = 20
 """Up to so many exact names are asked one by one; beyond, one listing of the vhost is cheaper for the broker."""
 _PAGE_SIZE = 500
+"""The most that the management API gives in one page."""
 _MOST_PAGES = 400
-_PLAUSIBLE = 10**12
-_COLUMNS = (
-    "name,messages_ready,messages_unacknowledged,consumers,arguments,"
-    "message_stats.publish,message_stats.ack,message_stats.deliver_no_ack"
-)
-_WILD = frozenset("*?[")
+_LOOK_TIMEOUTS = 4
+"""A whole look of many calls may last so many time-outs of one call."""
+
+Row = Mapping[str, Any]
+Look = Row | Missing | None
+"""What was seen of one queue: its row, why there is none, or None for a queue that does not exist."""
 
 
 class RabbitMQ:
     """One vhost of one broker, through its management API."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one setting of `[broker]`
         self,
         *,
         management_url: str,
@@ -44,18 +45,17 @@ class RabbitMQ:
         ca_file: str | None = None,
         control_exchange: str = "celery",
         timeout_s: float = 5.0,
+        statistics_interval_s: float = 5.0,
     ) -> None:
         self._api = ManagementAPI(
-            url=management_url,
-            username=username,
-            password=password,
-            ca_file=ca_file,
-            timeout_s=timeout_s,
-            clock=clock,
-        )
+            url=management_url, username=username, password=password, ca_file=ca_file, timeout_s=timeout_s, clock=clock
+        )  # fmt: skip
+        self._user = username
         self._vhost = vhost
         self._control_exchange = control_exchange
         self._clock = clock
+        self._look_s = timeout_s * _LOOK_TIMEOUTS
+        self._interval_s = statistics_interval_s
         self._history: dict[str, QueueHistory] = {}
 
     def demand(self, queues: Mapping[PoolName, tuple[str, ...]]) -> Mapping[PoolName, Demand | Missing]:
@@ -65,189 +65,205 @@ class RabbitMQ:
             found = self._look(patterns)
         except FactUnavailable as error:
             return dict.fromkeys(queues, Missing(why=str(error)))
-        taken = {name: self._take(name, row) for name, row in found.items()}
         self._history = {name: h for name, h in self._history.items() if name in found}
+        most = rabbitmq_counters.samples_each(len(found))
+        taken = {name: self._take(name, row, most) for name, row in found.items()}
         return {pool: self._of_pool(of_pool, taken) for pool, of_pool in queues.items()}
 
     def unacknowledged(self, workers: Iterable[WorkerName]) -> Mapping[WorkerName, int | Missing]:
         """Messages the broker holds unacknowledged for each worker's connection: the second proof of idleness."""
+        until = self._clock.monotonic() + self._look_s
         held: dict[WorkerName, int | Missing] = {}
         for worker in workers:
             try:
-                held[worker] = self._unacknowledged(worker)
+                held[worker] = self._unacknowledged(worker, until)
             except FactUnavailable as error:
                 held[worker] = Missing(why=str(error))
+                if isinstance(error, Unreachable):
+                    until = (
+                        self._clock.monotonic()
+                    )  # nobody waits once for each worker on a broker that is down
         return held
 
     def check(self) -> tuple[Finding, ...]:
         """Whether this broker can be watched; changes nothing."""
+        until = self._clock.monotonic() + self._look_s
         try:
-            overview = self._api.get("overview")
-            self._api.get("vhosts", self._vhost)
-        except NotFound:
-            return (Finding(subject="vhost", ok=False, says=f"there is no vhost {self._vhost!r}"),)
+            overview = rabbitmq_rows.as_object(self._api.get("overview", until=until), "its overview")
+            tags = rabbitmq_rows.as_object(self._api.get("whoami", until=until), "who we are").get("tags")
         except FactUnavailable as error:
             return (Finding(subject="management API", ok=False, says=str(error)),)
-        says = f"RabbitMQ {overview.get('rabbitmq_version', '?')}" if isinstance(overview, dict) else "?"
-        rates = overview.get("rates_mode") if isinstance(overview, dict) else None
+        # A list of words since RabbitMQ 3.9, words with commas between them before.
+        words = tags.split(",") if isinstance(tags, str) else tags if isinstance(tags, list) else ()
+        may_look = "monitoring" in words or "administrator" in words
+        rates, off = overview.get("rates_mode"), overview.get("disable_stats") is True
         return (
-            Finding(subject="management API", ok=True, says=says),
-            Finding(subject="vhost", ok=True, says=repr(self._vhost)),
-            Finding(subject="statistics", ok=rates != "none", says=f"rates_mode is {rates}"),
-        )
+            Finding(
+                subject="management API", ok=True, says=f"RabbitMQ {str(overview.get('rabbitmq_version', '?'))[:40]}"
+            ),
+            Finding(
+                subject="right to look",
+                ok=may_look,
+                says=f"the user {self._user!r} has the tag `monitoring`"
+                if may_look
+                else f"the user {self._user!r} needs the tag `monitoring`; workers' connections are hidden",
+            ),
+            self._check_vhost(until),
+            Finding(
+                subject="statistics",
+                ok=rates != "none" and not off,
+                says="disable_stats is on: there is nothing to see" if off else f"rates_mode is {str(rates)[:40]}",
+            ),
+        )  # fmt: skip
 
     def close(self) -> None:
         """End the session."""
         self._api.close()
 
-    def _look(self, patterns: set[str]) -> dict[str, Mapping[str, Any] | None]:
-        """The broker's row of every queue that matters; None for one that does not exist."""
-        if len(patterns) <= _FEW_QUEUES and not any(_WILD & set(pattern) for pattern in patterns):
-            return {name: self._queue(name) for name in sorted(patterns)}
-        rows = self._list()
-        found: dict[str, Mapping[str, Any] | None] = {p: None for p in patterns if not _WILD & set(p)}
-        return found | {name: row for name, row in rows.items() if _matches(name, patterns)}
-
-    def _queue(self, name: str) -> Mapping[str, Any] | None:
+    def _check_vhost(self, until: float) -> Finding:
         try:
-            row = self._api.get("queues", self._vhost, name, columns=_COLUMNS)
-        except NotFound:
-            self._require_vhost()
-            return None
-        return _object(row, f"the queue {name!r}")
+            self._require_vhost(until)
+        except FactUnavailable as error:
+            return Finding(subject="vhost", ok=False, says=str(error))
+        return Finding(subject="vhost", ok=True, says=repr(self._vhost))
 
-    def _require_vhost(self) -> None:
+    def _look(self, patterns: set[str]) -> dict[str, Look]:
+        """What the broker says of every queue that matters. Raises FactUnavailable where nothing could be seen."""
+        until = self._clock.monotonic() + self._look_s
+        if len(patterns) <= _FEW_QUEUES and not any(map(rabbitmq_rows.is_pattern, patterns)):
+            return self._ask_each(sorted(patterns), until)
+        exact: dict[str, Look] = dict.fromkeys(p for p in patterns if not rabbitmq_rows.is_pattern(p))
+        return exact | self._listed(patterns, until)
+
+    def _ask_each(self, names: Iterable[str], until: float) -> dict[str, Look]:
+        found: dict[str, Look] = {}
+        for name in names:
+            try:
+                row = self._api.get("queues", self._vhost, name, until=until, columns=rabbitmq_rows.COLUMNS)
+                found[name] = rabbitmq_rows.as_object(row, f"the queue {name!r}")
+            except NotFound:
+                found[name] = None
+            except Unreachable:
+                raise
+            except FactUnavailable as error:
+                found[name] = Missing(why=str(error))
+        if None in found.values():
+            self._require_vhost(until)
+        return found
+
+    def _require_vhost(self, until: float) -> None:
+        """An absent vhost answers as an absent queue does. Only administrators may ask for the vhost itself."""
         try:
-            self._api.get("vhosts", self._vhost, columns="name")
+            self._api.get("queues", self._vhost, until=until, page="1", page_size="1", columns="name")
         except NotFound as error:
             raise FactUnavailable(f"the broker has no vhost {self._vhost!r}") from error
 
-    def _list(self) -> dict[str, Mapping[str, Any]]:
-        """All queues of the vhost, page by page. A listing that changes under way is not believed."""
-        rows: dict[str, Mapping[str, Any]] = {}
-        total: object = None
+    def _listed(self, patterns: set[str], until: float) -> dict[str, Row]:
+        """The queues that matter, from a listing of the vhost.
+
+        Queues that come and go shift others from page to page, so a listing that changed under way is walked once
+        more, and believed if it holds the same queues of ours. Raises FactUnavailable.
+        """
+        before: dict[str, Row] | None = None
+        for _ in range(2):
+            try:
+                rows, changed = self._walk(until)
+            except NotFound as error:
+                raise FactUnavailable(f"the broker has no vhost {self._vhost!r}") from error
+            ours = {name: row for name, row in rows.items() if rabbitmq_rows.matches(name, patterns)}
+            if not changed or (before is not None and before.keys() == ours.keys()):
+                return ours
+            before = ours
+        raise FactUnavailable("queues came or went while they were listed; the next tick looks again")
+
+    def _walk(self, until: float) -> tuple[dict[str, Row], bool]:
+        """All queues of the vhost, page by page, and whether the listing changed under way."""
+        rows: dict[str, Row] = {}
+        totals: set[int] = set()
+        entries = 0
         for page in range(1, _MOST_PAGES + 1):
-            answer = _object(
-                self._api.get(
-                    "queues", self._vhost, page=str(page), page_size=str(_PAGE_SIZE), columns=_COLUMNS
-                ),
-                "a page of queues",
-            )
-            items, pages = answer.get("items"), answer.get("page_count")
-            if not isinstance(items, list) or not isinstance(pages, int):
-                raise FactUnavailable("the broker answered a page of queues without `items` and `page_count`")
-            if total is not None and answer.get("total_count") != total:
-                raise FactUnavailable("queues came or went while they were listed; the next tick looks again")
-            total = answer.get("total_count")
+            answer = self._api.get(
+                "queues", self._vhost, until=until,
+                page=str(page), page_size=str(_PAGE_SIZE), columns=rabbitmq_rows.COLUMNS,
+            )  # fmt: skip
+            answer = rabbitmq_rows.as_object(answer, "a page of queues")
+            items, pages = answer.get("items"), rabbitmq_rows.count(answer, "page_count", "a page of queues")
+            if not isinstance(items, list):
+                raise FactUnavailable("the broker answered a page of queues without `items`")
+            totals.add(rabbitmq_rows.count(answer, "total_count", "a page of queues"))
             for item in items:
-                row = _object(item, "a queue")
+                row = rabbitmq_rows.as_object(item, "a queue")
                 rows[str(row.get("name"))] = row
+            entries += len(items)
             if page >= pages:
-                return rows
+                return rows, totals != {len(rows)} or entries != len(rows)
         raise FactUnavailable(f"the vhost has more than {_PAGE_SIZE * _MOST_PAGES} queues")
 
-    def _take(self, name: str, row: Mapping[str, Any] | None) -> QueueDemand | Missing:
+    def _take(self, name: str, row: Look, most: int) -> QueueDemand | Missing:
+        if isinstance(row, Missing):
+            return row
+        now = self._clock.monotonic()
         if row is None:
-            self._history.pop(name, None)
+            # All that will ever be counted of it is published after now.
+            self._history[name] = self._begun(most)
+            self._history[name].take(Counters(at=now, published=0, completed=0))
             return QueueDemand(name=name, backlog=0, in_progress=0, consumers=0, missing=True)
         try:
-            taken = QueueDemand(
-                name=name,
-                backlog=_count(row, "messages_ready", name),
-                in_progress=_count(row, "messages_unacknowledged", name),
-                consumers=_count(row, "consumers", name),
-            )
-            self._remember(name, row)
+            taken = rabbitmq_rows.queue_demand(row, name)
+            counters = rabbitmq_rows.counters(row, name, now)
         except FactUnavailable as error:
             return Missing(why=str(error))
+        history = self._history.setdefault(name, self._begun(most))
+        history.fifo, history.most = rabbitmq_rows.is_fifo(row), most
+        if counters is not None:
+            history.take(counters)
+        elif not history.is_at_its_beginning:
+            # The broker forgot its counters, or cannot see them now: they are not compared with what comes next.
+            del self._history[name]
         return taken
 
-    def _remember(self, name: str, row: Mapping[str, Any]) -> None:
-        stats = row.get("message_stats")
-        if not isinstance(stats, dict) or not stats:
-            self._history.pop(name, None)
-            return
-        arguments = row.get("arguments")
-        fifo = not (isinstance(arguments, dict) and "x-max-priority" in arguments)
-        history = self._history.setdefault(name, QueueHistory(fifo=fifo))
-        history.take(
-            Counters(
-                at=self._clock.monotonic(),
-                published=_count(stats, "publish", name, default=0),
-                completed=_count(stats, "ack", name, default=0)
-                + _count(stats, "deliver_no_ack", name, default=0),
-            )
-        )
+    def _begun(self, most: int) -> QueueHistory:
+        return QueueHistory(interval_s=self._interval_s, most=most)
 
     def _of_pool(
         self, patterns: tuple[str, ...], taken: Mapping[str, QueueDemand | Missing]
     ) -> Demand | Missing:
         queues: list[QueueDemand] = []
         for name, queue in sorted(taken.items()):
-            if _matches(name, patterns):
+            if rabbitmq_rows.matches(name, patterns):
                 if isinstance(queue, Missing):
                     return queue
                 queues.append(queue)
-        histories = [(self._history.get(q.name), q) for q in queues if not q.missing]
-        none = absent("the broker gives no counters for a queue yet")
+        there = [(self._history.get(q.name) or QueueHistory(), q) for q in queues if not q.missing]
         warnings = [f"queue {q.name!r} does not exist yet" for q in queues if q.missing]
         if not queues:
             warnings.append(f"no queue matches {', '.join(patterns)}")
         return Demand(
             backlog=sum(q.backlog for q in queues),
             in_progress=sum(q.in_progress for q in queues),
-            arrivals_per_s=together([h.arrivals_per_s() if h else none for h, _ in histories]),
-            completions_per_s=together([h.completions_per_s() if h else none for h, _ in histories]),
-            wait_s=together([(h or QueueHistory()).wait_s(q.backlog) for h, q in histories], worst=True),
+            arrivals_per_s=rabbitmq_counters.together([history.arrivals_per_s() for history, _ in there]),
+            completions_per_s=rabbitmq_counters.together(
+                [history.completions_per_s() for history, _ in there]
+            ),
+            wait_s=rabbitmq_counters.longest([history.wait_s(q.backlog) for history, q in there]),
             measured_at=self._clock.now(),
             queues=tuple(queues),
             warnings=tuple(warnings),
         )
 
-    def _unacknowledged(self, worker: WorkerName) -> int:
+    def _unacknowledged(self, worker: WorkerName, until: float) -> int:
         """By the worker's own control queue we know its connection, and by the connection its channels."""
         mailbox = f"{worker}.{self._control_exchange}.pidbox"
+        wanted = "name,consumer_details,owner_pid_details"
         try:
-            row = _object(self._api.get("queues", self._vhost, mailbox), f"the control queue of {worker}")
-            channels = self._api.get("connections", _connection(row, worker), "channels")
+            row = self._api.get("queues", self._vhost, mailbox, until=until, columns=wanted)
+            row = rabbitmq_rows.as_object(row, f"the control queue of {worker}")
+            connection = rabbitmq_rows.connection_of(row, worker)
+            channels = self._api.get("connections", connection, "channels", until=until)
         except NotFound as error:
             raise FactUnavailable(f"the broker knows no connection of {worker}") from error
         if not isinstance(channels, list) or len(channels) < 2:
             # Green pools keep the mailbox on a connection of its own, which says nothing about their tasks.
             raise FactUnavailable(f"the connection of {worker} has no channel for tasks: it proves nothing")
-        return sum(_count(_object(c, "a channel"), "messages_unacknowledged", worker) for c in channels)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _connection(row: Mapping[str, Any], worker: WorkerName) -> str:
-    owner = row.get("owner_pid_details")
-    details = [d.get("channel_details") for d in row.get("consumer_details") or [] if isinstance(d, dict)]
-    names = [d.get("connection_name") for d in details if isinstance(d, dict)]
-    names += [owner.get("name")] if isinstance(owner, dict) else []
-    for name in names:
-        if isinstance(name, str) and name:
-            return name
-    raise FactUnavailable(f"the broker does not say which connection {worker} has")
-
-
-def _object(value: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise FactUnavailable(f"the broker answered {what} with something that is not an object")
-    return value
-
-
-def _count(row: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
-    """A count of messages. Absent is not zero, and neither is nonsense."""
-    value = row.get(key, default)
-    if value is None:
-        raise FactUnavailable(
-            f"the broker gives no {key} for {where!r}: statistics are off or not there yet (rates_mode, disable_stats)"
-        )
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _PLAUSIBLE:
-        raise FactUnavailable(
-            f"the broker gives {str(value)[:40]!r} as {key} of {where!r}: not a plausible count"
-        )
-    return value
+        rows = [rabbitmq_rows.as_object(channel, "a channel") for channel in channels]
+        return sum(rabbitmq_rows.count(row, "messages_unacknowledged", worker) for row in rows)

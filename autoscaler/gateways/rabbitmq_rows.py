@@ -1,0 +1,110 @@
+"""One row of the management API, read with suspicion: absent is not zero, and nonsense is not a number.
+
+Decoded JSON goes in; counts, counters and names come out, or `FactUnavailable` with what was wrong. What never happens
+here: I/O, or a default for something the broker did not say.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.gateways.rabbitmq_counters import Counters
+from policies.contract import QueueDemand
+
+COLUMNS = (
+    "name,messages_ready,messages_unacknowledged,consumers,arguments,message_stats.publish,message_stats.ack,"
+    "message_stats.deliver_no_ack,message_stats.get_no_ack,message_stats.redeliver"
+)
+"""All that is asked of a queue: whole rows of a big vhost are megabytes."""
+_PLAUSIBLE = 10**12
+_WILD = frozenset("*?[")
+_BOOKKEEPING = re.compile(r"amq\.gen-.*|celeryev\..*|.*\.pidbox")
+"""Queues that brokers and Celery make for themselves hold no tasks; a pattern never means them."""
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a configured name stands for several queues."""
+    return not _WILD.isdisjoint(name)
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a queue is meant by any of these names and patterns."""
+    return any(
+        name == pattern
+        or (is_pattern(pattern) and fnmatch.fnmatchcase(name, pattern) and not _BOOKKEEPING.fullmatch(name))
+        for pattern in patterns
+    )
+
+
+def as_object(value: object, what: str) -> Mapping[str, Any]:
+    """The value, if it is a JSON object. Raises FactUnavailable."""
+    if not isinstance(value, dict):
+        raise FactUnavailable(f"the broker answered {what} with something that is not an object")
+    return value
+
+
+def count(row: Mapping[str, Any], key: str, where: str, *, absent: int | None = None) -> int:
+    """A count of messages; `absent` is what a missing key means, if it means anything. Raises FactUnavailable."""
+    value = row.get(key, absent)
+    if value is None:
+        raise FactUnavailable(
+            f"the broker gives no {key} for {where!r}: statistics are off or not there yet (rates_mode, disable_stats)"
+        )
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _PLAUSIBLE:
+        raise FactUnavailable(
+            f"the broker gives {str(value)[:40]!r} as {key} of {where!r}: not a plausible count"
+        )
+    return value
+
+
+def queue_demand(row: Mapping[str, Any], name: str) -> QueueDemand:
+    """The counts of one queue. Raises FactUnavailable."""
+    return QueueDemand(
+        name=name,
+        backlog=count(row, "messages_ready", name),
+        in_progress=count(row, "messages_unacknowledged", name),
+        consumers=count(row, "consumers", name),
+    )
+
+
+def counters(row: Mapping[str, Any], name: str, at: float) -> Counters | None:
+    """The cumulative counters of one queue; None where the broker keeps none. Raises FactUnavailable.
+
+    RabbitMQ leaves out the counter of what never happened, so within counters that are there, absent is zero.
+    """
+    stats = row.get("message_stats")
+    if not isinstance(stats, dict) or not stats:
+        return None
+    acknowledged, unasked, got, published, redelivered = (
+        count(stats, key, name, absent=0)
+        for key in ("ack", "deliver_no_ack", "get_no_ack", "publish", "redeliver")
+    )
+    return Counters(
+        at=at, published=published, completed=acknowledged + unasked + got, redelivered=redelivered
+    )
+
+
+def is_fifo(row: Mapping[str, Any]) -> bool:
+    """Whether a queue serves in the order of publishing."""
+    arguments = row.get("arguments")
+    return not (isinstance(arguments, dict) and "x-max-priority" in arguments)
+
+
+def connection_of(row: Mapping[str, Any], whose: str) -> str:
+    """The connection that consumes or owns a queue, if the broker names exactly one. Raises FactUnavailable."""
+    consumers, owner = row.get("consumer_details"), row.get("owner_pid_details")
+    details = (
+        [c.get("channel_details") for c in consumers if isinstance(c, dict)]
+        if isinstance(consumers, list)
+        else []
+    )
+    names = {d.get("connection_name") for d in details if isinstance(d, dict)}
+    names |= {owner.get("name")} if isinstance(owner, dict) else set()
+    known = {name for name in names if isinstance(name, str) and name}
+    if len(known) != 1:
+        raise FactUnavailable(f"the broker names {len(known)} connections of {whose}; one was expected")
+    return known.pop()
