@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from autoscaler.config import json_schema
+from autoscaler.config import json_schema, reference
 from autoscaler.core import lifecycle_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {
     "lifecycle.md": lifecycle_page.render,
     "config.schema.json": json_schema.text,
+    "configuration.md": reference.text,
 }
 
 if __name__ == "__main__":
