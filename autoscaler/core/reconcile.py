@@ -84,8 +84,15 @@ class _View:
         seen = self.snapshot.sightings
         return not isinstance(seen, Missing) and seen.would_hear_within(self.timeouts.silence_s)
 
+    def is_twin(self, node: Node) -> bool:
+        """Whether its machine shares its name with one that has a record of its own: then the worker is that one's."""
+        return node.name != node.machine and any(n.name == node.machine for n in self.snapshot.nodes)
+
     def listing(self, node: Node) -> Listing | Missing:
         return self.snapshot.listings.get(node.offer.provider, Missing(why="its provider is not configured"))
+
+    def settle_s(self, node: Node) -> float:
+        return self.snapshot.settle_s.get(node.offer.provider, 60.0)
 
     def listed_completely(self, node: Node) -> bool:
         listing = self.listing(node)
@@ -143,7 +150,7 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     for outcome in view.outcomes:
         match outcome.call, outcome.kind:
             case CallKind.CREATE, OutcomeKind.DONE if outcome.instance is not None:
-                node = _identify(node, outcome.instance)
+                node = replace(_identify(node, outcome.instance), missing_on=None)
                 if node.state is NodeState.CREATING:
                     event, reason = Event.INSTANCE_SEEN, "the provider took the order"
             case CallKind.CREATE, kind if kind in REFUSALS and node.state is NodeState.CREATING:
@@ -169,22 +176,34 @@ def _listed(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     instance = strangers.claimed_by(node, listing)
     if instance is not None:
         node = replace(_identify(node, instance), missing_on=None)
-        if node.state is NodeState.CREATING:
-            return node, Event.INSTANCE_SEEN, "the provider lists it"
-        return node, None, ""
+        seen = node.state is NodeState.CREATING
+        return node, Event.INSTANCE_SEEN if seen else None, "the provider lists it"
     if not listing.complete or node.state is NodeState.CREATING:
         return node, None, ""
+    if node.instance_id is None and node.name in view.snapshot.in_flight:
+        return (
+            replace(node, missing_on=None),
+            None,
+            "",
+        )  # its creation may be under way: not there yet is not gone
     now_on = view.clocks[listing_clock(node.offer.provider)]
     if node.missing_on is None:
         return replace(node, missing_on=now_on), None, ""
     absent_s = now_on - node.missing_on
-    settle_s = view.snapshot.settle_s.get(node.offer.provider, 60.0)
-    heard = view.sighting(node)
+    if absent_s < view.settle_s(node) or _may_yet_be(node, view):
+        return node, None, ""
+    return node, Event.INSTANCE_GONE, f"absent from complete listings for {absent_s:.0f} s"
+
+
+def _may_yet_be(node: Node, view: _View) -> bool:
+    """Whether an absent machine may be there after all, or still come."""
+    settle_s = view.settle_s(node)
+    heard = None if view.is_twin(node) else view.sighting(node)
     if heard is not None and heard.online and heard.silent_s <= settle_s:
-        return node, None, ""  # a machine whose worker still speaks is not gone, whatever a listing says
-    if absent_s >= settle_s:
-        return node, Event.INSTANCE_GONE, f"absent from complete listings for {absent_s:.0f} s"
-    return node, None, ""
+        return True  # a machine whose worker still speaks is not gone, whatever a listing says
+    # An unanswered creation may still be carried out, even if it was given up early.
+    age_s = view.snapshot.at - node.ordered_at
+    return node.instance_id is None and age_s < view.timeouts.create_s + settle_s
 
 
 def _heard(node: Node, view: _View) -> tuple[Node, Event | None, str]:

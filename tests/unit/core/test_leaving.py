@@ -8,12 +8,26 @@ from typing import Any
 import pytest
 
 from autoscaler.core import invariants
-from autoscaler.core.facts import Snapshot
+from autoscaler.core.facts import CallKind, Outcome, OutcomeKind, Snapshot, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Plan, PoolName, Timeouts
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
-from tests.unit.core.builders import AT, FLEET, a_node, a_pool, a_sighting, a_snapshot, heard, rules, wanted
+from tests.unit.core.builders import (
+    AT,
+    CLOCKS,
+    CLOUD,
+    FLEET,
+    a_listing,
+    a_node,
+    a_pool,
+    a_sighting,
+    a_snapshot,
+    an_instance,
+    heard,
+    rules,
+    wanted,
+)
 
 S = NodeState
 
@@ -80,3 +94,44 @@ def test_a_booting_machine_of_a_pool_no_longer_configured_is_kept_until_its_work
 
     assert tick(snapshot).nodes[0].state is S.BOOTING
     assert tick(replace(snapshot, sightings=heard())).nodes[0].state is S.DESTROYING
+
+
+def test_a_machine_is_not_gone_while_its_creation_is_under_way() -> None:
+    """A record that ended before its create was answered would leave a paid machine that nobody counts."""
+    node = a_node(state=S.DESTROYING, instance_id=None, missing_on=4_000.0)
+    snapshot = a_snapshot(node, listings={CLOUD: a_listing()}, in_flight=frozenset({node.name}))
+
+    found = tick(snapshot).nodes[0]
+
+    assert (S.DESTROYING, None) == (found.state, found.missing_on)
+
+
+def test_absence_from_before_its_creation_was_answered_proves_nothing() -> None:
+    """The listing may lag behind the answer; the settle time begins anew."""
+    node = a_node(state=S.DESTROYING, instance_id=None, missing_on=4_000.0)
+    made = Outcome(
+        node=node.name, call=CallKind.CREATE, kind=OutcomeKind.DONE, at=AT - 1, instance=an_instance()
+    )
+
+    found = tick(a_snapshot(node, listings={CLOUD: a_listing()}, outcomes=(made,))).nodes[0]
+
+    assert (S.DESTROYING, CLOCKS[listing_clock(CLOUD)] + 10) == (found.state, found.missing_on)
+
+
+def test_a_creation_given_up_early_is_waited_for_as_long_as_any_other() -> None:
+    """An operator's destroy of an ordered machine does not make an unanswered create definite."""
+    young = a_node(state=S.DESTROYING, instance_id=None, missing_on=4_000.0, ordered_at=AT - 149)
+    old = replace(young, ordered_at=AT - 150)
+    nowhere = {"listings": {CLOUD: a_listing()}, "sightings": heard()}
+
+    assert tick(a_snapshot(young, **nowhere)).nodes[0].state is S.DESTROYING
+    assert tick(a_snapshot(old, **nowhere)).nodes[0].state is S.GONE
+
+
+def test_a_twin_that_vanished_is_gone_though_the_worker_it_shares_a_name_with_speaks() -> None:
+    """Else its record would be paid for in the ceiling, and its destroy repeated, as long as the other lives."""
+    kept = a_node("n1")
+    twin = a_node("n1~0", S.DESTROYING, machine="n1", instance_id="i-twin", missing_on=4_000.0)
+    made = tick(a_snapshot(kept, twin, listings={CLOUD: a_listing("n1")}), 1)
+
+    assert {"n1": S.READY, "n1~0": S.GONE} == {n.name: n.state for n in made.nodes}
