@@ -118,7 +118,9 @@ def limits(draw: st.DrawFn) -> Limits:
     )
 
 
-stabilizations = st.builds(
+# Most drawn rules of stabilization hold almost any change; half of the inputs go without, so that wishes get through.
+uncalmed = Stabilization(scale_in_window_s=0.0, scale_in_cooldown_s=0.0, tolerance=0.0, good_looks=0)
+stabilizations = st.just(uncalmed) | st.builds(
     Stabilization,
     scale_out_window_s=seconds,
     scale_in_window_s=seconds,
