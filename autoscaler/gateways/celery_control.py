@@ -17,6 +17,7 @@ from autoscaler.core.model import WorkerName
 
 _LARGEST_BODY = 16_000_000
 """`reserved` lists whole tasks with their arguments."""
+_MOST_WORKERS = 20_000
 
 
 def request_exchange(namespace: str) -> str:
@@ -59,31 +60,43 @@ class Waiting:
     """A request that waits for its replies. Filled by the link's thread, read by the one that asked."""
 
     request: Request
+    sent: threading.Event = field(default_factory=threading.Event)
+    """Set once the broker has confirmed the request, or it failed."""
     ended: threading.Event = field(default_factory=threading.Event)
     replies: dict[WorkerName, Any] = field(default_factory=dict)
     failure: str = ""
 
-    def take(self, body: bytes) -> None:
-        """Take in one message of replies; ends the wait once everybody who was asked has answered."""
-        if len(body) > _LARGEST_BODY:
-            return
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(document, dict):
-            return
+    def take(self, replies: Mapping[WorkerName, Any]) -> None:
+        """Take in replies; ends the wait once everybody who was asked has answered. The caller holds the lock."""
         asked = self.request.workers
-        for worker, reply in document.items():
-            if asked is None or worker in asked:
-                self.replies[WorkerName(worker)] = reply
+        for worker, reply in replies.items():
+            if worker in asked if asked is not None else len(self.replies) < _MOST_WORKERS:
+                self.replies[worker] = reply
         if asked is not None and self.replies.keys() >= set(asked):
             self.ended.set()
 
     def fail(self, why: str) -> None:
-        """Nobody will answer any more."""
+        """Nobody will answer any more; an empty reason is no failure."""
         self.failure = why
+        self.sent.set()
         self.ended.set()
+
+
+def read(body: bytes) -> Mapping[WorkerName, Any]:
+    """The replies in a message, by worker; empty for what is not understood."""
+    if len(body) > _LARGEST_BODY:
+        return {}
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def refusal(reply: object) -> str:
+    """Why a worker did not take an order, in its words; empty where it took it or has not answered."""
+    error = reply.get("error") if isinstance(reply, dict) else None
+    return str(error)[:300] if error is not None else ""
 
 
 def hands(worker: WorkerName, replies: Mapping[str, Mapping[WorkerName, Any]]) -> Hands | Missing:

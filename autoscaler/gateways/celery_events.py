@@ -22,6 +22,8 @@ _MOST_WORKERS = 20_000
 _FORGET_S = 3_600.0
 """A worker unheard for so long is not kept: every deadline that rests on its silence is long over."""
 _RATE_S = 60.0
+_KEPT_EVERY_S = 4.0
+"""Of a worker's counts one in so many seconds is kept, and the newest: sixteen reach over a minute."""
 _KINDS = {"worker-online": True, "worker-heartbeat": True, "worker-offline": False}
 
 
@@ -47,7 +49,12 @@ def read(body: bytes) -> Iterator[WorkerEvent]:
     for event in document if isinstance(document, list) else [document]:
         if isinstance(event, dict):
             worker, online = event.get("hostname"), _KINDS.get(str(event.get("type")))
-            if isinstance(worker, str) and 0 < len(worker) <= 255 and online is not None:
+            if (
+                isinstance(worker, str)
+                and 0 < len(worker) <= 255
+                and worker.isprintable()
+                and online is not None
+            ):
                 yield WorkerEvent(
                     worker=WorkerName(worker),
                     online=online,
@@ -71,7 +78,16 @@ class _Heard:
     online: bool
     pid: int | None
     active: int | None
-    processed: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
+    processed: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=18))
+
+    def count(self, at: float, processed: int) -> None:
+        """Take in how many tasks it has done; a count that falls was begun anew."""
+        seen = self.processed
+        if seen and processed < seen[-1][1]:
+            seen.clear()
+        if len(seen) >= 2 and seen[-1][0] - seen[-2][0] < _KEPT_EVERY_S:
+            seen.pop()
+        seen.append((at, processed))
 
 
 @dataclass(slots=True)
@@ -82,18 +98,17 @@ class Hearing:
 
     def take(self, event: WorkerEvent, at: float) -> None:
         """Take in one event, heard at that monotonic time."""
-        heard = self._workers.get(event.worker)
+        # Kept in the order of hearing, so that the longest unheard stands first.
+        heard = self._workers.pop(event.worker, None)
         if heard is None or (event.pid is not None and event.pid != heard.pid):
-            if heard is None and len(self._workers) >= _MOST_WORKERS:
-                return
             heard = _Heard(at=at, online=event.online, pid=event.pid, active=event.active)
-            self._workers[event.worker] = heard
+        self._workers[event.worker] = heard
+        if len(self._workers) > _MOST_WORKERS:
+            del self._workers[next(iter(self._workers))]
         heard.at, heard.online = at, event.online
         heard.active = event.active if event.active is not None else heard.active
         if event.processed is not None:
-            if heard.processed and event.processed < heard.processed[-1][1]:
-                heard.processed.clear()
-            heard.processed.append((at, event.processed))
+            heard.count(at, event.processed)
 
     def sightings(self, now: float) -> dict[WorkerName, Sighting]:
         """Every worker's last word as of `now`; those unheard for an hour are forgotten."""

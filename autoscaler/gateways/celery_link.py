@@ -13,21 +13,19 @@ import os
 import random
 import secrets
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import AMQPError, NackError, UnroutableError
 from pika.spec import Basic, BasicProperties
 
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
-from autoscaler.gateways import celery_control, celery_events
+from autoscaler.gateways import amqp, celery_control, celery_events
 from autoscaler.gateways.celery_control import Request, Waiting
 from autoscaler.gateways.contract import FactUnavailable
 from providers.contract import Finding
@@ -38,15 +36,15 @@ _DEAF_AFTER_S = 10.0
 _SERVE_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _ASK_AGAIN_S = 0.3
-_EVENT_QUEUE = {"x-max-length": 50_000, "x-message-ttl": 30_000}
-_REPLY_QUEUE = {"x-max-length": 10_000, "x-message-ttl": 30_000}
-_CLIENT_NAME = "autoscaler"
+_EVENT_QUEUE = {"x-max-length": 20_000, "x-message-ttl": 10_000}
+"""What we were too slow to hear is dropped by the broker; a heartbeat of ten seconds ago proves little."""
+_REPLY_QUEUE = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000, "x-message-ttl": 30_000}
 
 
 class CeleryLink:
     """Ears and voice towards the workers of one vhost."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each but the last two is one setting of `[broker]`
         self,
         *,
         amqp_url: str,
@@ -57,9 +55,13 @@ class CeleryLink:
         ca_file: str | None = None,
         control_exchange: str = "celery",
         event_exchange: str = "celeryev",
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._where = amqp_url
-        self._parameters = _parameters(amqp_url, username, password, vhost, ca_file)
+        self._where = amqp.place(amqp_url)
+        self._parameters = amqp.parameters(
+            amqp_url, username=username, password=password, vhost=vhost, ca_file=ca_file
+        )
+        self._chance = chance
         self._clock = clock
         self._requests = celery_control.request_exchange(control_exchange)
         self._replies = celery_control.reply_exchange(control_exchange)
@@ -72,7 +74,7 @@ class CeleryLink:
         self._trouble = "not connected yet"
         self._hearing_since: float | None = None
         self._probe_heard: float | None = None
-        self._probe_sent = 0.0
+        self._probe_sent = -_PROBE_EVERY_S
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="celery link", daemon=True)
 
@@ -103,10 +105,10 @@ class CeleryLink:
         asked = tuple(workers)
         try:
             waiting = {m: self._send(m, asked) for m in ("active", "reserved", "scheduled")}
+            deadline = self._clock.monotonic() + timeout_s
+            replies = {m: self._collect(w, deadline - self._clock.monotonic()) for m, w in waiting.items()}
         except FactUnavailable as error:
             return dict.fromkeys(asked, Missing(why=str(error)))
-        deadline = self._clock.monotonic() + timeout_s
-        replies = {m: self._collect(w, deadline - self._clock.monotonic()) for m, w in waiting.items()}
         return {worker: celery_control.hands(worker, replies) for worker in asked}
 
     def ping(self, timeout_s: float) -> frozenset[WorkerName]:
@@ -122,8 +124,14 @@ class CeleryLink:
         self._order("add_consumer", worker, queues, timeout_s, wanted=True)
 
     def stop_worker(self, worker: WorkerName, timeout_s: float) -> None:
-        """Tell a worker to shut down warmly. It answers by going."""
-        self._collect(self._send("shutdown", (worker,)), min(timeout_s, 1.0))
+        """Tell a worker to shut down warmly; returns once the broker has passed it on. The worker answers by going."""
+        waiting = self._send("shutdown", (worker,))
+        waiting.sent.wait(timeout_s)
+        self._collect(waiting, 0.0)
+        if not waiting.sent.is_set():
+            raise FactUnavailable(
+                f"the broker did not take the order to stop {worker} within {timeout_s:g} s"
+            )
 
     def check(self, timeout_s: float) -> tuple[Finding, ...]:
         """Whether workers could be heard, and who answers; changes nothing but for a probe."""
@@ -133,7 +141,10 @@ class CeleryLink:
         seen = self.sightings()
         if isinstance(seen, Missing):
             return (Finding(subject="AMQP", ok=False, says=seen.why),)
-        answering = len(self.ping(1.0))
+        try:
+            answering = len(self.ping(1.0))
+        except FactUnavailable as error:
+            return (Finding(subject="AMQP", ok=False, says=str(error)),)
         return (Finding(subject="AMQP", ok=True, says=f"connected; {answering} workers answer"),)
 
     # Asking, on the threads of those who ask.
@@ -144,12 +155,15 @@ class CeleryLink:
         """A worker says yes before it acts (the order waits for its event loop), so only its later word on what it
         consumes is taken as done."""
         deadline = self._clock.monotonic() + timeout_s
-        for queue in queues:
-            self._send(method, (worker,), {"queue": queue})
+        orders = [self._send(method, (worker,), {"queue": queue}) for queue in queues]
+        for order in orders:
+            replies = self._collect(order, deadline - self._clock.monotonic())
+            refusal = celery_control.refusal(replies.get(worker))
+            if refusal:
+                raise FactUnavailable(f"{worker} refuses {method}: {refusal}")
         wrong: Collection[str] = queues
         while (left_s := deadline - self._clock.monotonic()) > 0:
-            replies = self._ask("active_queues", (worker,), left_s)
-            consumed = celery_control.consumed(replies.get(worker))
+            consumed = celery_control.consumed(self._ask("active_queues", (worker,), left_s).get(worker))
             if consumed is not None:
                 wrong = celery_control.still_wrong(consumed, queues, wanted=wanted)
                 if not wrong:
@@ -176,7 +190,7 @@ class CeleryLink:
             if self._connection is None:
                 raise FactUnavailable(f"workers cannot be asked: {self._trouble}")
             try:
-                self._connection.add_callback_threadsafe(functools.partial(self._publish_request, request))
+                self._connection.add_callback_threadsafe(functools.partial(self._publish, waiting))
             except AMQPError as error:
                 raise FactUnavailable("workers cannot be asked: the connection has just ended") from error
             self._waiting[request.ticket] = waiting
@@ -186,9 +200,10 @@ class CeleryLink:
         waiting.ended.wait(max(0.0, timeout_s))
         with self._lock:
             self._waiting.pop(waiting.request.ticket, None)
+            replies = dict(waiting.replies)
         if waiting.failure:
             raise FactUnavailable(waiting.failure)
-        return dict(waiting.replies)
+        return replies
 
     # Serving, on the link's own thread.
 
@@ -200,12 +215,12 @@ class CeleryLink:
                 self._serve()
                 why = "it was stopped"
             except Exception as error:  # noqa: BLE001 - around one connection: whatever pika does, the next one is tried
-                why = _why(error, self._where)
+                why = amqp.why(error, self._where)
             self._down(why)
             if self._clock.monotonic() - began > _LONGEST_PAUSE_S:
                 pause_s = _FIRST_PAUSE_S
             # Chance keeps many daemons from knocking together when their broker comes back.
-            self._stopping.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+            self._stopping.wait(pause_s * (0.75 + 0.5 * self._chance()))
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _serve(self) -> None:
@@ -228,11 +243,13 @@ class CeleryLink:
             (self._requests, "fanout", False),
             (self._replies, "direct", False),
         ):
-            _declare(connection, name, kind, durable=durable)
+            amqp.declare(connection, name, kind, durable=durable)
         channel = connection.channel()
         self._listen(channel, self._events, ("worker.#", self._probe_key), _EVENT_QUEUE, self._on_event)
-        self._listen(channel, self._replies, (self._token,), _REPLY_QUEUE, self._on_reply)
-        self._channel = channel
+        self._orders = connection.channel()
+        self._orders.confirm_delivery()
+        self._listen(self._orders, self._replies, (self._token,), _REPLY_QUEUE, self._on_reply)
+        self._probe_sent = self._clock.monotonic() - _PROBE_EVERY_S
         return channel
 
     def _listen(
@@ -268,33 +285,46 @@ class CeleryLink:
             "utcoffset": 0,
             "clock": 0,
         }
-        channel.basic_publish(self._events, self._probe_key, json.dumps(event).encode(), _json())
+        channel.basic_publish(
+            self._events, self._probe_key, json.dumps(event).encode(), amqp.json_properties({})
+        )
 
-    def _publish_request(self, request: Request) -> None:
-        body = request.body(self._replies, self._token)
-        self._channel.basic_publish(self._requests, "", body, _json())
+    def _publish(self, waiting: Waiting) -> None:
+        """Give a request to the broker, which confirms that at least one worker's mailbox got it."""
+        body = waiting.request.body(self._replies, self._token)
+        properties = amqp.json_properties({"clock": 0, "expires": 0})
+        try:
+            self._orders.basic_publish(self._requests, "", body, properties, mandatory=True)
+            waiting.sent.set()
+        except UnroutableError:
+            # Nobody is there. Whoever asked everybody has the whole answer; whoever asked for somebody has none.
+            waiting.fail("" if waiting.request.workers is None else f"no worker listens to {self._requests!r}")
+        except NackError:
+            waiting.fail(f"the broker did not take a request to {self._requests!r}")
 
     def _on_event(
         self, _channel: BlockingChannel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
     ) -> None:
         now = self._clock.monotonic()
+        events = tuple(celery_events.read(body)) if method.routing_key != self._probe_key else ()
         with self._lock:
             if method.routing_key == self._probe_key:
                 deaf = self._probe_heard is None or now - self._probe_heard > _DEAF_AFTER_S
                 self._hearing_since = now if deaf or self._hearing_since is None else self._hearing_since
                 self._probe_heard = now
                 return
-            for event in celery_events.read(body):
+            for event in events:
                 self._hearing.take(event, now)
 
     def _on_reply(
         self, _channel: BlockingChannel, _method: Basic.Deliver, properties: BasicProperties, body: bytes
     ) -> None:
         ticket = (properties.headers or {}).get("ticket")
+        replies = celery_control.read(body)
         with self._lock:
             waiting = self._waiting.get(ticket) if isinstance(ticket, str) else None
-        if waiting is not None:
-            waiting.take(body)
+            if waiting is not None:
+                waiting.take(replies)
 
     def _down(self, why: str) -> None:
         with self._lock:
@@ -303,55 +333,3 @@ class CeleryLink:
             waiting, self._waiting = self._waiting, {}
         for one in waiting.values():
             one.fail(f"the connection to the broker ended: {why}")
-
-
-def _declare(connection: pika.BlockingConnection, name: str, kind: str, *, durable: bool) -> None:
-    """Make an exchange only where there is none: an existing one is as the application made it."""
-    try:
-        channel = connection.channel()
-        channel.exchange_declare(name, passive=True)
-    except ChannelClosedByBroker as error:
-        if error.reply_code != 404:
-            raise
-        channel = connection.channel()
-        channel.exchange_declare(name, exchange_type=kind, durable=durable)
-    channel.close()
-
-
-def _json() -> BasicProperties:
-    return BasicProperties(
-        content_type="application/json", content_encoding="utf-8", delivery_mode=1, headers={"clock": 0}
-    )
-
-
-def _parameters(
-    amqp_url: str, username: str, password: str, vhost: str, ca_file: str | None
-) -> pika.ConnectionParameters:
-    """Parts are handed over as they are: nothing is quoted into a URL and nothing has to be unquoted."""
-    url = urlsplit(amqp_url)
-    tls = url.scheme == "amqps"
-    host = url.hostname or "localhost"
-    options = pika.SSLOptions(ssl.create_default_context(cafile=ca_file), host) if tls else None
-    return pika.ConnectionParameters(
-        host=host,
-        port=url.port or (5671 if tls else 5672),
-        virtual_host=vhost,
-        credentials=pika.PlainCredentials(username, password),
-        ssl_options=options,
-        heartbeat=20,
-        blocked_connection_timeout=30,
-        socket_timeout=5,
-        stack_timeout=10,
-        connection_attempts=1,
-        client_properties={"connection_name": _CLIENT_NAME},
-    )
-
-
-def _why(error: BaseException, where: str) -> str:
-    """In words, without credentials. pika wraps what happened in its own errors, often several deep."""
-    text = str(error) or type(error).__name__
-    if "ACCESS_REFUSED" in text:
-        return f"{where} refuses the user or its password, or its rights on the vhost"
-    if "vhost" in text and "not found" in text:
-        return f"{where} has no such vhost"
-    return f"{where} cannot be reached ({type(error).__name__})"
