@@ -37,8 +37,10 @@ class Program:
 
 
 def read(user_data: Path) -> Program:
-    """The program named by the machine's user data. Raises ValueError for anything else."""
+    """The program named by the machine's user data. Raises what `main` catches for anything else."""
     document = json.loads(user_data.read_bytes())
+    if not document["argv"] or isinstance(document["argv"], str):
+        raise ValueError
     return Program(
         argv=tuple(map(str, document["argv"])),
         environment={str(k): str(v) for k, v in document.get("environment", {}).items()},
@@ -65,33 +67,48 @@ def keep(program: Program, boot_s: float) -> None:
 
 
 def _run(program: Program) -> int | str:
+    """Its exit status once it and all it left behind in its process group have ended, or why it cannot be started."""
     try:
         child = subprocess.Popen(
             program.argv,
-            env={**os.environ, **program.environment},
+            # The mark comes last: no program talks itself out of its machine.
+            env={**os.environ, **program.environment, **_mark()},
             cwd=program.directory,
             stdin=subprocess.DEVNULL,
+            process_group=0,
         )
-    except OSError as error:
-        return f"{type(error).__name__}: {error.strerror}"
-    _Ending.child = child
-    return child.wait()
+    except (OSError, ValueError) as error:
+        return f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'not a command'}"
+    try:
+        # Not waited for before its group is killed: until then its number, which is the group's, is nobody else's.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    finally:
+        _end(child)
+    return child.returncode
 
 
-class _Ending:
-    """What SIGTERM has to end."""
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask the program to end if it still runs, wait for it a while, and kill what is left of its group."""
+    deadline = time.monotonic() + _STOP_S  # noqa: TID251 - see above
+    os.kill(child.pid, signal.SIGTERM)
+    while not _has_ended(child) and time.monotonic() < deadline:  # noqa: TID251 - see above
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
-    child: subprocess.Popen[bytes] | None = None
 
-    @classmethod
-    def on_signal(cls, _number: int, _frame: FrameType | None) -> None:
-        if cls.child is not None and cls.child.poll() is None:
-            cls.child.terminate()
-            try:
-                cls.child.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                cls.child.kill()
-        raise SystemExit(0)
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+def _mark() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key.startswith("AUTOSCALER_LOCAL_")}
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM, once: leave by the exit, past every `finally`."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(0)
 
 
 def _wait_for_ever() -> NoReturn:
@@ -106,15 +123,16 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Keep the machine whose directory is given."""
-    parser = argparse.ArgumentParser(prog="providers.local.keeper")
-    parser.add_argument("--node", required=True, help="for those who read the process list")
+    parser = argparse.ArgumentParser(prog="keeper")
+    for shown in ("--fleet", "--pool", "--node"):
+        parser.add_argument(shown, help="for those who read the process list")
     parser.add_argument("--directory", required=True, type=Path)
     parser.add_argument("--boot-s", type=float, default=0.0)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _Ending.on_signal)
+    signal.signal(signal.SIGTERM, _leave)
     try:
         program = read(given.directory / USER_DATA)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _say(f"the user data cannot be read ({type(error).__name__}); the machine stays up and does nothing")
         _wait_for_ever()
     keep(program, given.boot_s)

@@ -7,7 +7,9 @@ tests, and for a team whose first machine is the one it has.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from typing import Protocol
 import psutil
 
 from providers.contract import (
+    CapacityRefused,
     Finding,
     Instance,
     InstanceAbsent,
@@ -28,13 +31,14 @@ from providers.contract import (
     Listing,
     Options,
     OutcomeUnknown,
-    ProviderOptionsWrong,
+    ProviderError,
     ProviderTraits,
     Purchase,
     RequestRejected,
     UserDataFormat,
 )
 from providers.local import keeper, processes
+from providers.options import Reader
 
 _TRAITS = ProviderTraits(
     settle_s=2.0,  # the process table does not lag; this is for a start that is under way
@@ -43,35 +47,46 @@ _TRAITS = ProviderTraits(
     names_unique=True,
 )
 _LOGS_KEPT = 50
+_LONGEST_BOOT_S = 3600.0
+_START_S = 60.0
+"""A directory younger than this may be that of a machine which another process is starting now."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""A name becomes a directory, so it is held to its contract."""
+_SCARCE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+"""This computer is full: a lack of stock, which passes. Any other failure to start is a fault of ours."""
 
 
 class Clock(Protocol):
-    """How long an end may take is counted on this."""
+    """The time a machine is born, and how long an end may take."""
+
+    def now(self) -> float: ...
 
     def monotonic(self) -> float: ...
 
 
 def open_local(*, name: str, fleet: str, options: Options, clock: Clock) -> LocalProvider:
     """Options: `directory` (absolute), `boot_s` (seconds before a machine starts its worker; 0)."""
-    unknown = sorted(set(options) - {"directory", "boot_s"})
-    if unknown:
-        raise ProviderOptionsWrong(f"providers.{name}.{unknown[0]}: not an option of local")
-    directory, boot_s = options.get("directory"), options.get("boot_s", 0.0)
-    if not isinstance(directory, str) or not Path(directory).is_absolute():
-        raise ProviderOptionsWrong(f"providers.{name}.directory: {directory!r}; expected an absolute path")
-    if not isinstance(boot_s, int | float) or not 0 <= boot_s <= 3600:
-        raise ProviderOptionsWrong(f"providers.{name}.boot_s: {boot_s!r}; expected seconds, 0 to 3600")
-    return LocalProvider(fleet=fleet, directory=Path(directory), boot_s=float(boot_s), clock=clock)
+    reader = Reader(name, options, known=("directory", "boot_s"))
+    provider = LocalProvider(
+        fleet=fleet,
+        directory=reader.path("directory"),
+        boot_s=reader.number("boot_s", default=0.0, most=_LONGEST_BOOT_S),
+        clock=clock,
+    )
+    provider.forget_gone()
+    return provider
 
 
 class LocalProvider:
-    """Machines of one fleet on this computer."""
+    """Machines of one fleet on this computer, each with a directory of its own: `DIRECTORY/FLEET/NAME`."""
 
     def __init__(self, *, fleet: str, directory: Path, boot_s: float, clock: Clock) -> None:
         self._fleet = fleet
         self._directory = directory / fleet
         self._boot_s = boot_s
         self._clock = clock
+        self._lock = threading.Lock()
+        self._children: list[subprocess.Popen[bytes]] = []
 
     @property
     def traits(self) -> ProviderTraits:
@@ -80,92 +95,129 @@ class LocalProvider:
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
         """Start a keeper. A name that was used before is refused: its directory is the proof, made before the start."""
         del timeout_s  # starting a process waits for nothing
+        self._refuse(spec)
         place = self._directory / spec.name
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _refusal(f"{spec.name}: cannot make {self._directory}", error) from error
+        try:
             place.mkdir(mode=0o700)
         except FileExistsError as error:
             raise RequestRejected(f"{spec.name}: a machine of this name was made before") from error
         except OSError as error:
-            raise RequestRejected(f"{spec.name}: cannot make {place}: {error.strerror}") from error
+            raise _refusal(f"{spec.name}: cannot make {place}", error) from error
+        created_at = self._clock.now()
         try:
             _write_private(place / keeper.USER_DATA, spec.user_data)
-            process = self._start(spec, place)
+            self._start(spec, place, created_at)
         except OSError as error:
-            raise RequestRejected(f"{spec.name}: cannot start its keeper: {error.strerror}") from error
+            self._forget(spec.name)
+            raise _refusal(f"{spec.name}: cannot start its keeper", error) from error
         return Instance(
             name=spec.name,
             instance_id=InstanceId(spec.name),
             state=InstanceState.PENDING,
             pool=spec.pool,
-            created_at=_created_at(process.pid),
+            created_at=created_at,
         )
 
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
-        """Kill everything that bears the machine's mark, until nothing does."""
-        del instance_id  # the name is the id
+        """Kill everything of the machine, until nothing of it runs; then remove its secrets."""
+        if not _NAME.fullmatch(name) or instance_id not in {None, name}:
+            raise InstanceAbsent(f"{name}: no machine of fleet {self._fleet} here")
         deadline = self._clock.monotonic() + timeout_s
-        running = processes.machines(self._fleet).get(name, [])
+        running = self._look().machines.get(name, [])
         if not running:
             self._forget(name)
             raise InstanceAbsent(f"{name}: nothing of it runs")
         while running:
+            left_s = deadline - self._clock.monotonic()
+            if left_s <= 0:
+                raise OutcomeUnknown(f"{name}: {len(running)} of its processes have not ended yet")
             for process in running:
-                # psutil compares the time of creation first, so a reused process id is never hit.
+                # psutil compares the time of creation first, so a process id that was given away again is never hit.
                 with contextlib.suppress(psutil.Error):
                     process.kill()
-            psutil.wait_procs(running, timeout=1.0)
-            running = processes.machines(self._fleet).get(name, [])
-            if running and self._clock.monotonic() > deadline:
-                raise OutcomeUnknown(f"{name}: {len(running)} processes have not ended yet")
+            psutil.wait_procs(running, timeout=min(left_s, 1.0))
+            running = self._look().machines.get(name, [])
         self._forget(name)
 
     def list_instances(self, *, timeout_s: float) -> Listing:
         """What runs now."""
         del timeout_s  # reading the process table takes milliseconds
-        instances = []
-        for name, running in sorted(processes.machines(self._fleet).items()):
-            created = [at for at in (_created_at(process.pid) for process in running) if at is not None]
-            instances.append(
-                Instance(
-                    name=name,
-                    instance_id=InstanceId(name),
-                    state=InstanceState.RUNNING,
-                    pool=processes.pool_of(running),
-                    created_at=min(created, default=None),
-                )
-            )
-        return Listing(instances=tuple(instances), complete=True)
+        found = self._look()
+        return Listing(
+            instances=tuple(_instance(name, found.marks[name]) for name in sorted(found.machines)),
+            complete=not found.hidden,
+            why_incomplete="; ".join(found.hidden[:3]),
+        )
 
     def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
         """Whether machines could keep their files where they are to."""
         del timeout_s
         place = next(p for p in (self._directory, *self._directory.parents) if p.exists())
-        writable = os.access(place, os.W_OK)
+        writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
         says = "can be written" if writable else f"cannot be made: no right to write {place}"
         fits = purchase.user_data_bytes <= _TRAITS.user_data_limit_bytes
+        most = f"{purchase.user_data_bytes} of at most {_TRAITS.user_data_limit_bytes} bytes"
         return (
             Finding(subject="directory", ok=writable, says=f"{self._directory} {says}"),
-            Finding(subject="user data", ok=fits, says=f"{purchase.user_data_bytes} bytes"),
+            Finding(subject="user data", ok=fits, says=most),
         )
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is held open. Keepers that have ended are waited for; the others are init's, once we are gone."""
+        self._reap()
 
-    def _start(self, spec: InstanceSpec, place: Path) -> subprocess.Popen[bytes]:
-        argv = [
-            sys.executable,
-            "-m",
-            "providers.local.keeper",
-            "--node",
-            spec.name,
-            "--directory",
-            str(place),
-        ]
+    def forget_gone(self) -> None:
+        """Remove the secrets of machines that run no more and that nobody destroyed, as after a reboot."""
+        found = self._look()
+        with contextlib.suppress(OSError):
+            for place in () if found.hidden else tuple(self._directory.iterdir()):
+                age_s = self._clock.now() - place.stat().st_mtime
+                if place.name not in found.machines and age_s > _START_S:
+                    self._forget(place.name)
+
+    def _refuse(self, spec: InstanceSpec) -> None:
+        if not _NAME.fullmatch(spec.name):
+            raise RequestRejected(
+                f"{spec.name!r}: expected a name of lower case letters, digits and dashes, 63 at most"
+            )
+        if spec.fleet != self._fleet:
+            raise RequestRejected(f"{spec.name}: is of fleet {spec.fleet!r}; expected {self._fleet!r}")
+        if len(spec.user_data) > _TRAITS.user_data_limit_bytes:
+            size = len(spec.user_data)
+            raise RequestRejected(
+                f"{spec.name}: user data of {size} bytes; expected at most {_TRAITS.user_data_limit_bytes}"
+            )
+
+    def _look(self) -> processes.Found:
+        self._reap()
+        return processes.look(self._fleet, self._directory)
+
+    def _reap(self) -> None:
+        """Take the exit status of keepers that have ended: while this process lives they are its children."""
+        with self._lock:
+            self._children = [child for child in self._children if child.poll() is None]
+
+    def _start(self, spec: InstanceSpec, place: Path, created_at: float) -> None:
+        shown = {"fleet": spec.fleet, "pool": spec.pool, "node": spec.name, "directory": str(place)}
+        mark = processes.mark(
+            fleet=spec.fleet,
+            pool=spec.pool,
+            node=spec.name,
+            directory=self._directory,
+            created_at=created_at,
+        )
         with (place / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [*argv, "--boot-s", str(self._boot_s)],
-                env=_environment(processes.mark(fleet=spec.fleet, pool=spec.pool, node=spec.name)),
+            child = subprocess.Popen(
+                [
+                    *(sys.executable, "-I", keeper.__file__),
+                    *(part for key, value in shown.items() for part in (f"--{key}", value)),
+                    *("--boot-s", str(self._boot_s)),
+                ],
+                env=_environment(mark),
                 cwd=place,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -173,35 +225,45 @@ class LocalProvider:
                 # A session of its own: neither Ctrl-C on the daemon's terminal nor the daemon's end reaches it.
                 start_new_session=True,
             )
-        # While the daemon lives the keeper is its child; somebody must take its exit code, or it stays a zombie.
-        threading.Thread(target=process.wait, name=f"wait {spec.name}", daemon=True).start()
-        return process
+        with self._lock:
+            self._children.append(child)
 
     def _forget(self, name: str) -> None:
-        """Remove a gone machine's secrets; keep its log for a while, and its name taken."""
+        """Remove a gone machine's secrets; keep its log for a while, and its name taken as long."""
         place = self._directory / name
-        with contextlib.suppress(FileNotFoundError):
-            (place / keeper.USER_DATA).unlink()
         with contextlib.suppress(OSError):
+            (place / keeper.USER_DATA).unlink(missing_ok=True)
             ended = sorted(
-                (p for p in self._directory.iterdir() if not (p / keeper.USER_DATA).exists()),
-                key=lambda p: p.stat().st_mtime,
+                (each for each in self._directory.iterdir() if not (each / keeper.USER_DATA).exists()),
+                key=lambda each: each.stat().st_mtime,
             )
             for old in ended[:-_LOGS_KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def _instance(name: str, mark: Mapping[str, str]) -> Instance:
+    try:
+        created_at = float(mark[processes.CREATED_AT])
+    except (KeyError, ValueError):
+        created_at = None
+    return Instance(
+        name=name,
+        instance_id=InstanceId(name),
+        state=InstanceState.RUNNING,
+        pool=mark.get(processes.POOL) or None,
+        created_at=created_at,
+    )
+
+
+def _refusal(what: str, error: OSError) -> ProviderError:
+    kind = CapacityRefused if error.errno in _SCARCE else RequestRejected
+    return kind(f"{what}: {error.strerror}")
 
 
 def _environment(mark: Mapping[str, str]) -> dict[str, str]:
     """The daemon's own environment holds secrets that are none of its machines' business."""
     passed = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER"}
     return {**{key: value for key, value in os.environ.items() if key in passed}, **mark}
-
-
-def _created_at(pid: int) -> float | None:
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return None
 
 
 def _write_private(path: Path, content: bytes) -> None:

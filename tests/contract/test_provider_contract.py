@@ -1,4 +1,4 @@
-"""What holds for every provider, whatever stands behind it: the promises of `providers.contract`, tried in each world."""
+"""What holds for every provider, whatever stands behind it: the promises of its contract, tried in each world."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_callers_at_once_each_get_their_own_machine(world: World, fleet: str) ->
 def test_a_refused_create_makes_nothing(
     world: World, fleet: str, trouble: Trouble, error: type[ProviderError]
 ) -> None:
-    """Each refusal is the error whose next move fits it, names the node, and leaves no machine; the next create works."""
+    """Each refusal is the error whose next move fits, names the node and leaves no machine; the next create works."""
     provider = world.open(fleet)
     meet(world, trouble)
 

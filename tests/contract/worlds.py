@@ -46,7 +46,7 @@ class World(Protocol):
     """For how long the suite waits, in this world's time, until a listing shows what a create or a destroy has done."""
 
     def open(self, fleet: str) -> Provider:
-        """A new provider object on the same account, as a daemon opens after a restart. The world closes what it opened."""
+        """A new provider object on the same account, as a daemon opens after a restart; closed by its world."""
         ...
 
     def spec(self, *, name: str, fleet: str, pool: str, user_data: bytes | None = None) -> InstanceSpec:
