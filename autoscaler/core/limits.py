@@ -14,6 +14,9 @@ from autoscaler.core import supply
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolRules
 
+_ROUNDING = 1e-4
+"""Of a node, or of a budget: far above what adding prices up loses, and of no account in money."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
@@ -38,12 +41,17 @@ def room(rules: PoolRules, nodes: Iterable[Node], *, strangers: int, price_per_h
         ),
         (limits.max_creates_in_flight - creating, f"max_creates_in_flight {limits.max_creates_in_flight}"),
     ]
-    if limits.max_cost_per_hour is not None and price_per_h > 0:
-        left = limits.max_cost_per_hour - supply.cost_per_h(paid)
-        # A ten-thousandth of a node: sums of prices must not cost a whole one by rounding.
-        affordable = math.floor(left / price_per_h + 1e-4)
+    if limits.max_cost_per_hour is not None:
+        affordable = _affordable(limits.max_cost_per_hour, supply.cost_per_h(paid), price_per_h, asked)
         bounds.append((affordable, f"budget {limits.max_cost_per_hour:g} an hour"))
     allowed, by = min(bounds, key=lambda bound: bound[0])
     if allowed >= asked:
         return Room(nodes=asked)
     return Room(nodes=max(0, allowed), bound_by=by)
+
+
+def _affordable(budget: float, spent: float, price_per_h: float, asked: int) -> int:
+    """How many nodes the rest of a budget pays for. Sums of prices must not cost a whole node by rounding."""
+    if spent > budget * (1 + _ROUNDING):
+        return 0  # overspent, as after the budget was lowered: then not even what is free is bought
+    return asked if price_per_h == 0 else math.floor((budget - spent) / price_per_h + _ROUNDING)
