@@ -6,16 +6,20 @@ tomorrow: repeating it unchanged is useless, but nobody should have to wake it b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, Snapshot
 from autoscaler.core.model import Node, Offer
+
+_Key = TypeVar("_Key")
 
 _FIRST_REST_S = 30.0
 _LONGEST_REST_S = 1800.0  # stock comes back within the hour at most hosts; asking twice an hour harms nobody
 _REJECTED_REST_S = 86_400.0
 _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
+_LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
 
 
 def awake(offers: Iterable[Offer], memory: Memory, at: float) -> tuple[Offer, ...]:
@@ -39,18 +43,31 @@ def remember(snapshot: Snapshot) -> Memory:
         node = nodes.get(outcome.node)
         if node is not None:
             memory = _after(memory, node, outcome)
-    cutoff = snapshot.at - _REJECTED_REST_S
     return replace(
         memory,
-        offer_rests={k: r for k, r in memory.offer_rests.items() if r.until_at > cutoff},
-        account_rests={k: r for k, r in memory.account_rests.items() if r.until_at > cutoff},
+        offer_rests=_kept(memory.offer_rests, snapshot.at, longest_s=_REJECTED_REST_S),
+        account_rests=_kept(memory.account_rests, snapshot.at, longest_s=_LONGEST_THROTTLE_S),
     )
+
+
+def throttle_s(outcome: Outcome) -> float:
+    """How long the provider wants to be left in peace, within reason: its word comes from outside."""
+    return min(_LONGEST_THROTTLE_S, outcome.retry_after_s or _THROTTLED_REST_S)
+
+
+def _kept(rests: Mapping[_Key, Rest], at: float, *, longest_s: float) -> dict[_Key, Rest]:
+    """Rests not long over, and none longer than any may be, as they would seem after the wall clock was set back."""
+    return {
+        key: replace(rest, until_at=min(rest.until_at, at + longest_s))
+        for key, rest in rests.items()
+        if rest.until_at > at - _REJECTED_REST_S
+    }
 
 
 def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
     offer = node.offer
     if outcome.kind is OutcomeKind.THROTTLED:
-        until_at = outcome.at + (outcome.retry_after_s or _THROTTLED_REST_S)
+        until_at = outcome.at + throttle_s(outcome)
         before = memory.account_rests.get(offer.provider)
         rest = Rest(
             until_at=until_at,

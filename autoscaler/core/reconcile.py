@@ -37,6 +37,9 @@ from providers.contract import Instance, Listing
 
 Rules = Mapping[PoolName, PoolRules]
 
+_LONGEST_PAUSE_S = 3600.0
+"""No pause between two asks for a node's end is longer than this."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
@@ -143,6 +146,21 @@ def _reconcile_node(node: Node, view: _View) -> tuple[Node, list[Transition]]:
     return node, told
 
 
+def _set_back(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """After the wall clock was set back, instants of "the future" would bind for as long: they are taken as now.
+
+    A confirmation is asked for again instead, because what came after it can no longer be told.
+    """
+    at = view.snapshot.at
+    if node.confirmed_at is not None and node.confirmed_at > at:
+        node = replace(node, confirmed_at=None)
+    if node.stopped_at is not None and node.stopped_at > at:
+        node = replace(node, stopped_at=at)
+    if node.next_ask_at > at + _LONGEST_PAUSE_S:
+        node = replace(node, next_ask_at=at)
+    return node, None, ""
+
+
 def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     """Take in the answers to our calls. At most one of them can move the node: a node has one call in flight."""
     event: Event | None = None
@@ -161,7 +179,7 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
                 node = replace(node, consumer_order=ConsumerOrder.NONE)
             case CallKind.DESTROY, OutcomeKind.THROTTLED:
                 node = replace(
-                    node, next_ask_at=max(node.next_ask_at, outcome.at + (outcome.retry_after_s or 60.0))
+                    node, next_ask_at=max(node.next_ask_at, outcome.at + offers.throttle_s(outcome))
                 )
             case _:
                 pass  # an unknown outcome is settled by looking, never by repeating
@@ -255,7 +273,7 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     return node, deadline.event, f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
 
 
-_STEPS: tuple[_Step, ...] = (_answered, _listed, _heard, _proven_idle, _overdue)
+_STEPS: tuple[_Step, ...] = (_set_back, _answered, _listed, _heard, _proven_idle, _overdue)
 
 
 def _identify(node: Node, instance: Instance) -> Node:

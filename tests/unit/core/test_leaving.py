@@ -10,7 +10,7 @@ import pytest
 from autoscaler.core import invariants
 from autoscaler.core.facts import CallKind, Outcome, OutcomeKind, Snapshot, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, Plan, PoolName, Timeouts
+from autoscaler.core.model import ConsumerOrder, Node, Plan, PoolName, Timeouts
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
 from tests.unit.core.builders import (
@@ -135,3 +135,24 @@ def test_a_twin_that_vanished_is_gone_though_the_worker_it_shares_a_name_with_sp
     made = tick(a_snapshot(kept, twin, listings={CLOUD: a_listing("n1")}), 1)
 
     assert {"n1": S.READY, "n1~0": S.GONE} == {n.name: n.state for n in made.nodes}
+
+
+YEAR_S = 365 * 86_400.0
+
+
+def test_a_clock_set_back_does_not_stop_the_asking_for_an_end() -> None:
+    """Forgetting a paid machine is what never happens, not even until the clock has caught up."""
+    pausing = a_node(state=S.DESTROYING, next_ask_at=AT + YEAR_S)
+    stopping = proven_idle(stopped_at=AT + YEAR_S)
+
+    assert kinds(tick(a_snapshot(pausing))) == ["DestroyNode"]
+    assert tick(a_snapshot(stopping, sightings=heard())).nodes[0].stopped_at == AT
+
+
+def test_a_drain_confirmed_in_the_future_is_asked_for_again() -> None:
+    """After the clock was set back, proofs would look older than the confirmation until it caught up."""
+    node = a_node(
+        state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=AT + YEAR_S, worker_pid=7
+    )
+
+    assert kinds(tick(a_snapshot(node))) == ["DrainNode"]
