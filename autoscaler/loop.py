@@ -180,7 +180,7 @@ class Loop:
         )
 
     def _history_s(self) -> float:
-        """How far back decisions look: the longest window, and a few ticks more for what stood before it."""
+        """How far back decisions may look: the longest window or cooldown of any pool."""
         calmings = [pool.stabilization for pool in self._rules.values()]
         windows = [
             seconds
@@ -192,7 +192,7 @@ class Loop:
                 s.scale_out_cooldown_s,
             )
         ]
-        return max(windows, default=0.0) + 5 * self._rulebook.tick_s
+        return max(windows, default=0.0)
 
     def _decide(
         self, snapshot: Snapshot, reconciled: Reconciled, wishes: Mapping[PoolName, PoolWish]

@@ -31,6 +31,7 @@ from autoscaler.observe import Observer
 from autoscaler.telemetry import Log
 from bootstrap.contract import Application, ApplicationSource, UserData, WorkerSpec
 from bootstrap.render import render
+from policies import open_policies
 from policies.contract import Limits, PolicySpec, Stabilization
 from providers import open_provider
 from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, ProviderTraits, UserDataFormat
@@ -76,8 +77,14 @@ class Works:
 
 
 def open_works(settings: Settings, *, clock: Clock) -> Works:
-    """Open every part; connects to nothing yet. Raises `ProviderOptionsWrong` for settings a provider cannot use."""
+    """Open every part; connects to nothing yet.
+
+    Raises `ProviderOptionsWrong` or `PolicyOptionsWrong` for settings that a provider or a policy cannot use: better
+    now than on the first tick.
+    """
     providers = open_providers(settings, clock=clock)
+    for name, pool in settings.pools.items():
+        open_policies(pool_rules(name, pool).policies)
     broker = open_broker(settings, clock=clock)
     workers = open_workers(settings, clock=clock)
     return Works(

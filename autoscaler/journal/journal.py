@@ -98,10 +98,12 @@ class Journal:
         return MappingProxyType({wish.pool: wish for wish in wishes})
 
     def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
-        """Earlier decisions of each pool since then, oldest first."""
+        """Earlier decisions of each pool since then, oldest first, begun by the one that still stood at that time."""
         table = tables.decisions.c
+        standing = sa.select(sa.func.max(table.number)).where(table.at < since_at).group_by(table.pool)
         query = sa.select(table.pool, table.at, table.recommended, table.wanted, table.workers)
-        query = query.where(table.at >= since_at).order_by(table.at, table.number)
+        query = query.where(sa.or_(table.at >= since_at, table.number.in_(standing)))
+        query = query.order_by(table.at, table.number)
         found: dict[PoolName, list[Past]] = {}
         with self.reading("read the past decisions") as connection:
             for row in connection.execute(query).mappings():

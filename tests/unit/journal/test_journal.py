@@ -138,8 +138,8 @@ def test_memory_survives_whole(journal: Journal) -> None:
 
 
 def test_the_past_is_each_pools_decisions_since_then_oldest_first(journal: Journal) -> None:
-    """What the stabilization window looks back on: numbers of earlier decisions, none of another pool."""
-    for at, wanted in ((10.0, 1), (20.0, 2), (30.0, 3)):
+    """What the stabilization window looks back on, begun by the decision that still stood; none of another pool."""
+    for at, wanted in ((5.0, 9), (10.0, 1), (20.0, 2), (30.0, 3)):
         journal.commit(
             a_tick(at, decisions=(a_decision(at=at, wanted=wanted, recommended=None), a_decision("mail", at)))
         )
@@ -147,7 +147,8 @@ def test_the_past_is_each_pools_decisions_since_then_oldest_first(journal: Journ
     past = journal.past(20.0)
 
     expected = tuple(
-        Past(at=at, recommended=None, wanted=wanted, workers=3) for at, wanted in ((20.0, 2), (30.0, 3))
+        Past(at=at, recommended=None, wanted=wanted, workers=3)
+        for at, wanted in ((10.0, 1), (20.0, 2), (30.0, 3))
     )
     assert expected == past[IMAGES]
     assert {"images", "mail"} == set(past)
