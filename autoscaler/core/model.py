@@ -103,6 +103,8 @@ class ConsumerOrder(StrEnum):
 
     NONE = "none"
     CANCEL = "cancel"
+    LEAVE = "leave"
+    """As CANCEL, but by an operator's word: load does not take the worker back."""
     ADD = "add"
 
 

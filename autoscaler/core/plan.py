@@ -96,14 +96,18 @@ def plan(
 
 def _obey(draft: _Draft) -> None:
     """Operators' orders about nodes come before anything of our own choosing."""
-    for wanted in orders.about_nodes(draft.snapshot.orders, tuple(draft.nodes.values())):
-        node = draft.nodes[wanted.node.name] if wanted.node else None
-        if node is not None and wanted.event is not None and node == wanted.node:
-            draft.move(node, wanted.event, wanted.says)
-        carried_out = wanted.event is not None and node == wanted.node
-        draft.answers.append(
-            OrderAnswer(number=wanted.order.number, carried_out=carried_out, says=wanted.says)
-        )
+    for order in draft.snapshot.orders:
+        # One after another: two orders about one node are judged each by what the one before made of it.
+        for wanted in orders.about_nodes((order,), tuple(draft.nodes.values())):
+            node, event = wanted.node, wanted.event
+            if node is not None and event is not None:
+                draft.move(node, event, wanted.says)
+                if event is Event.DRAIN_CHOSEN:
+                    moved = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
+                    draft.nodes[node.name] = moved
+            draft.answers.append(
+                OrderAnswer(number=order.number, carried_out=event is not None, says=wanted.says)
+            )
 
 
 def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:

@@ -173,7 +173,7 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
                     event, reason = Event.INSTANCE_SEEN, "the provider took the order"
             case CallKind.CREATE, kind if kind in REFUSALS and node.state is NodeState.CREATING:
                 event, reason = Event.CREATE_REFUSED, f"create refused: {outcome.says}"
-            case CallKind.DRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.CANCEL:
+            case CallKind.DRAIN, OutcomeKind.DONE if node.state is NodeState.DRAINING:
                 node = replace(node, confirmed_at=node.confirmed_at or outcome.at)
             case CallKind.UNDRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.ADD:
                 node = replace(node, consumer_order=ConsumerOrder.NONE)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from autoscaler.core.facts import Missing, Sightings
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node
+from autoscaler.core.model import ConsumerOrder, Node
 
 
 def leavers(
@@ -43,8 +43,13 @@ def idle_while_booting(node: Node, sightings: Sightings | Missing, silence_s: fl
 
 
 def returners(nodes: Iterable[Node], count: int) -> tuple[Node, ...]:
-    """Up to `count` draining nodes to take back, those told to leave last first: they have given up least."""
-    draining = [n for n in nodes if n.state is NodeState.DRAINING]
+    """Up to `count` draining nodes to take back, those told to leave last first: they have given up least.
+
+    One that an operator drains is not taken back: there is a reason why it should go, whatever the load.
+    """
+    draining = [
+        n for n in nodes if n.state is NodeState.DRAINING and n.consumer_order is not ConsumerOrder.LEAVE
+    ]
     return tuple(sorted(draining, key=lambda n: (-n.entered_at, n.name))[:count])
 
 
