@@ -137,6 +137,8 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
         return
     if decision.input.demand is None:
         asked = _asked_unseen(draft, pool, decision, asked)
+        if not asked:
+            return
     awake = offers.awake(pool.offers, draft.memory, snapshot.at)
     if not awake:
         why = (
@@ -239,15 +241,17 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     return (*actions, *draft.creates)
 
 
-_URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 2}
+_URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 1}
 
 
 def _action(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
+    # Those asked longest ago come first, so that a few deaf workers do not use up every tick's calls.
+    asked = replace(node, next_ask_at=draft.snapshot.at)
     match node.state:
         case NodeState.READY if node.consumer_order is ConsumerOrder.ADD:
-            return UndrainNode(node=node.name, worker=node.worker, queues=node.queues), node
+            return UndrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
         case NodeState.DRAINING if node.confirmed_at is None:
-            return DrainNode(node=node.name, worker=node.worker, queues=node.queues), node
+            return DrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
         case NodeState.DESTROYING:
             return _end(draft, node, timeouts)
         case _:

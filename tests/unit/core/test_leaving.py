@@ -13,11 +13,13 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Node, Plan, PoolName, Timeouts
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
+from policies.contract import Limits
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
     CLOUD,
     FLEET,
+    POOL,
     a_listing,
     a_node,
     a_pool,
@@ -156,3 +158,19 @@ def test_a_drain_confirmed_in_the_future_is_asked_for_again() -> None:
     )
 
     assert kinds(tick(a_snapshot(node))) == ["DrainNode"]
+
+
+def test_deaf_workers_do_not_use_up_every_ticks_calls() -> None:
+    """Those asked longest ago come first, whether they are to stop or to begin consuming."""
+    nodes = [a_node(f"n{i}", consumer_order=ConsumerOrder.ADD, worker_pid=7) for i in range(20)]
+    nodes.append(a_node("n99", S.DRAINING, consumer_order=ConsumerOrder.CANCEL, worker_pid=7))
+    book = rules(a_pool(limits=Limits(max_workers=30)))
+    asked: set[str] = set()
+    for second in range(2):
+        snapshot = a_snapshot(*nodes, at=AT + second)
+        reconciled = reconcile(snapshot, book, FLEET)
+        made = plan(snapshot, reconciled, {POOL: wanted(20)}, book, FLEET)
+        asked |= {action.node for action in made.actions}
+        nodes = list(made.nodes)
+
+    assert asked == {n.name for n in nodes}
