@@ -33,9 +33,10 @@ def check(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules) 
     _one_action_a_node(snapshot, plan)
     _actions_fit_their_nodes(nodes, plan)
     _creates_are_new(snapshot, reconciled, plan)
-    _limits_hold(plan, rules)
+    _limits_hold(reconciled, plan, rules)
     _nothing_is_forgotten(snapshot, reconciled, plan)
-    _moves_are_legal(plan)
+    _moves_are_legal(reconciled, plan)
+    _moves_tell_all(snapshot, reconciled, plan)
 
 
 def _require(holds: bool, says: str) -> None:
@@ -75,15 +76,17 @@ def _creates_are_new(snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> 
     _require(ordered == fresh, f"records without an order, or orders without a record: {ordered ^ fresh}")
 
 
-def _limits_hold(plan: Plan, rules: Rules) -> None:
+def _limits_hold(reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
     """A limit may be found exceeded (it was lowered); then nothing may be bought in that pool."""
     buying = {action.pool for action in plan.actions if isinstance(action, CreateNode)}
     for name in buying:
         paid = supply.billable(supply.of_pool(plan.nodes, name))
         bound = rules[name].limits
+        strangers = sum(s.instance.pool == name for s in reconciled.memory.strangers)
         _require(
-            len(paid) <= bound.max_workers,
-            f"{name} would have {len(paid)} billable nodes, allowed are {bound.max_workers}",
+            len(paid) + strangers <= bound.max_workers,
+            f"{name} would have {len(paid)} billable nodes and {strangers} machines without a record, "
+            f"allowed are {bound.max_workers}",
         )
         cost = supply.cost_per_h(paid)
         _require(
@@ -106,10 +109,24 @@ def _nothing_is_forgotten(snapshot: Snapshot, reconciled: Reconciled, plan: Plan
         )
 
 
-def _moves_are_legal(plan: Plan) -> None:
-    for told in plan.transitions:
+def _moves_are_legal(reconciled: Reconciled, plan: Plan) -> None:
+    for told in (*reconciled.transitions, *plan.transitions):
         if told.before is not None and told.event is not None:
             legal = lifecycle.TABLE.get((told.before, told.event)) is told.after
             _require(
                 legal, f"{told.node} would go {told.before.value} → {told.after.value} by {told.event.value}"
             )
+
+
+def _moves_tell_all(snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> None:
+    """No record changes its state, or begins, but along the moves that are told of it."""
+    stands: dict[NodeName, NodeState] = {n.name: n.state for n in snapshot.nodes}
+    for told in (*reconciled.transitions, *plan.transitions):
+        _require(
+            stands.get(told.node) is told.before, f"the moves told of {told.node} do not follow each other"
+        )
+        stands[told.node] = told.after
+    for node in plan.nodes:
+        _require(
+            stands.get(node.name) is node.state, f"{node.name} would be {node.state.value} without a move"
+        )
