@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from autoscaler.core.facts import Sightings
+from autoscaler.core.facts import Missing, Sightings
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Action, FleetRules, Offer, OrderKind, PoolName, PoolRules, Timeouts
 from autoscaler.journal import JournalUnavailable, TickRecord, open_journal
 from autoscaler.journal import orders as journal_orders
 from autoscaler.journal.journal import Journal
-from autoscaler.loop import Loop, Rulebook, Tick
+from autoscaler.loop import Loop, Rulebook
 from autoscaler.observe import Observer
 from policies.contract import Limits, PolicySpec, Stabilization
 from providers.contract import ProviderName
@@ -60,6 +60,7 @@ class _Fragile:
     journal: Journal
     executor: WorldExecutor
     world: World
+    written: Callable[[TickRecord], None]
     dies: str = ""
 
     def commit(self, record: TickRecord) -> None:
@@ -68,6 +69,7 @@ class _Fragile:
         if self.dies == "before commit":
             raise Crash
         self.journal.commit(record)
+        self.written(record)
         if self.dies == "before dispatch":
             raise Crash
 
@@ -127,7 +129,9 @@ class Run:
             clock=world,
             timeout_s=30.0,
         )
-        fragile = _Fragile(self.journal, executor, world)
+        fragile = _Fragile(
+            self.journal, executor, world, lambda record: self._note(record, workers.sightings())
+        )
         loop = Loop(
             rulebook=rulebook(self.floor),
             journal=fragile,  # type: ignore[arg-type]
@@ -160,7 +164,7 @@ class Run:
         world.run_to(world.elapsed + TICK_S)
         self.ticks += 1
         try:
-            self._note(loop.tick())
+            loop.tick()
         except JournalUnavailable:
             self.said.append(f"{world.elapsed:.0f} s: the journal cannot be written")
         self._check()
@@ -191,16 +195,16 @@ class Run:
         )
         self.said.append(f"{world.elapsed:.0f} s: order {number}: {kind.value} {target}")
 
-    def _note(self, tick: Tick) -> None:
+    def _note(self, record: TickRecord, seen: Sightings | Missing) -> None:
+        """What was written down happened, even if the daemon was killed right after."""
         at = self.world.elapsed
-        for decision in tick.record.decisions:
+        for decision in record.decisions:
             self.said.append(f"{at:.0f} s: {decision.sentence}")
-        machines = {n.name: n.machine for n in tick.plan.nodes}
-        for told in tick.record.transitions:
+        machines = {n.name: n.machine for n in (*record.new_nodes, *record.changed_nodes)}
+        for told in record.transitions:
             before = told.before.value if told.before else "none"
             self.said.append(f"{at:.0f} s:   {told.node} {before} → {told.after.value}: {told.reason}")
             if told.before is NodeState.BOOTING and told.after is NodeState.DESTROYING:
-                seen = tick.snapshot.sightings
                 listened_s = seen.listening_s if isinstance(seen, Sightings) else 0.0
                 self.given_up_unheard[machines[told.node]] = (at, listened_s)
 
