@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from autoscaler.cli import commands_page
 from autoscaler.config import json_schema, reference
 from autoscaler.core import lifecycle_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {
+    "commands.md": commands_page.render,
     "lifecycle.md": lifecycle_page.render,
     "config.schema.json": json_schema.text,
     "configuration.md": reference.text,

@@ -69,7 +69,9 @@ def give(journal: Journal, settings: Settings, wanted: Wanted, manner: Manner) -
         )
     else:
         style = {"carried out": output.OK, "refused": output.BAD}.get(state, output.NOTE)
-        output.say(output.words(f"{wanted.says()}: {state}: {says}", style))
+        # A plain yes says no more than who gave the order, and that is who reads this.
+        plain = state == "carried out" and says == f"{wanted.kind.value} by {identity.user()}"
+        output.say(output.words(f"{wanted.says()}: {state}" + ("" if plain else f": {says}"), style))
     raise typer.Exit(exits.FAILED if state == "refused" else exits.DONE)
 
 

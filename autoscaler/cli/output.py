@@ -50,8 +50,15 @@ def words(text: str, style: str = "") -> Text:
 
 def say(*parts: RenderableType) -> None:
     """Print each on a line of its own."""
-    for part in parts:
-        console().print(words(part) if isinstance(part, str) else part)
+    shown = [words(part) if isinstance(part, str) else part for part in parts]
+    if sys.stdout.isatty():
+        console().print(*shown, sep="\n")
+        return
+    paper = console()
+    with paper.capture() as captured:
+        paper.print(*shown, sep="\n")
+    # Columns are filled up with blanks, which nobody wants in a file.
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def complain(text: str) -> None:

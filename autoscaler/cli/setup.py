@@ -56,7 +56,10 @@ def init(
         ),
     ] = "RABBITMQ_PASSWORD",  # noqa: S107 - the name of a variable
     provider: Annotated[
-        starter.Kind, typer.Option("--provider", help="Machines of a cloud, or processes of this computer.")
+        starter.Kind,
+        typer.Option(
+            "--provider", metavar="libcloud/local", help="Machines of a cloud, or processes of this computer."
+        ),
     ] = starter.Kind.LIBCLOUD,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     config: options.Config = None,
