@@ -298,7 +298,9 @@ class CeleryLink:
             waiting.sent.set()
         except UnroutableError:
             # Nobody is there. Whoever asked everybody has the whole answer; whoever asked for somebody has none.
-            waiting.fail("" if waiting.request.workers is None else f"no worker listens to {self._requests!r}")
+            waiting.fail(
+                "" if waiting.request.workers is None else f"no worker listens to {self._requests!r}"
+            )
         except NackError:
             waiting.fail(f"the broker did not take a request to {self._requests!r}")
 

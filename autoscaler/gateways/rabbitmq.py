@@ -230,9 +230,12 @@ class RabbitMQ:
     ) -> Demand | Missing:
         queues: list[QueueDemand] = []
         for name, queue in sorted(taken.items()):
-            if rabbitmq_rows.matches(name, patterns):
-                if isinstance(queue, Missing):
-                    return queue
+            if not rabbitmq_rows.matches(name, patterns):
+                continue
+            if isinstance(queue, Missing):
+                return queue
+            # A pattern means queues that exist; one that another pool waits for is not among them.
+            if not queue.missing or name in patterns:
                 queues.append(queue)
         there = [(self._history.get(q.name) or QueueHistory(), q) for q in queues if not q.missing]
         warnings = [f"queue {q.name!r} does not exist yet" for q in queues if q.missing]

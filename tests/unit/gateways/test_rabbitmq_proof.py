@@ -1,0 +1,144 @@
+"""The second proof of idleness, the check of a broker, and whatever a hostile broker may say."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoscaler.core.facts import Missing
+from autoscaler.core.model import WorkerName
+from autoscaler.gateways import rabbitmq_rows
+from autoscaler.gateways.contract import FactUnavailable
+from tests.unit.gateways.looking import POOL, WORKER, looking
+from tests.unit.gateways.management_server import Answer, Script, says
+
+
+def a_worker(channels: object, mailbox: object = ...) -> Script:
+    owned = {"name": "m", "consumer_details": [{"channel_details": {"connection_name": "1:2 -> 3:4"}}]}
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        match path:
+            case "/api/queues/%2F/celery%40a-1.celery.pidbox":
+                return says(owned if mailbox is ... else mailbox)
+            case "/api/connections/1%3A2%20-%3E%203%3A4/channels":
+                return says(channels)
+        return says({}, 404)
+
+    return script
+
+
+def test_what_a_worker_holds_is_the_sum_over_the_channels_of_its_connection() -> None:
+    """Found by its control queue, whose consumer is on the same connection."""
+    channels = [
+        {"messages_unacknowledged": 3},
+        {"messages_unacknowledged": 0},
+        {"messages_unacknowledged": 1},
+    ]
+    with looking(a_worker(channels)) as (broker, _, _):
+        found = broker.unacknowledged([WORKER, WorkerName("celery@gone")])
+
+    assert {WORKER: 4, "celery@gone": Missing(why="the broker knows no connection of celery@gone")} == found
+
+
+TWO_CONNECTIONS = {
+    "consumer_details": [{"channel_details": {"connection_name": "a"}}],
+    "owner_pid_details": {"name": "b"},
+}
+
+
+@pytest.mark.parametrize(
+    ("channels", "mailbox", "why"),
+    [
+        ([{"messages_unacknowledged": 0}], ..., "no channel for tasks"),
+        ([], ..., "no channel for tasks"),
+        ({}, ..., "no channel for tasks"),
+        ([{"messages_unacknowledged": 0}, {}], ..., "gives no messages_unacknowledged"),
+        ([{"messages_unacknowledged": 0}, 7], ..., "not an object"),
+        ([], {"name": "m"}, "names 0 connections"),
+        ([], {"consumer_details": 3, "owner_pid_details": []}, "names 0 connections"),
+        ([], TWO_CONNECTIONS, "names 2 connections"),
+    ],
+)  # fmt: skip
+def test_what_proves_nothing_is_no_proof(channels: object, mailbox: object, why: str) -> None:
+    """A green pool's mailbox on its own connection, statistics not there yet, two connections: not idleness."""
+    with looking(a_worker(channels, mailbox)) as (broker, _, _):
+        found = broker.unacknowledged([WORKER])[WORKER]
+
+    assert isinstance(found, Missing)
+    assert why in found.why
+
+
+@pytest.mark.parametrize(
+    ("tags", "overview", "vhost_status", "bad"),
+    [
+        (["monitoring"], {"rates_mode": "basic"}, 200, set()),
+        ("administrator", {"rates_mode": "detailed"}, 200, set()),
+        (["management"], {"rates_mode": "basic"}, 200, {"right to look"}),
+        (["monitoring"], {"rates_mode": "none"}, 200, {"statistics"}),
+        (["monitoring"], {"rates_mode": "basic", "disable_stats": True}, 200, {"statistics"}),
+        (["monitoring"], {"rates_mode": "basic"}, 404, {"vhost"}),
+        (["monitoring"], {"rates_mode": "basic"}, 401, {"vhost"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_check_finds_what_is_in_the_way(
+    tags: object, overview: dict[str, object], vhost_status: int, bad: set[str]
+) -> None:
+    """The right to look, the vhost, the statistics: each is a finding of its own."""
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        match path:
+            case "/api/whoami":
+                return says({"tags": tags})
+            case "/api/overview":
+                return says(overview)
+        return says({}, vhost_status)
+
+    with looking(script) as (broker, _, _):
+        assert bad == {finding.subject for finding in broker.check() if not finding.ok}
+
+
+def test_a_check_of_a_broker_that_refuses_us_is_one_finding() -> None:
+    """Nothing else could be found out."""
+    with looking(lambda _p, _q: says({"reason": "Login failed"}, 401)) as (broker, _, _):
+        (finding,) = broker.check()
+
+    assert ("management API", False) == (finding.subject, finding.ok)
+    assert "Login failed" in finding.says
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
+)
+KEYS = (
+    "name", "messages_ready", "messages_unacknowledged", "consumers", "arguments", "message_stats",
+    "consumer_details", "owner_pid_details",
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_a_hostile_row_gives_numbers_or_a_reason(row: dict[str, Any]) -> None:
+    """Nothing else is ever raised."""
+    for read in (
+        lambda: rabbitmq_rows.queue_demand(row, "q"),
+        lambda: rabbitmq_rows.counters(row, "q", 0.0),
+        lambda: rabbitmq_rows.connection_of(row, "q"),
+        lambda: rabbitmq_rows.is_fifo(row),
+    ):
+        with suppress(FactUnavailable):
+            read()
+
+
+@settings(max_examples=30)
+@given(JSON)
+def test_a_hostile_broker_never_raises(document: object) -> None:
+    """Whatever every address answers, each look is a value."""
+    with looking(lambda _p, _q: says(document)) as (broker, _, _):
+        assert {POOL} == broker.demand({POOL: ("a", "b*")}).keys()
+        assert {POOL} == broker.demand({POOL: ("a",)}).keys()
+        assert {WORKER} == broker.unacknowledged([WORKER]).keys()
+        assert broker.check()
