@@ -14,7 +14,7 @@ DEBIAN_PACKAGES := rabbitmq-server
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS := $(wildcard tests/unit tests/property)
-STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/contract tests/tidy)
+STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/contract tests/simulation tests/tidy)
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
@@ -33,7 +33,7 @@ check: lint ## lint, types, import rules, unit and property tests: under a minut
 
 test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
 	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
-	@$(PYTEST) -q tests/integration
+	@$(PYTEST) -q -n 2 --dist loadfile tests/integration
 
 lint: $(READY)
 	@mkdir -p build
