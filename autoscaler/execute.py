@@ -145,6 +145,10 @@ class Executor:
             return frozenset(self._under_way)
 
     def _run(self, call: _Call) -> None:
+        with self._lock:
+            # Given up while it waited for a thread: begun now, a create would make a machine of a record long ended.
+            if self._under_way.get(call.action.node) is not call:
+                return
         outcome = self._carry_out(call.action)
         with self._ended:
             # A call that was given up has been answered for already; its late word is settled by looking.
@@ -158,6 +162,10 @@ class Executor:
             order = self._render(action) if isinstance(action, CreateNode) else None
         except ValueError as error:  # nothing was sent yet, so this no is definite
             return self._outcome(action, OutcomeKind.REJECTED, says=str(error))
+        except Exception as error:  # noqa: BLE001 - around one action; as definite, but the message may hold anything
+            return self._outcome(
+                action, OutcomeKind.REJECTED, says=f"the order could not be written: {type(error).__name__}"
+            )
         try:
             instance = self._call(action, order)
         except Exception as error:  # noqa: BLE001 - around one action: whatever it does, its node gets one outcome
@@ -175,9 +183,9 @@ class Executor:
         match action:
             case CreateNode():
                 assert order is not None
-                return self._providers[action.offer.provider].create(order, timeout_s=action.timeout_s)
+                return self._provider(action.offer.provider).create(order, timeout_s=action.timeout_s)
             case DestroyNode():
-                provider = self._providers[action.provider]
+                provider = self._provider(action.provider)
                 provider.destroy(action.machine, action.instance_id, timeout_s=action.timeout_s)
             case DrainNode():
                 self._workers.cancel_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
@@ -186,6 +194,13 @@ class Executor:
             case StopWorker():
                 self._workers.stop_worker(action.worker, CONTROL_TIMEOUT_S)
         return None
+
+    def _provider(self, name: ProviderName) -> Provider:
+        if name not in self._providers:
+            raise RequestRejected(
+                f"the provider {name} is not configured any more: nothing can be asked of it"
+            )
+        return self._providers[name]
 
     def _outcome(
         self,

@@ -1,0 +1,252 @@
+"""Carrying out: every call gets exactly one outcome, whatever it does, and none is begun that was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
+from autoscaler.core.model import (
+    Action,
+    CreateNode,
+    DestroyNode,
+    DrainNode,
+    StopWorker,
+    UndrainNode,
+    WorkerName,
+)
+from autoscaler.execute import Executor
+from autoscaler.gateways.contract import FactUnavailable
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceSpec,
+    ListingUnavailable,
+    NodeName,
+    OutcomeUnknown,
+    ProviderName,
+    RequestRejected,
+    Throttled,
+)
+from tests.unit.core.builders import CLOUD, OFFER, POOL, an_instance
+from tests.unit.stand_ins import FixedClock, Gate, Scripted, ScriptedWorkers, raising, wait_for
+
+WORKER = WorkerName("celery@n1")
+KIND = OutcomeKind
+
+
+def a_create(name: str = "n1") -> CreateNode:
+    return CreateNode(node=NodeName(name), pool=POOL, offer=OFFER, timeout_s=10.0)
+
+
+def a_destroy(name: str = "n1", provider: ProviderName = CLOUD) -> DestroyNode:
+    return DestroyNode(
+        node=NodeName(name), machine=NodeName(name), provider=provider, instance_id=None, timeout_s=10.0
+    )
+
+
+def a_drain(name: str = "n1") -> DrainNode:
+    return DrainNode(node=NodeName(name), worker=WORKER, queues=("images",))
+
+
+def rendered(action: CreateNode) -> InstanceSpec:
+    return InstanceSpec(
+        name=action.node,
+        fleet="shop",
+        pool=action.pool,
+        size="s",
+        image="debian",
+        location="osl",
+        user_data=b"secret",
+    )
+
+
+@contextmanager
+def executor(
+    provider: Scripted | None = None,
+    *,
+    workers: ScriptedWorkers | None = None,
+    render: Callable[[CreateNode], InstanceSpec] = rendered,
+    clock: FixedClock | None = None,
+    threads: int = 4,
+) -> Iterator[Executor]:
+    made = Executor(
+        providers={CLOUD: provider or Scripted()},
+        workers=workers or ScriptedWorkers(),
+        render=render,
+        clock=clock or FixedClock(),
+        max_calls=threads,
+    )
+    try:
+        yield made
+    finally:
+        made.stop(grace_s=10.0)
+
+
+def outcome_of(action: Action, *args: Any, **fields: Any) -> Outcome:
+    with executor(*args, **fields) as calls:
+        calls.dispatch((action,))
+        wait_for(calls.outcomes, "an outcome")
+        assert calls.in_flight() == frozenset()
+        (outcome,) = calls.outcomes()
+        return outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (InstanceAbsent("x"), KIND.ABSENT),
+        (CapacityRefused("x"), KIND.CAPACITY_REFUSED),
+        (RequestRejected("x"), KIND.REJECTED),
+        (Throttled("x", retry_after_s=7.0), KIND.THROTTLED),
+        (OutcomeUnknown("x"), KIND.UNKNOWN),
+        (ListingUnavailable("x"), KIND.UNKNOWN),
+        (FactUnavailable("x"), KIND.UNKNOWN),
+        (ValueError("x"), KIND.UNKNOWN),
+        (KeyError("x"), KIND.UNKNOWN),
+        (TimeoutError("x"), KIND.UNKNOWN),
+        (AssertionError("x"), KIND.UNKNOWN),
+    ],
+    ids=lambda of: type(of).__name__ if isinstance(of, Exception) else of.value,
+)
+def test_every_error_of_a_call_is_an_outcome(error: Exception, kind: OutcomeKind) -> None:
+    """A definite no only where the provider said so; anything else may have been carried out."""
+    outcome = outcome_of(a_create(), Scripted(create=raising(error)))
+
+    assert (CallKind.CREATE, kind) == (outcome.call, outcome.kind)
+    assert outcome.retry_after_s == (7.0 if kind is KIND.THROTTLED else None)
+
+
+def test_a_strangers_error_message_is_not_repeated() -> None:
+    """It may hold the user data, with its secrets; its type is enough."""
+    outcome = outcome_of(a_create(), Scripted(create=raising(RuntimeError("password=hunter2"))))
+
+    assert outcome.says == "RuntimeError"
+
+
+def test_a_long_message_is_cut() -> None:
+    """What providers say is bounded before it is written down."""
+    assert len(outcome_of(a_create(), Scripted(create=raising(CapacityRefused("x" * 10_000)))).says) == 500
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("too large"), KeyError("pool"), RuntimeError("password=hunter2")]
+)
+def test_an_order_that_cannot_be_written_is_a_definite_no(error: Exception) -> None:
+    """Nothing was sent. Only a ValueError is meant to be read; others are named by their type."""
+    outcome = outcome_of(a_create(), Scripted(create=raising(AssertionError("sent"))), render=raising(error))
+
+    assert outcome.kind is KIND.REJECTED
+    assert "hunter2" not in outcome.says
+
+
+def test_a_create_tells_the_machine_it_made() -> None:
+    """Its id is what later calls go by."""
+    outcome = outcome_of(a_create())
+
+    assert (KIND.DONE, an_instance()) == (outcome.kind, outcome.instance)
+
+
+def test_a_provider_that_is_not_configured_any_more_is_named() -> None:
+    """The record stays, and the log says why nothing comes of it."""
+    outcome = outcome_of(a_destroy(provider=ProviderName("gone")))
+
+    assert (KIND.REJECTED, True) == (outcome.kind, "gone is not configured" in outcome.says)
+
+
+@pytest.mark.parametrize(
+    ("action", "order", "call"),
+    [
+        (a_drain(), "cancel", CallKind.DRAIN),
+        (UndrainNode(node=NodeName("n1"), worker=WORKER, queues=("images",)), "add", CallKind.UNDRAIN),
+        (StopWorker(node=NodeName("n1"), worker=WORKER), "stop", CallKind.STOP),
+    ],
+)
+def test_orders_to_workers_reach_them(action: Action, order: str, call: CallKind) -> None:
+    """Each action is one order, and its outcome answers that action."""
+    workers = ScriptedWorkers()
+
+    outcome = outcome_of(action, workers=workers)
+
+    assert (call, KIND.DONE, [(order, WORKER)]) == (outcome.call, outcome.kind, workers.orders)
+
+
+def test_outcomes_stay_until_they_were_committed() -> None:
+    """A commit that fails loses none; one that succeeded takes only what it took in."""
+    with executor() as calls:
+        calls.dispatch((a_destroy("n1"),))
+        wait_for(calls.outcomes, "the first outcome")
+        taken = calls.outcomes()
+        calls.dispatch((a_destroy("n2"),))
+        wait_for(lambda: len(calls.outcomes()) == 2, "the second outcome")
+        calls.forget(taken)
+
+        assert [o.node for o in calls.outcomes()] == ["n2"]
+
+
+def test_a_node_with_a_call_under_way_gets_no_second_one() -> None:
+    """The plan must never ask for that; if it does, it is a programmer's error."""
+    gate = Gate()
+    with executor(Scripted(destroy=gate)) as calls:
+        calls.dispatch((a_destroy(),))
+        try:
+            assert calls.in_flight() == {"n1"}
+            with pytest.raises(AssertionError, match="in flight"):
+                calls.dispatch((a_destroy(),))
+        finally:
+            gate.open()
+
+
+def test_a_hanging_call_is_given_up_and_its_late_answer_ignored() -> None:
+    """Its node can be dealt with again; what the late call did is settled by looking."""
+    gate, clock = Gate(), FixedClock()
+    with executor(Scripted(destroy=gate), clock=clock) as calls:
+        calls.dispatch((a_destroy(),))
+        try:
+            clock.lasted += 30.0
+            assert calls.in_flight() == {"n1"}
+            clock.lasted += 0.1
+            assert calls.in_flight() == frozenset()
+        finally:
+            gate.open()
+        wait_for(lambda: gate.passed, "the late end")
+        calls.stop(grace_s=10.0)
+
+        assert [o.kind for o in calls.outcomes()] == [KIND.UNKNOWN]
+
+
+def test_a_call_given_up_before_it_began_never_begins() -> None:
+    """A create begun after its record was given up would make a machine that nobody ordered any more."""
+    gate, clock, made = Gate(), FixedClock(), list[str]()
+
+    def create(spec: InstanceSpec, **_: Any) -> Any:
+        made.append(spec.name)
+        return an_instance()
+
+    with executor(Scripted(destroy=gate, create=create), clock=clock, threads=1) as calls:
+        calls.dispatch((a_destroy("hanging"), a_create("queued")))
+        try:
+            assert gate.reached.wait(timeout=10)
+            clock.lasted += 100.0
+            assert calls.in_flight() == frozenset()
+        finally:
+            gate.open()
+        calls.dispatch((a_create("next"),))
+        wait_for(lambda: made, "the call after it")
+
+    assert made == ["next"]
+
+
+def test_the_end_waits_for_calls_so_long_and_names_those_it_left() -> None:
+    """What they did is found again by looking, after the next start."""
+    gate = Gate()
+    with executor(Scripted(destroy=gate)) as calls:
+        calls.dispatch((a_destroy(),))
+        try:
+            assert calls.stop(grace_s=0.01) == {"n1"}
+        finally:
+            gate.open()
+        assert calls.stop(grace_s=10.0) == frozenset()

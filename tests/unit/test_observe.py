@@ -1,0 +1,148 @@
+"""Looking: every fact for itself, each missing one with its reason, none of them stale."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from autoscaler.core.facts import Hands, Missing
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import PoolName
+from autoscaler.observe import Observer
+from providers.contract import Listing, ListingUnavailable, ProviderName, Throttled
+from tests.unit.core.builders import CLOUD, POOL, a_demand, a_listing, a_node
+from tests.unit.stand_ins import FixedClock, Gate, Scripted, ScriptedBroker, ScriptedWorkers, raising
+
+OTHER = ProviderName("other")
+DRAINING = a_node(state=NodeState.DRAINING)
+
+
+@contextmanager
+def observer(timeout_s: float = 10.0, **parts: Any) -> Iterator[Observer]:
+    usual: dict[str, Any] = {
+        "broker": ScriptedBroker(),
+        "workers": ScriptedWorkers(),
+        "providers": {CLOUD: Scripted()},
+        "queues": {POOL: ("images",)},
+        "clock": FixedClock(),
+    }
+    made = Observer(timeout_s=timeout_s, **(usual | parts))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def why(fact: object) -> str:
+    assert isinstance(fact, Missing), fact
+    return fact.why
+
+
+@pytest.mark.parametrize("error", [ListingUnavailable("502"), Throttled("slow down")])
+def test_a_listing_that_failed_is_missing_and_says_why(error: Exception) -> None:
+    """One bad account takes nothing from the others."""
+    providers = {CLOUD: Scripted(listing=raising(error)), OTHER: Scripted()}
+    with observer(providers=providers) as eyes:
+        seen = eyes.look(())
+
+    assert (str(error), a_listing()) == (why(seen.listings[CLOUD]), seen.listings[OTHER])
+
+
+def test_an_unexpected_error_is_a_missing_fact_named_by_its_type() -> None:
+    """A look never ends a tick, and a stranger's message may hold anything."""
+    broker = ScriptedBroker(raising(RuntimeError("amqp://user:password@host")))
+    with observer(broker=broker, providers={CLOUD: Scripted(listing=raising(KeyError("id")))}) as eyes:
+        seen = eyes.look(())
+
+    assert why(seen.demand[POOL]) == "the look failed: RuntimeError"
+    assert why(seen.listings[CLOUD]) == "the look failed: KeyError"
+
+
+def test_a_pool_the_broker_does_not_answer_for_is_missing() -> None:
+    """Not answered is not zero."""
+    with observer(
+        queues={POOL: ("images",), PoolName("mail"): ("mail",)},
+        broker=ScriptedBroker(lambda _: {POOL: a_demand()}),
+    ) as eyes:
+        seen = eyes.look(())
+
+    assert seen.demand[POOL] == a_demand()
+    assert isinstance(seen.demand[PoolName("mail")], Missing)
+
+
+def test_a_hanging_look_is_one_missing_fact_and_one_thread() -> None:
+    """However many ticks it lasts, and everything else is seen meanwhile."""
+    gate = Gate()
+
+    def listing(**_: Any) -> Listing:
+        gate()
+        return a_listing("stale")
+
+    providers = {CLOUD: Scripted(listing=listing), OTHER: Scripted()}
+    with observer(timeout_s=0.2, providers=providers) as eyes:
+        try:
+            first = eyes.look(())
+            threads = threading.active_count()
+            later = [eyes.look(()) for _ in range(5)]
+            assert threading.active_count() <= threads + 1
+        finally:
+            gate.open()
+
+    assert "no answer within 0.2 s" in why(first.listings[CLOUD])
+    assert {"the look before has not come back"} == {why(seen.listings[CLOUD]) for seen in later}
+    assert {a_listing()} == {seen.listings[OTHER] for seen in later}
+
+
+def test_a_late_answer_is_never_taken_for_a_new_one() -> None:
+    """What was listed a minute ago must not prove what is absent now."""
+    gate = Gate()
+    answers = iter(["stale", "fresh"])
+
+    def listing(**_: Any) -> Listing:
+        name = next(answers)
+        if name == "stale":
+            gate()
+        return a_listing(name)
+
+    with observer(timeout_s=0.2, providers={CLOUD: Scripted(listing=listing)}) as eyes:
+        first = eyes.look(())
+        gate.open()
+        seen = eyes.look(())
+        while isinstance(seen.listings[CLOUD], Missing):
+            seen = eyes.look(())
+
+    assert isinstance(first.listings[CLOUD], Missing)
+    assert seen.listings[CLOUD] == a_listing("fresh")
+
+
+def test_only_draining_workers_are_asked_what_they_hold() -> None:
+    """Both witnesses, with the time from which on their word counts."""
+    asked: list[list[str]] = []
+
+    def hands(workers: Any, _timeout_s: float) -> Any:
+        asked.append(list(workers))
+        return {worker: Hands(active=1, reserved=0, scheduled=0) for worker in workers}
+
+    with observer(workers=ScriptedWorkers(hands=hands)) as eyes:
+        assert eyes.look((a_node("n2"),)).idleness == {}
+        (idle,) = eyes.look((DRAINING, a_node("n2"))).idleness.values()
+
+    assert asked == [["celery@n1"]]
+    assert (FixedClock().now(), Hands(active=1, reserved=0, scheduled=0), 0) == (
+        idle.asked_at,
+        idle.hands,
+        idle.unacknowledged,
+    )
+
+
+@pytest.mark.parametrize("hands", [raising(OSError()), lambda *_: {}], ids=["failed", "silent"])
+def test_a_witness_that_said_nothing_is_missing(hands: Any) -> None:
+    """Silence is no proof of idleness."""
+    with observer(workers=ScriptedWorkers(hands=hands)) as eyes:
+        (idle,) = eyes.look((DRAINING,)).idleness.values()
+
+    assert isinstance(idle.hands, Missing)
