@@ -15,9 +15,9 @@ from autoscaler.clock import Clock
 from autoscaler.core import invariants, lifecycle, orders, reconcile, supply
 from autoscaler.core import plan as planning
 from autoscaler.core.facts import Memory, Missing, Outcome, OutcomeKind, Snapshot
-from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import (
     Action,
+    DestroyNode,
     FleetRules,
     Node,
     Order,
@@ -41,6 +41,7 @@ from providers.contract import NodeName, ProviderName
 _ELAPSED_CAP_TICKS = 3.0
 """Time in which we did not look is not time in which we could see: a suspended process does not age its nodes."""
 _OVERDUE_ASKS = 5
+"""From this ask on, each further one is said out loud: a machine that does not go is paid."""
 
 
 class Journal(Protocol):
@@ -266,8 +267,9 @@ class Loop:
                 carried_out=answer.carried_out,
                 says=answer.says,
             )
+        asked = {action.node for action in tick.plan.actions if isinstance(action, DestroyNode)}
         for node in tick.plan.nodes:
-            if node.state is NodeState.DESTROYING and node.destroy_asks == _OVERDUE_ASKS:
+            if node.name in asked and node.destroy_asks >= _OVERDUE_ASKS:
                 self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
         self._tell_strangers(tick.reconciled.memory)
         for decision in tick.record.decisions:
@@ -315,6 +317,11 @@ def missing(snapshot: Snapshot) -> dict[str, str]:
             missed[f"machines at {provider}"] = listing.why
         elif not listing.complete:
             missed[f"some machines at {provider}"] = listing.why_incomplete
+    for node in snapshot.nodes:
+        if node.offer.provider not in snapshot.listings:
+            missed[f"machines at {node.offer.provider}"] = (
+                "it is not configured any more, but nodes bought there have records: configure it again, or forget them"
+            )
     if isinstance(snapshot.sightings, Missing):
         missed["workers"] = snapshot.sightings.why
     return missed

@@ -1,0 +1,244 @@
+"""One tick: the order in which things happen, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autoscaler.core.facts import CallKind, Memory, Missing, Outcome, OutcomeKind, Rest
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish
+from autoscaler.journal.contract import JournalUnavailable, TickRecord
+from autoscaler.loop import Loop, Rulebook
+from autoscaler.observe import Seen
+from policies.contract import Past, PolicySpec
+from providers.contract import NodeName
+from tests.unit.core.builders import (
+    CLOCKS,
+    CLOUD,
+    FLEET,
+    OFFER,
+    POOL,
+    a_demand,
+    a_listing,
+    a_node,
+    a_pool,
+    heard,
+    rules,
+)
+from tests.unit.stand_ins import FixedClock, Heard
+
+SEEN = Seen(
+    demand={POOL: a_demand(backlog=15)}, listings={CLOUD: a_listing()}, sightings=heard(), idleness={}
+)
+
+
+class Remembered:
+    """A journal in memory that tells when it was written."""
+
+    def __init__(self, diary: list[str]) -> None:
+        self.diary, self.broken = diary, False
+        self.nodes: tuple[Node, ...] = ()
+        self.kept = Memory(clocks=CLOCKS)
+        self.records: list[TickRecord] = []
+
+    def live_nodes(self) -> tuple[Node, ...]:
+        return self.nodes
+
+    def memory(self) -> Memory:
+        return self.kept
+
+    def waiting_orders(self) -> tuple[Order, ...]:
+        return ()
+
+    def wishes(self) -> Mapping[PoolName, PoolWish]:
+        return {}
+
+    def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
+        return {}
+
+    def commit(self, record: TickRecord) -> None:
+        if self.broken:
+            raise JournalUnavailable("the disk is full")
+        self.diary.append("commit")
+        self.records.append(record)
+        self.kept = record.memory
+        changed = {n.name: n for n in (*self.nodes, *record.new_nodes, *record.changed_nodes)}
+        self.nodes = tuple(n for n in changed.values() if n.state is not NodeState.GONE)
+
+
+class Calls:
+    """An executor that writes down what it was told, and answers what the test put in."""
+
+    def __init__(self, diary: list[str]) -> None:
+        self.diary = diary
+        self.mailbox: tuple[Outcome, ...] = ()
+        self.actions: list[Action] = []
+
+    def dispatch(self, actions: tuple[Action, ...]) -> None:
+        self.diary.append("dispatch")
+        self.actions += actions
+
+    def in_flight(self) -> frozenset[NodeName]:
+        self.diary.append("in_flight")
+        return frozenset()
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        self.diary.append("outcomes")
+        return self.mailbox
+
+    def forget(self, outcomes: tuple[Outcome, ...]) -> None:
+        self.diary.append("forget")
+        self.mailbox = ()
+
+
+class Stage:
+    """A loop with everything around it."""
+
+    def __init__(self, **pool: Any) -> None:
+        self.diary: list[str] = []
+        self.seen = SEEN
+        self.journal, self.calls = Remembered(self.diary), Calls(self.diary)
+        self.clock, self.log = FixedClock(), Heard()
+        self.names = iter(f"s{i}" for i in range(100))
+        self.loop = Loop(
+            rulebook=Rulebook(fleet=FLEET, pools=rules(a_pool(**pool)), settle_s={CLOUD: 30.0}, tick_s=10.0),
+            journal=self.journal,
+            observer=self,
+            executor=self.calls,
+            clock=self.clock,
+            log=self.log,
+            name_seed=lambda: next(self.names),
+        )
+
+    def look(self, nodes: tuple[Node, ...]) -> Seen:
+        self.diary.append("look")
+        return self.seen
+
+    def tick(self, after_s: float = 10.0) -> None:
+        self.clock.at += after_s
+        self.clock.lasted += after_s
+        self.loop.tick()
+
+    def said(self, event: str) -> list[Mapping[str, object]]:
+        return [fields for name, fields in self.log.events if name == event]
+
+
+def test_what_is_ordered_is_written_down_first() -> None:
+    """A crash in between leaves a record to settle, never a machine that nobody knows."""
+    stage = Stage()
+    stage.tick()
+
+    assert ["commit", "forget", "dispatch"] == stage.diary[-3:]
+    created = {a.node for a in stage.calls.actions if isinstance(a, CreateNode)}
+    assert created == {n.name for n in stage.journal.records[0].new_nodes}
+    assert len(created) == 2
+
+
+def test_calls_under_way_are_read_before_their_answers() -> None:
+    """Else one that ends in between would be neither, and its node might get a second call."""
+    stage = Stage()
+    stage.tick()
+
+    assert ["in_flight", "outcomes", "look"] == stage.diary[:3]
+
+
+def test_nothing_is_dispatched_that_could_not_be_written_down() -> None:
+    """And the answers stay, to be taken in by the next tick."""
+    stage = Stage()
+    answer = Outcome(node=NodeName("n9"), call=CallKind.DESTROY, kind=OutcomeKind.DONE, at=0.0)
+    stage.calls.mailbox = (answer,)
+    stage.journal.broken = True
+
+    with pytest.raises(JournalUnavailable):
+        stage.tick()
+
+    assert ([], (answer,)) == (stage.calls.actions, stage.calls.mailbox)
+
+
+def test_a_policy_that_fails_stops_its_pool_alone() -> None:
+    """Its pool keeps what it has; ends already chosen go on."""
+    stage = Stage(policies=(PolicySpec(kind="no such policy"),))
+    stage.journal.nodes = (a_node(state=NodeState.DESTROYING),)
+    stage.seen = replace(SEEN, listings={CLOUD: a_listing("n1")})
+    stage.tick()
+
+    assert ["DestroyNode"] == [type(a).__name__ for a in stage.calls.actions]
+    assert len(stage.said("pool.failed")) == 1
+
+
+def test_time_in_which_we_did_not_look_ages_nobody() -> None:
+    """A suspended process wakes up to the same nodes: clocks of sight run three ticks at most."""
+    stage = Stage()
+    stage.tick()
+    before = stage.journal.kept.clocks["sightings"]
+    stage.tick(after_s=8 * 3600.0)
+
+    assert stage.journal.kept.clocks["sightings"] == before + 30.0
+
+
+def test_with_a_new_daemon_offers_wake() -> None:
+    """A changed configuration may have mended what was rejected; accounts that asked for peace keep it."""
+    stage = Stage()
+    rest = Rest(until_at=stage.clock.at + 9_000, refusals=1, why="wrong image")
+    stage.journal.kept = Memory(
+        clocks=CLOCKS, offer_rests={OFFER.name: rest}, account_rests={CLOUD: replace(rest, until_at=0.0)}
+    )
+    stage.tick()
+
+    assert {a.offer for a in stage.calls.actions if isinstance(a, CreateNode)} == {OFFER}
+
+
+def test_a_missing_fact_is_said_once_and_its_return_too() -> None:
+    """Not on every tick between."""
+    stage = Stage()
+    stage.seen = replace(SEEN, sightings=Missing(why="our probe is not heard"))
+    for _ in range(3):
+        stage.tick()
+    stage.seen = SEEN
+    stage.tick()
+
+    assert stage.said("fact.missed") == [{"fact": "workers", "why": "our probe is not heard"}]
+    assert stage.said("fact.recovered") == [{"fact": "workers"}]
+
+
+def test_nodes_of_a_provider_no_longer_configured_are_kept_and_said() -> None:
+    """They may be paid for: they are never forgotten, an operator hears of them, and nothing crashes."""
+    stage = Stage()
+    gone = replace(OFFER, provider="gone")
+    stage.journal.nodes = (
+        a_node("n1", NodeState.CREATING, offer=gone, entered_on=0.0),
+        a_node("n2", NodeState.DESTROYING, offer=gone),
+    )
+    for _ in range(3):
+        stage.tick()
+
+    assert {"n1", "n2"} <= {n.name for n in stage.journal.nodes}
+    ((fact, why),) = [tuple(fields.values()) for fields in stage.said("fact.missed")]
+    assert (fact, "configure it again" in str(why)) == ("machines at gone", True)
+
+
+def test_a_machine_that_does_not_go_is_said_at_every_further_ask() -> None:
+    """And not on the ticks between two asks."""
+    stage = Stage()
+    stage.seen = replace(SEEN, demand={POOL: a_demand()}, listings={CLOUD: a_listing("n1")})
+    stage.journal.nodes = (a_node(state=NodeState.DESTROYING),)
+    for _ in range(60):
+        stage.tick()
+
+    asks = [fields["asks"] for fields in stage.said("node.overdue")]
+    assert asks == list(range(5, 5 + len(asks)))
+    assert len(asks) > 1
+
+
+def test_a_decision_is_said_when_its_number_or_reason_is_new() -> None:
+    """A quiet fleet has a quiet log."""
+    stage = Stage()
+    stage.seen = replace(SEEN, demand={POOL: a_demand()})
+    for _ in range(4):
+        stage.tick()
+
+    assert len(stage.said("pool.decided")) == 1
