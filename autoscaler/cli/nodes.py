@@ -57,7 +57,7 @@ def nodes(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the nodes: state, age, offer, worker, cost so far, and why."""
+    """Show the nodes: state, age, offer, when the worker enrolled, cost so far, and why."""
     settings = opened.settings(config, secrets=cloud)
     only = opened.pool(settings, pool) if pool is not None else None
     with opened.journal(settings) as journal:
@@ -129,8 +129,8 @@ def _table(
 ) -> RenderableType:
     if not found:
         return output.words("There are no nodes.")
-    cost = f"{settings.fleet.currency} SO FAR"
-    headers = ["NODE", "POOL", "STATE", "FOR", "AGE", "OFFER", "WORKER", cost, "WHY"]
+    cost = settings.fleet.currency
+    headers = ["NODE", "POOL", "STATE", "FOR", "AGE", "OFFER", "ENROLLED", cost, "WHY"]
     rows = [list(_row(node, now)) for node in found]
     if outside is not None:
         headers[7:7] = ["TASKS", "MACHINE"]
@@ -152,7 +152,7 @@ def _row(node: Node, now: float) -> tuple[str | Text, ...]:
         duration(now - node.entered_at),
         duration((node.entered_at if gone else now) - node.ordered_at),
         output.offer(node.offer),
-        node.worker if node.enrolled_at is not None else output.NOTHING,
+        output.NOTHING if node.enrolled_at is None else output.ago(node.enrolled_at, now),
         output.amount(costs.of_node(node, now)),
         node.reason,
     )

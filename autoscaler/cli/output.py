@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -81,8 +81,10 @@ def columns(
 ) -> Table:
     """A table without lines; the headers named in `right` stand to the right, as numbers do."""
     table = Table(box=None, pad_edge=False, header_style=STRONG, padding=(0, 2, 0, 0))
-    for header in headers:
-        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    for number, header in enumerate(headers):
+        # What a row is about stays in one piece, to be copied.
+        justify: JustifyMethod = "right" if header in right else "left"
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(words(cell) if isinstance(cell, str) else cell for cell in row))
     return table

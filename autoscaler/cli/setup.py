@@ -23,8 +23,8 @@ from autoscaler.config import ConfigError, config_path, parse
 _GRAVEST_FIRST = (exits.CONFIG, exits.UNREACHABLE, exits.FAILED)
 _QUESTIONS: Mapping[str, str] = {
     "--fleet": "Name of the fleet, the mark on every machine (a-z, 0-9, -)",
-    "--management-url": "RabbitMQ's management plugin, such as http://rabbit.example:15672",
-    "--amqp-url": "RabbitMQ itself, such as amqp://rabbit.example:5672",
+    "--management-url": "Address of RabbitMQ's management plugin (http://rabbit.example:15672)",
+    "--amqp-url": "Address of RabbitMQ itself (amqp://rabbit.example:5672)",
     "--username": "A RabbitMQ user with the tag `monitoring`",
     "--queue": "The queues to watch, with commas between",
     "--app": "The Celery app, as in `celery --app APP`",
