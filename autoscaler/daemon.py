@@ -11,7 +11,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Protocol
 
@@ -29,6 +31,8 @@ DONE, SOFTWARE_ERROR = 0, 70
 _FAILURES_IN_A_ROW = 10
 """Ticks that may fail one after another before a fresh process is the better bet."""
 _PURGE_EVERY_S = 3600
+_THREAD_GRACE_S = 1.0
+"""For threads without work to notice that they are not needed any more; it takes them milliseconds."""
 
 
 class Ticking(Protocol):
@@ -62,6 +66,7 @@ class Daemon:
 
     def run(self) -> int:
         """Tick until told to stop. Returns the exit code."""
+        before = frozenset(threading.enumerate())
         ending = _Ending(self.log, self.calls)
         ending.listen()
         pulse = _Pulse(self, ending)
@@ -82,7 +87,7 @@ class Daemon:
             left = self.calls.stop(self.grace_s)
             self.close()
             self.log.say("daemon.stopped", left_in_flight=len(left))
-        if left:
+        if left or _hanging(besides=before):
             # Threads that hang in a provider's call would keep the process; what they wait for is in the journal.
             sys.stdout.flush()
             sys.stderr.flush()
@@ -90,14 +95,27 @@ class Daemon:
         return ending.code
 
 
+def _hanging(*, besides: frozenset[threading.Thread]) -> bool:
+    """Whether a thread that the interpreter would wait for does not end, as of a call or a look given up long ago."""
+    threads = [t for t in threading.enumerate() if t not in besides and not t.daemon]
+    for thread in threads:
+        thread.join(timeout=_THREAD_GRACE_S / len(threads))
+    return any(thread.is_alive() for thread in threads)
+
+
 class _Ending:
-    """Why and with which code the process ends. The first signal ends it in order, the second at once."""
+    """Why and with which code the process ends. The first signal ends it in order, the second at once.
+
+    A signal's handler runs between any two steps of the main thread, which may hold any lock: all it does is put a
+    word into a queue made for that (`SimpleQueue.put` may interrupt itself). The waiting thread says and does the rest.
+    """
 
     def __init__(self, log: Log, calls: Calls) -> None:
         self.code = DONE
         self._log = log
         self._calls = calls
-        self._asked = threading.Event()
+        self._signal: signal.Signals | None = None
+        self._asked: SimpleQueue[int] = SimpleQueue()
 
     def listen(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,20 +123,24 @@ class _Ending:
 
     def wait(self) -> None:
         """Block until asked; wakes now and then, since a signal's handler runs only while this thread does."""
-        while not self._asked.wait(timeout=0.5):
-            pass
+        asked = False
+        while not asked:
+            with suppress(Empty):
+                self._asked.get(timeout=0.5)
+                asked = True
+        if self._signal is not None:
+            self._log.say("daemon.stopping", signal=self._signal.name, in_flight=len(self._calls.in_flight()))
 
     def ask(self, code: int) -> None:
-        self.code = code
-        self._asked.set()
+        """End with this code, unless a worse one was asked for already."""
+        self.code = max(self.code, code)
+        self._asked.put(code)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked.is_set():
+        if self._signal is not None:
             os._exit(128 + number)
-        self._log.say(
-            "daemon.stopping", signal=signal.Signals(number).name, in_flight=len(self._calls.in_flight())
-        )
-        self.ask(DONE)
+        self._signal = signal.Signals(number)
+        self._asked.put(DONE)
 
 
 class _Pulse:
