@@ -17,7 +17,7 @@ import pytest
 
 from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.waiting import wait_until
-from tests.integration.flood.stage import AUTOSCALER, Stage
+from tests.integration.stage import AUTOSCALER, Stage
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

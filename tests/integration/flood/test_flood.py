@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from testbed.waiting import wait_until
-from tests.integration.flood.stage import CEILING, Stage
+from tests.integration.stage import CEILING, Stage
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 

@@ -1,4 +1,4 @@
-"""One broker for all floods, and a stage for each, taken down whatever happened on it."""
+"""One broker for all that is played on stages, and a stage for each test, taken down whatever happened on it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from testbed.rabbitmq import PrivateRabbitMQ
-from tests.integration.flood.stage import Stage
+from tests.integration.stage import Stage
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMQ]:
-    """A RabbitMQ of this module's own."""
+    """A RabbitMQ that runs whenever a test begins."""
     with PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"), statistics_interval_s=1.0) as running:
         yield running
 
@@ -24,11 +24,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMQ
 def set_stage(broker: PrivateRabbitMQ, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """Makes stages, each with a fleet, a vhost and a journal of its own."""
     stages: list[Stage] = []
+    if not broker.running:  # the test before failed while it kept the broker down
+        broker.start()
 
     def make(**settings: Any) -> Stage:
         fleet = f"flood-{secrets.token_hex(3)}"
-        broker.add_vhost(fleet)
-        stage = Stage(directory=tmp_path / fleet, broker=broker, fleet=fleet, vhost=fleet, **settings)
+        vhost = settings.pop("vhost", fleet)
+        broker.add_vhost(vhost)
+        stage = Stage(directory=tmp_path / fleet, broker=broker, fleet=fleet, vhost=vhost, **settings)
         stages.append(stage)
         return stage
 

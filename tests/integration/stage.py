@@ -1,4 +1,4 @@
-"""The stage of the floods: a real RabbitMQ, the real daemon as a process, real Celery workers of the `local` provider.
+"""The stage of floods and troubles: a real RabbitMQ, the real daemon as a process, real workers of the `local` provider.
 
 A `Stage` is one fleet in one directory. It starts and kills daemons, sends tasks, and tells what became of them from
 the ledger that the tasks themselves write, from the journal, and from the processes that run.
@@ -25,7 +25,7 @@ from providers.local import processes
 from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.waiting import wait_until
 
-APP = Path(__file__).parent / "app"
+APP = Path(__file__).parent / "flood" / "app"
 AUTOSCALER = Path(sys.executable).parent / "autoscaler"
 CEILING = 3
 SLOTS = 4
@@ -45,6 +45,7 @@ username = "{user}"
 password = {{ env = "FLOOD_PASSWORD" }}
 vhost = "{vhost}"
 statistics_interval = "1s"
+timeout = "{broker_timeout}"
 
 [journal]
 url = "sqlite:///{directory}/journal.db"
@@ -74,7 +75,7 @@ scale_in_cooldown = "0s"
 [pools.flood.timeouts]
 create = "15s"
 enrol = "60s"
-silence = "30s"
+silence = "{silence}"
 stop = "10s"
 
 [[pools.flood.offers]]
@@ -91,6 +92,8 @@ directory = "{app}"
 FLOOD_LEDGER = "{directory}/ledger"
 FLOOD_ACKS_LATE = "{acks_late}"
 FLOOD_PREFETCH = "{prefetch}"
+
+{more_pools}
 """
 
 
@@ -106,8 +109,15 @@ class Stage:
     worker_python: str = sys.executable
     vhost: str = "/"
     queue: str = "flood"
+    slots: int = SLOTS
     ceiling: int = CEILING
     scale_in_window: str = "3s"
+    silence: str = "30s"
+    management_url: str | None = None
+    """Where the daemon looks for the management API; None for the broker's own."""
+    broker_timeout: str = "5s"
+    more_pools: str = ""
+    """TOML: further providers and pools, beside the pool `flood`."""
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -116,15 +126,18 @@ class Stage:
         self.config.write_text(
             _CONFIG.format(
                 fleet=self.fleet,
-                management_url=self.broker.management_url,
+                management_url=self.management_url or self.broker.management_url,
                 amqp_port=self.broker.amqp_port,
                 user=self.broker.user,
                 vhost=self.vhost,
                 directory=self.directory,
                 queue=self.queue,
-                slots=SLOTS,
+                slots=self.slots,
                 ceiling=self.ceiling,
                 scale_in_window=self.scale_in_window,
+                silence=self.silence,
+                broker_timeout=self.broker_timeout,
+                more_pools=self.more_pools,
                 worker_python=self.worker_python,
                 app=APP,
                 acks_late=int(self.acks_late),
@@ -231,6 +244,14 @@ class Stage:
             f"the pool to drain to nothing; there are {self.live()} and {self.processes()}\n{self.tail()}",
             pause_s=0.5,
         )
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """Every event of this name that the daemons logged, oldest first."""
+        lines: list[str] = []
+        with contextlib.suppress(FileNotFoundError):
+            lines = (self.directory / "daemon.log").read_text().splitlines()
+        told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [each for each in told if each["event"] == event]
 
     def tail(self, lines: int = 40) -> str:
         """The end of the daemon's log, for a failure's message."""
