@@ -66,7 +66,7 @@ def test_with_early_acks_no_task_is_lost(set_stage: Callable[..., Stage]) -> Non
 
 
 def test_ten_kills_of_the_daemon_lose_nothing_and_double_nothing(set_stage: Callable[..., Stage]) -> None:
-    """`kill -9` at ten random moments, a restart each time: every task done once, no double machine, all accounts agree."""
+    """`kill -9` at ten random moments, a restart each time: tasks done once, no double machine, accounts that agree."""
     stage = set_stage(acks_late=True)
     dice = random.Random(3)
     stage.send(a_flood(3))
