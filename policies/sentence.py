@@ -61,7 +61,8 @@ def _headline(decision: Decision) -> str:
 
 def _reasons(decision: Decision) -> list[str]:
     demand = decision.input.demand
-    parts = [] if demand is None else [_demand_phrase(demand)]
+    # A queue that does not exist is the first thing to know of a pool that stays at nothing: its name may be a slip.
+    parts = [] if demand is None else [_demand_phrase(demand), *demand.warnings]
     plain_wish = not _worth_saying(decision, demand)
     parts += [step.why for step in decision.steps if not (step.rule is Rule.PROPOSALS and plain_wish)]
     told = any(step.rule is Rule.SUPPLY_MISSING for step in decision.steps)

@@ -54,6 +54,14 @@ def test_a_blind_tick_says_that_it_holds_and_why() -> None:
     )
 
 
+def test_what_is_odd_about_the_queues_is_said_beside_what_waits() -> None:
+    """A slip in a queue's name looks like a quiet night otherwise."""
+    given = an_input(0, 0)
+    given = replace(given, demand=replace(a_demand(0), warnings=("queue 'imags' does not exist yet",)))
+
+    assert "images: no workers: nothing waiting; queue 'imags' does not exist yet" == sentence(decide(given))
+
+
 def test_arriving_workers_are_mentioned() -> None:
     """They are why nothing more is bought."""
     given = an_input(50, supply=a_supply(2, 2), policies=(steps_spec(),))
