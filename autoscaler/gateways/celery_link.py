@@ -106,7 +106,7 @@ class CeleryLink:
         try:
             waiting = {m: self._send(m, asked) for m in ("active", "reserved", "scheduled")}
             deadline = self._clock.monotonic() + timeout_s
-            replies = {m: self._collect(w, deadline - self._clock.monotonic()) for m, w in waiting.items()}
+            replies = dict(zip(waiting, self._collect_all(waiting.values(), deadline), strict=True))
         except FactUnavailable as error:
             return dict.fromkeys(asked, Missing(why=str(error)))
         return {worker: celery_control.hands(worker, replies) for worker in asked}
@@ -156,8 +156,7 @@ class CeleryLink:
         consumes is taken as done."""
         deadline = self._clock.monotonic() + timeout_s
         orders = [self._send(method, (worker,), {"queue": queue}) for queue in queues]
-        for order in orders:
-            replies = self._collect(order, deadline - self._clock.monotonic())
+        for replies in self._collect_all(orders, deadline):
             refusal = celery_control.refusal(replies.get(worker))
             if refusal:
                 raise FactUnavailable(f"{worker} refuses {method}: {refusal}")
@@ -196,14 +195,24 @@ class CeleryLink:
             self._waiting[request.ticket] = waiting
         return waiting
 
+    def _collect_all(self, waiting: Collection[Waiting], deadline: float) -> list[Mapping[WorkerName, Any]]:
+        try:
+            return [self._collect(one, deadline - self._clock.monotonic()) for one in waiting]
+        finally:
+            self._forget(waiting)  # one that failed leaves the others uncollected
+
     def _collect(self, waiting: Waiting, timeout_s: float) -> Mapping[WorkerName, Any]:
         waiting.ended.wait(max(0.0, timeout_s))
-        with self._lock:
-            self._waiting.pop(waiting.request.ticket, None)
-            replies = dict(waiting.replies)
+        self._forget((waiting,))
         if waiting.failure:
             raise FactUnavailable(waiting.failure)
-        return replies
+        return waiting.replies
+
+    def _forget(self, waiting: Collection[Waiting]) -> None:
+        """Replies that come later find nobody: nothing changes a wait that was collected."""
+        with self._lock:
+            for one in waiting:
+                self._waiting.pop(one.request.ticket, None)
 
     # Serving, on the link's own thread.
 
