@@ -1,7 +1,8 @@
 """A daemon with scripted parts, to be run as a process: `python daemon_process.py HOW DIARY`.
 
-HOW is `calm`, `hanging` (a call that does not end), `given up` (a thread that hangs and that nobody waits for) or
-`slow` (a first tick that lasts) or `endless` (an end that does not come). What it does is written to the file DIARY, a line each.
+HOW is `calm`, `hanging` (a call that does not end), `given up` (a thread that hangs and that nobody waits for),
+`slow` (a first tick that lasts) or `endless` (an end that does not come). What it does is written to the file DIARY,
+a line each.
 """
 
 from __future__ import annotations

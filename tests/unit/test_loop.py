@@ -15,7 +15,7 @@ from autoscaler.journal.contract import JournalUnavailable, TickRecord
 from autoscaler.loop import Loop, Rulebook
 from autoscaler.observe import Seen
 from policies.contract import Past, PolicySpec
-from providers.contract import NodeName
+from providers.contract import NodeName, ProviderName
 from tests.unit.core.builders import (
     CLOCKS,
     CLOUD,
@@ -208,7 +208,7 @@ def test_a_missing_fact_is_said_once_and_its_return_too() -> None:
 def test_nodes_of_a_provider_no_longer_configured_are_kept_and_said() -> None:
     """They may be paid for: they are never forgotten, an operator hears of them, and nothing crashes."""
     stage = Stage()
-    gone = replace(OFFER, provider="gone")
+    gone = replace(OFFER, provider=ProviderName("gone"))
     stage.journal.nodes = (
         a_node("n1", NodeState.CREATING, offer=gone, entered_on=0.0),
         a_node("n2", NodeState.DESTROYING, offer=gone),

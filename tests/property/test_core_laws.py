@@ -1,0 +1,207 @@
+"""Laws of reconcile and plan that hold of every picture, however odd: what is never done, and never lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autoscaler.core import invariants, lifecycle, supply
+from autoscaler.core.facts import REFUSALS, CallKind, Missing, Snapshot
+from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.model import CreateNode, DestroyNode, OrderKind, Plan
+from autoscaler.core.plan import plan
+from autoscaler.core.reconcile import Reconciled, reconcile
+from providers.contract import Listing
+from tests.property.core_strategies import Rulings, rulings, snapshots
+
+S = NodeState
+RESTS_ON_HEARING = {
+    Event.WORKER_SILENT,
+    Event.DRAINED,
+    Event.ENROL_EXPIRED,
+    Event.LOST_EXPIRED,
+    Event.DRAIN_EXPIRED,
+    Event.WORKER_SEEN,
+}
+RESTS_ON_LISTING = {Event.INSTANCE_GONE, Event.CREATE_EXPIRED}
+much = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@st.composite
+def ticks(draw: st.DrawFn) -> tuple[Snapshot, Rulings]:
+    snapshot = draw(snapshots())
+    return snapshot, draw(rulings(snapshot))
+
+
+def think(snapshot: Snapshot, ruled: Rulings) -> tuple[Reconciled, Plan]:
+    reconciled = reconcile(snapshot, ruled.pools, ruled.fleet)
+    return reconciled, plan(snapshot, reconciled, ruled.decisions, ruled.pools, ruled.fleet)
+
+
+@much
+@given(ticks())
+def test_every_plan_passes_the_invariants(tick: tuple[Snapshot, Rulings]) -> None:
+    """Whatever is seen, half seen or wrong, no plan ends the daemon."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+
+    invariants.check(snapshot, reconciled, made, ruled.pools)
+
+
+@much
+@given(ticks())
+def test_a_purchase_never_passes_ceiling_or_budget(tick: tuple[Snapshot, Rulings]) -> None:
+    """Counted here in another way than the invariants do: from the actions."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+    buying = Counter(a.pool for a in made.actions if isinstance(a, CreateNode))
+
+    for pool, bought in buying.items():
+        limits = ruled.pools[pool].limits
+        paid = supply.billable(supply.of_pool(made.nodes, pool))
+        strangers = [s for s in reconciled.memory.strangers if s.instance.pool == pool]
+        assert 0 < bought <= len(paid)
+        assert len(paid) + len(strangers) <= limits.max_workers
+        assert sum(n.state is S.CREATING for n in paid) <= limits.max_creates_in_flight
+        assert limits.max_cost_per_hour is None or supply.cost_per_h(paid) <= limits.max_cost_per_hour + 1e-3
+
+
+@much
+@given(ticks())
+def test_a_missing_fact_never_buys(tick: tuple[Snapshot, Rulings]) -> None:
+    """No sight of workers or machines: nothing; no sight of demand: no more than `on_unknown`."""
+    snapshot, ruled = tick
+    _, made = think(snapshot, ruled)
+
+    for action in made.actions:
+        if isinstance(action, CreateNode):
+            assert not isinstance(snapshot.sightings, Missing)
+            for offer in ruled.pools[action.pool].offers:
+                listing = snapshot.listings[offer.provider]
+                assert isinstance(listing, Listing)
+                assert listing.complete
+            if isinstance(snapshot.demand[action.pool], Missing):
+                have = supply.supply(supply.of_pool(made.nodes, action.pool), 2, snapshot).workers
+                assert have <= ruled.pools[action.pool].limits.on_unknown
+
+
+@much
+@given(ticks())
+def test_a_missing_fact_never_ends_a_node(tick: tuple[Snapshot, Rulings]) -> None:
+    """No event that rests on a fact fires while that fact is not seen, nor is anyone sent away unheard."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+    providers = {n.name: n.offer.provider for n in made.nodes}
+    ordered = {o.target for o in snapshot.orders}
+    machines = {n.name: n.machine for n in made.nodes}
+
+    for told in (*reconciled.transitions, *made.transitions):
+        if told.event in RESTS_ON_HEARING:
+            assert not isinstance(snapshot.sightings, Missing)
+        if told.event in RESTS_ON_LISTING:
+            listing = snapshot.listings.get(providers[told.node], Missing(why="not configured"))
+            assert isinstance(listing, Listing)
+            assert listing.complete
+        chosen = told.event in {Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN}
+        if chosen and not {told.node, machines[told.node]} & ordered:
+            assert not isinstance(snapshot.sightings, Missing)
+
+
+@much
+@given(ticks())
+def test_no_record_is_dropped_and_each_end_has_its_proof(tick: tuple[Snapshot, Rulings]) -> None:
+    """GONE by absence, by a definite no, or by an operator's word."""
+    snapshot, ruled = tick
+    _, made = think(snapshot, ruled)
+    planned = {n.name: n for n in made.nodes}
+    refused = {o.node for o in snapshot.outcomes if o.call is CallKind.CREATE and o.kind in REFUSALS}
+    forgotten = {o.target for o in snapshot.orders if o.kind is OrderKind.FORGET}
+
+    assert {n.name for n in snapshot.nodes} <= planned.keys()
+    for node in snapshot.nodes:
+        if planned[node.name].state is S.GONE and node.name not in refused:
+            listing = snapshot.listings.get(node.offer.provider, Missing(why="not configured"))
+            settled = isinstance(listing, Listing) and listing.complete and node.missing_on is not None
+            assert settled or {node.name, node.machine} & forgotten
+
+
+@much
+@given(ticks())
+def test_one_action_a_node_none_for_one_in_flight_and_only_ends_are_destroyed(
+    tick: tuple[Snapshot, Rulings],
+) -> None:
+    """And nothing but creates of new names."""
+    snapshot, ruled = tick
+    _, made = think(snapshot, ruled)
+    planned = {n.name: n for n in made.nodes}
+    known = {n.name for n in snapshot.nodes}
+
+    assert len({a.node for a in made.actions}) == len(made.actions)
+    assert not {a.node for a in made.actions} & snapshot.in_flight
+    assert not {a.node for a in made.actions if isinstance(a, CreateNode)} & known
+    assert all(planned[a.node].state is S.DESTROYING for a in made.actions if isinstance(a, DestroyNode))
+
+
+@much
+@given(ticks())
+def test_a_working_machine_is_destroyed_only_by_a_deadline_a_twins_or_an_operators_word(
+    tick: tuple[Snapshot, Rulings],
+) -> None:
+    """From READY only by force; from DRAINING by proof, by the operator's choice of expiry, or by force."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+    forced = {o.target for o in snapshot.orders if o.kind is OrderKind.DESTROY and o.force}
+    machines = {n.name: n.machine for n in made.nodes}
+
+    for told in (*reconciled.transitions, *made.transitions):
+        if told.before in {S.READY, S.DRAINING} and told.after is S.DESTROYING:
+            by_order = {told.node, machines[told.node]} & forced
+            assert told.event in {Event.DRAINED, Event.DRAIN_EXPIRED} or by_order
+
+
+@much
+@given(ticks())
+def test_looking_twice_moves_nobody_twice(tick: tuple[Snapshot, Rulings]) -> None:
+    """With the same facts, no time passed and the answers taken in, a second reconcile finds all in its place."""
+    snapshot, ruled = tick
+    once = reconcile(snapshot, ruled.pools, ruled.fleet)
+    live = tuple(n for n in once.nodes if n.state is not S.GONE)
+    again = replace(snapshot, nodes=live, memory=once.memory, elapsed_s=0.0, outcomes=(), name_seed="later")
+
+    twice = reconcile(again, ruled.pools, ruled.fleet)
+
+    assert [(n.name, n.state) for n in live] == [(n.name, n.state) for n in twice.nodes]
+    assert twice.transitions == ()
+    assert once.memory.strangers == twice.memory.strangers
+
+
+@much
+@given(snapshots(), st.data())
+def test_every_order_about_a_node_is_answered_once(snapshot: Snapshot, data: st.DataObject) -> None:
+    """None is left waiting because it was odd."""
+    ruled = data.draw(rulings(snapshot))
+    _, made = think(snapshot, ruled)
+    about_pools = {OrderKind.PAUSE, OrderKind.RESUME, OrderKind.HOLD}
+    answers = Counter(a.number for a in made.answers)
+
+    for order in snapshot.orders:
+        expected = {1} if order.kind is not OrderKind.SWEEP else {0, 1}
+        assert answers[order.number] in ({0} if order.kind in about_pools else expected)
+
+
+@given(st.sampled_from(S), st.lists(st.sampled_from(Event), max_size=12))
+def test_no_path_leads_back_from_gone(state: NodeState, events: list[Event]) -> None:
+    """Whatever is tried in whatever order, an illegal event changes nothing and GONE stays GONE."""
+    gone = False
+    for event in events:
+        try:
+            after = lifecycle.advance(state, event)
+        except lifecycle.IllegalTransition:
+            after = state
+        else:
+            assert lifecycle.TABLE[state, event] is after
+        assert not gone or after is S.GONE
+        state, gone = after, after is S.GONE
