@@ -1,4 +1,7 @@
-"""Writes the pages under `docs/` that are made from code. Tests hold each of them equal to what it is made from."""
+"""Writes what is made from something else: pages under `docs/` from code, and the starter that `init` ships.
+
+Tests hold each of them equal to what it is made from.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,8 @@ from autoscaler.cli import commands_page
 from autoscaler.config import json_schema, reference
 from autoscaler.core import lifecycle_page
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 PAGES = {
     "commands.md": commands_page.render,
     "lifecycle.md": lifecycle_page.render,
@@ -17,3 +21,5 @@ PAGES = {
 if __name__ == "__main__":
     for name, render in PAGES.items():
         (DOCS / name).write_text(render())
+    example = (ROOT / "config.example.toml").read_text()
+    (ROOT / "autoscaler" / "cli" / "starter.toml").write_text(example)

@@ -115,7 +115,7 @@ def _wish(order: Order, wish: PoolWish) -> tuple[PoolWish, str]:
         case _:
             return (
                 replace(wish, hold_workers=order.workers, hold_until_at=order.until_at),
-                f"held at {order.workers} workers",
+                f"held at {order.workers} worker{'' if order.workers == 1 else 's'}",
             )
 
 

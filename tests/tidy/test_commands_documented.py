@@ -41,7 +41,7 @@ def test_every_command_and_option_says_what_it_is_for() -> None:
 
 
 def test_the_configuration_that_init_starts_from_is_the_example() -> None:
-    """Renew it with `cp config.example.toml autoscaler/cli/starter.toml`."""
+    """Renew it with `make pages`."""
     expected = (ROOT / "config.example.toml").read_text(encoding="utf-8")
 
     assert expected == (ROOT / "autoscaler" / "cli" / "starter.toml").read_text(encoding="utf-8")
