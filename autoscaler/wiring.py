@@ -122,6 +122,7 @@ def open_broker(settings: Settings, *, clock: Clock) -> RabbitMQ:
         ca_file=broker.ca_file,
         control_exchange=broker.control_exchange,
         timeout_s=broker.timeout_s,
+        statistics_interval_s=broker.statistics_interval_s,
         clock=clock,
     )
 
