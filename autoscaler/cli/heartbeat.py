@@ -29,9 +29,13 @@ class Heartbeat:
         if self.last_tick_at is None:
             return "the daemon is starting, no tick yet" if self.running else "no daemon has ticked yet"
         last = output.ago(self.last_tick_at, now)
-        if not self.running:
+        owner = self.holder.owner if self.holder else "unknown"
+        if self.running:
+            return f"the daemon runs ({owner}), last tick {last}"
+        if self.holder is None:
             return f"no daemon runs: the last tick was {last}"
-        return f"the daemon runs ({self.holder.owner if self.holder else 'unknown'}), last tick {last}"
+        # A lease that was not given back: in the journal, one that was killed and one that cannot write are alike.
+        return f"no daemon ticks: the last tick was {last}; {owner} was killed, or cannot write its journal"
 
 
 def patience_s(settings: Settings) -> float:
