@@ -63,7 +63,7 @@ def forget(
     no_wait: options.NoWait = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Strike a node off the record. Its machine, if there is one, goes on costing money."""
+    """Strike a node off the record. Its machine, if it stands, is found again as one without a record."""
     _about_node(OrderKind.FORGET, node, Manner(config=config, wait=not no_wait, as_json=as_json, sure=yes))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from autoscaler.core import lifecycle, supply
+from autoscaler.core import lifecycle, strangers, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import CreateNode, DestroyNode, DrainNode, Node, Plan, StopWorker, UndrainNode
@@ -82,13 +82,13 @@ def _limits_hold(reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
     for name in buying:
         paid = supply.billable(supply.of_pool(plan.nodes, name))
         bound = rules[name].limits
-        strangers = sum(s.instance.pool == name for s in reconciled.memory.strangers)
+        unrecorded = strangers.prices_per_h(reconciled.memory, rules[name])
         _require(
-            len(paid) + strangers <= bound.max_workers,
-            f"{name} would have {len(paid)} billable nodes and {strangers} machines without a record, "
+            len(paid) + len(unrecorded) <= bound.max_workers,
+            f"{name} would have {len(paid)} billable nodes and {len(unrecorded)} machines without a record, "
             f"allowed are {bound.max_workers}",
         )
-        cost = supply.cost_per_h(paid)
+        cost = supply.cost_per_h(paid) + sum(unrecorded)
         _require(
             bound.max_cost_per_hour is None or cost <= bound.max_cost_per_hour * (1 + 1e-3),
             f"{name} would cost {cost:.4f} an hour, allowed are {bound.max_cost_per_hour}",

@@ -38,6 +38,7 @@ class Event(StrEnum):
     DRAINED = "drained"
     DRAIN_EXPIRED = "drain_expired"
     INSTANCE_GONE = "instance_gone"
+    WORK_SEEN = "work_seen"
     DRAIN_CHOSEN = "drain_chosen"
     UNDRAIN_CHOSEN = "undrain_chosen"
     DESTROY_CHOSEN = "destroy_chosen"
@@ -99,6 +100,7 @@ TABLE: Mapping[tuple[NodeState, Event], NodeState] = MappingProxyType(
         ): _S.LOST,  # a dead worker can prove nothing; let the lost deadline settle it
         (_S.DRAINING, _E.DESTROY_CHOSEN): _S.DESTROYING,
         (_S.DRAINING, _E.INSTANCE_GONE): _S.GONE,
+        (_S.DESTROYING, _E.WORK_SEEN): _S.DRAINING,  # it works after all, and its end was not asked for yet
         (_S.DESTROYING, _E.INSTANCE_GONE): _S.GONE,
     }
     | {

@@ -7,7 +7,7 @@ count. Each bound that holds a purchase back is named.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autoscaler.core import supply
@@ -26,23 +26,27 @@ class Room:
     bound_by: str = ""
 
 
-def room(rules: PoolRules, nodes: Iterable[Node], *, strangers: int, price_per_h: float, asked: int) -> Room:
+def room(
+    rules: PoolRules, nodes: Iterable[Node], *, unrecorded: Sequence[float], price_per_h: float, asked: int
+) -> Room:
     """The part of `asked` purchases at that price which every limit of the pool allows.
 
-    `strangers` are machines of this pool without a record: they are paid too.
+    `unrecorded` are the prices of this pool's machines without a record: they are paid too.
     """
     paid = supply.billable(nodes)
     limits = rules.limits
     creating = sum(n.state is NodeState.CREATING for n in paid)
     bounds = [
         (
-            limits.max_workers - len(paid) - strangers,
+            limits.max_workers - len(paid) - len(unrecorded),
             f"max_workers {limits.max_workers}, leaving ones included",
         ),
         (limits.max_creates_in_flight - creating, f"max_creates_in_flight {limits.max_creates_in_flight}"),
     ]
     if limits.max_cost_per_hour is not None:
-        affordable = _affordable(limits.max_cost_per_hour, supply.cost_per_h(paid), price_per_h, asked)
+        affordable = _affordable(
+            limits.max_cost_per_hour, supply.cost_per_h(paid) + sum(unrecorded), price_per_h, asked
+        )
         bounds.append((affordable, f"budget {limits.max_cost_per_hour:g} an hour"))
     allowed, by = min(bounds, key=lambda bound: bound[0])
     if allowed >= asked:

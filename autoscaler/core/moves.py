@@ -41,9 +41,10 @@ def move(
         reason=reason,
         entered_at=at,
         entered_on=reading(node, clocks, _clock_of(after)),
-        consumer_order=_consumers(node, after),
+        consumer_order=_consumers(node, event, after),
         confirmed_at=None,
         stop_due=event is Event.DRAINED,
+        stopped_at=None,
         missing_on=None if event is Event.INSTANCE_SEEN else node.missing_on,
     )
     told = Transition(
@@ -58,8 +59,13 @@ def _clock_of(state: NodeState) -> FactKind:
     return FactKind.SIGHTINGS if state is NodeState.READY else FactKind.INSTANCES
 
 
-def _consumers(node: Node, after: NodeState) -> ConsumerOrder:
-    """A worker once told to stop consuming must be told to begin again; one that never was told needs no order."""
+def _consumers(node: Node, event: Event, after: NodeState) -> ConsumerOrder:
+    """A worker once told to stop consuming must be told to begin again; one that never was told needs no order.
+
+    An operator's word that it leave stands through silence and return, until an operator takes it back.
+    """
+    if node.consumer_order is ConsumerOrder.LEAVE and event is not Event.UNDRAIN_CHOSEN:
+        return ConsumerOrder.LEAVE
     if after is NodeState.READY and node.consumer_order is ConsumerOrder.NONE:
         return ConsumerOrder.NONE
     return _CONSUMERS_AFTER.get(after, node.consumer_order)

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, Snapshot
-from autoscaler.core.model import Node, Offer
+from autoscaler.core.lifecycle import Event
+from autoscaler.core.model import Node, Offer, Transition
 
 _Key = TypeVar("_Key")
 
@@ -50,6 +51,24 @@ def remember(snapshot: Snapshot) -> Memory:
     )
 
 
+def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable[Node]) -> Memory:
+    """Memory after machines of an offer became workers, which wakes it, or failed to, which lets it rest.
+
+    Only a worker that is heard proves an offer: one whose machines boot and never enrol would be bought for ever.
+    """
+    by_name = {node.name: node for node in nodes}
+    for move in told:
+        node = by_name.get(move.node)
+        if node is None:
+            continue
+        if move.event in {Event.ENROL_EXPIRED, Event.ENROL_FAILED}:
+            memory = _rested(memory, node.offer, move.at, f"machines of {node.offer.name} do not enrol")
+        elif move.event is Event.WORKER_SEEN and node.enrolled_at is None:
+            rests = {name: rest for name, rest in memory.offer_rests.items() if name != node.offer.name}
+            memory = replace(memory, offer_rests=rests)
+    return memory
+
+
 def throttle_s(outcome: Outcome) -> float:
     """How long the provider wants to be left in peace, within reason: its word comes from outside."""
     return min(_LONGEST_THROTTLE_S, outcome.retry_after_s or _THROTTLED_REST_S)
@@ -77,14 +96,16 @@ def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
         return replace(memory, account_rests={**memory.account_rests, offer.provider: rest})
     if outcome.call is not CallKind.CREATE:
         return memory
-    if outcome.kind is OutcomeKind.DONE:
-        return replace(memory, offer_rests={k: r for k, r in memory.offer_rests.items() if k != offer.name})
     if outcome.kind not in {OutcomeKind.CAPACITY_REFUSED, OutcomeKind.REJECTED}:
         return memory
+    longest = outcome.kind is OutcomeKind.REJECTED
+    return _rested(memory, offer, outcome.at, f"{offer.name} refused: {outcome.says}", longest=longest)
+
+
+def _rested(memory: Memory, offer: Offer, at: float, why: str, *, longest: bool = False) -> Memory:
+    """The offer rests, twice as long as the last time."""
     earlier = memory.offer_rests.get(offer.name)
     refusals = earlier.refusals + 1 if earlier else 1
     rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(refusals - 1, 10))
-    if outcome.kind is OutcomeKind.REJECTED:
-        rest_s = _REJECTED_REST_S
-    rest = Rest(until_at=outcome.at + rest_s, refusals=refusals, why=f"{offer.name} refused: {outcome.says}")
+    rest = Rest(until_at=at + (_REJECTED_REST_S if longest else rest_s), refusals=refusals, why=why)
     return replace(memory, offer_rests={**memory.offer_rests, offer.name: rest})

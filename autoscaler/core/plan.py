@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core import limits, moves, offers, orders, selection, supply
+from autoscaler.core import limits, moves, offers, orders, selection, strangers, supply
 from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import (
@@ -77,6 +77,7 @@ def plan(
         nodes={node.name: node for node in reconciled.nodes},
     )
     _obey(draft)
+    _keep_ordered_drains(draft)
     for name, pool in rules.items():
         if name in decisions and not decisions[name].input.paused:
             _scale(draft, pool, decisions[name])
@@ -102,12 +103,20 @@ def _obey(draft: _Draft) -> None:
             node, event = wanted.node, wanted.event
             if node is not None and event is not None:
                 draft.move(node, event, wanted.says)
-                if event is Event.DRAIN_CHOSEN:
+                if event is Event.DRAIN_CHOSEN or order.force:
                     moved = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
                     draft.nodes[node.name] = moved
             draft.answers.append(
                 OrderAnswer(number=order.number, carried_out=event is not None, says=wanted.says)
             )
+
+
+def _keep_ordered_drains(draft: _Draft) -> None:
+    """A worker that an operator drains and that came back from silence goes on leaving."""
+    deaf = isinstance(draft.snapshot.sightings, Missing)
+    for node in list(draft.nodes.values()):
+        if node.state is NodeState.READY and node.consumer_order is ConsumerOrder.LEAVE and not deaf:
+            draft.move(node, Event.DRAIN_CHOSEN, "an operator drains it")
 
 
 def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
@@ -149,8 +158,8 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
         draft.remark(pool.name, f"no offer can be asked now: {why}")
         return
     offer = awake[0]
-    strangers = sum(s.instance.pool == pool.name for s in draft.memory.strangers)
-    room = limits.room(pool, nodes, strangers=strangers, price_per_h=offer.price_per_h, asked=asked)
+    unrecorded = strangers.prices_per_h(draft.memory, pool)
+    room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
     count = min(room.nodes, draft.fleet.max_calls - len(draft.creates))
     if room.bound_by:
         draft.remark(pool.name, f"{count} of {asked} more bought: {room.bound_by}")
@@ -261,11 +270,9 @@ def _action(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | Non
 def _end(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
     """First a goodbye to a drained worker, then the destroy, repeated with growing pauses until absence is proven."""
     at = draft.snapshot.at
-    waiting = node.stopped_at is not None and at - node.stopped_at < timeouts.stop_s
-    working = node.stop_due and _works_again(draft, node, timeouts.silence_s)
-    if node.stop_due and (node.stopped_at is None or (working and not waiting)):
+    if node.stop_due and node.stopped_at is None:
         return StopWorker(node=node.name, worker=node.worker), replace(node, stopped_at=at)
-    if working or (waiting and not _left(draft, node)):
+    if node.stop_due and _may_hold_work(draft, node, timeouts):
         return None, node
     rest = draft.memory.account_rests.get(node.offer.provider)
     if at < node.next_ask_at or (rest is not None and at < rest.until_at):
@@ -281,21 +288,17 @@ def _end(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, 
     return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
 
 
-def _works_again(draft: _Draft, node: Node, silence_s: float) -> bool:
-    """Whether the proof of idleness fell after it was taken: another worker process came up, or a task is run.
+def _may_hold_work(draft: _Draft, node: Node, timeouts: Timeouts) -> bool:
+    """Whether a drained worker that was told to shut down may still finish something.
 
-    A worker that was restarted consumes again. It is told to stop until it leaves, and its machine waits for that.
+    A goodbye is the beginning of a warm shutdown, not its end: only one with empty hands lets the machine go at once.
+    One with tasks in hand is given as long as a drain, any other silence as long as `timeouts.stop`.
     """
+    waited_s = draft.snapshot.at - (node.stopped_at or draft.snapshot.at)
     seen = draft.snapshot.sightings
     heard = None if isinstance(seen, Missing) else seen.workers.get(node.worker)
-    if heard is None or not heard.online or heard.silent_s > silence_s:
-        return False
-    restarted = heard.pid is not None and node.worker_pid is not None and heard.pid != node.worker_pid
-    return restarted or bool(heard.active)
-
-
-def _left(draft: _Draft, node: Node) -> bool:
-    """Whether the worker itself said goodbye."""
-    seen = draft.snapshot.sightings
-    heard = None if isinstance(seen, Missing) else seen.workers.get(node.worker)
-    return heard is not None and not heard.online
+    if heard is None:
+        return waited_s < timeouts.stop_s
+    if heard.active:
+        return waited_s < timeouts.drain_s
+    return heard.online and waited_s < timeouts.stop_s

@@ -122,7 +122,7 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         nodes.append(after)
         told.extend(transitions)
     memory = replace(
-        offers.remember(snapshot),
+        offers.after_enrolments(offers.remember(snapshot), tuple(told), snapshot.nodes),
         clocks=clocks,
         good_looks=_good_looks(snapshot),
     )
@@ -245,6 +245,24 @@ def _heard(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     return node, None, ""
 
 
+def _works_after_all(node: Node, view: _View) -> tuple[Node, Event | None, str]:
+    """A worker that is seen to work takes its machine's end back, as long as nobody was asked for that end yet.
+
+    It enrolled late, came back from silence, or was restarted after it was proven idle. What an operator gave up by
+    force stays given up, and of a twin it cannot be told whose word it is.
+    """
+    given_up = node.consumer_order is ConsumerOrder.LEAVE and not node.stop_due
+    if node.state is not NodeState.DESTROYING or node.destroy_asks or given_up or view.is_twin(node):
+        return node, None, ""
+    heard = view.sighting(node)
+    if heard is None or not view.alive(node):
+        return node, None, ""
+    restarted = node.stop_due and heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
+    if not heard.active and not restarted:
+        return node, None, ""
+    return node, Event.WORK_SEEN, f"{node.worker} is heard to work"
+
+
 def _proven_idle(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     """Two witnesses must agree: the worker holds nothing, and the broker holds nothing for it. Silence is no proof."""
     idleness = view.snapshot.idleness.get(node.name)
@@ -266,6 +284,10 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
         return node, None, ""
     sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else view.hears_all
     limit_s: float = getattr(view.timeouts, deadline.timeout)
+    if node.state is NodeState.LOST:
+        if _holds_messages(node, view):
+            return node, None, ""
+        limit_s = max(limit_s, view.timeouts.drain_s) if _left_with_work(node, view) else limit_s
     waits = deadline.event is Event.DRAIN_EXPIRED and view.timeouts.drain_expiry is DrainExpiry.WAIT
     lasted_s = moves.lasted_s(node, view.clocks)
     if not sees or waits or lasted_s < limit_s:
@@ -273,7 +295,28 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     return node, deadline.event, f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
 
 
-_STEPS: tuple[_Step, ...] = (_set_back, _answered, _listed, _heard, _proven_idle, _overdue)
+def _holds_messages(node: Node, view: _View) -> bool:
+    """Whether the broker, a second witness of a silent worker, still holds messages on its connection."""
+    idleness = view.snapshot.idleness.get(node.name)
+    held = None if idleness is None else idleness.unacknowledged
+    return isinstance(held, int) and held > 0
+
+
+def _left_with_work(node: Node, view: _View) -> bool:
+    """Whether its last word was a goodbye with tasks in hand: a warm shutdown finishes them in silence."""
+    heard = view.sighting(node)
+    return heard is not None and not heard.online and bool(heard.active)
+
+
+_STEPS: tuple[_Step, ...] = (
+    _set_back,
+    _answered,
+    _listed,
+    _heard,
+    _works_after_all,
+    _proven_idle,
+    _overdue,
+)
 
 
 def _identify(node: Node, instance: Instance) -> Node:

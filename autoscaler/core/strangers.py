@@ -34,7 +34,7 @@ from autoscaler.core.model import (
     Transition,
     worker_of,
 )
-from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName
+from providers.contract import Instance, Listing, NodeName, ProviderName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,11 @@ def claimed_by(node: Node, listing: Listing) -> Instance | None:
         return next((i for i in listing.instances if i.instance_id == node.instance_id), None)
     named = [i for i in listing.instances if i.name == node.machine]
     return min(named, key=lambda i: (i.created_at or 0.0, i.instance_id), default=None)
+
+
+def prices_per_h(memory: Memory, pool: PoolRules) -> tuple[float, ...]:
+    """What each machine of this pool without a record is likely to cost."""
+    return tuple(_offer_of(s, pool).price_per_h for s in memory.strangers if s.instance.pool == pool.name)
 
 
 def find(
@@ -74,7 +79,8 @@ def find(
             visible = isinstance(listing, Listing) and listing.complete
             end_it = fleet.orphans is OrphanRule.DESTROY or swept
             pool = rules.get(PoolName(stranger.instance.pool or ""))
-            state = _state_for(stranger, snapshot, pool, twin=machines[NodeName(stranger.instance.name)] > 0)
+            twin = machines[NodeName(stranger.instance.name)] > 0
+            state = _state_for(stranger, snapshot, pool, twin=twin, swept=swept)
             if not (settled and visible and end_it) or state is None:
                 watched.append(stranger)
                 continue
@@ -104,12 +110,15 @@ def _watch(
     known = {s.instance.instance_id: s for s in memory.strangers if s.provider == provider}
     if isinstance(listing, Missing) or not listing.complete:
         return list(known.values())
-    claimed: set[InstanceId] = set()
-    for node in nodes:
-        if node.offer.provider == provider and node.state is not NodeState.GONE:
-            instance = claimed_by(node, listing)
-            if instance is not None:
-                claimed.add(instance.instance_id)
+    claimed = {
+        instance.instance_id
+        for node in nodes
+        if node.state is not NodeState.GONE
+        for instance in [claimed_by(node, listing)]
+        # Two accounts of the configuration may be one at the provider: a machine recorded under the other is no
+        # stranger here. Ids of different providers may be alike, so the name must be too.
+        if instance is not None and (node.offer.provider == provider or instance.name == node.machine)
+    }
     return [
         Stranger(
             provider=provider,
@@ -122,21 +131,21 @@ def _watch(
 
 
 def _state_for(
-    stranger: Stranger, snapshot: Snapshot, pool: PoolRules | None, *, twin: bool
+    stranger: Stranger, snapshot: Snapshot, pool: PoolRules | None, *, twin: bool, swept: bool
 ) -> NodeState | None:
     """DRAINING for one that works, DESTROYING for one that does not, None while it cannot be told.
 
-    A twin (a second machine of a name that has a live record) shares its worker's name with the recorded one, so
-    nothing can be proven about it; it goes straight away, as the provider's mistake it is.
+    A twin (a second machine of a name that has a live record) shares its worker's name with the recorded one: while
+    that name is heard nothing can be proven about the twin, so it is only reported, and ended on an operator's word.
     """
-    if twin:
-        return NodeState.DESTROYING
     if isinstance(snapshot.sightings, Missing):
         return None
     silence_s = (pool.timeouts if pool else Timeouts()).silence_s
     if _works(snapshot.sightings, stranger.instance, silence_s):
-        return NodeState.DRAINING if pool else NodeState.DESTROYING
-    return NodeState.DESTROYING if snapshot.sightings.listening_s > silence_s else None
+        if twin:
+            return NodeState.DESTROYING if swept else None
+        return NodeState.DRAINING
+    return NodeState.DESTROYING if snapshot.sightings.would_hear_within(silence_s) else None
 
 
 def _works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:

@@ -27,6 +27,7 @@ from tests.unit.core.builders import (
     a_snapshot,
     an_instance,
     heard,
+    idle,
     rules,
     wanted,
 )
@@ -53,19 +54,72 @@ def proven_idle(**fields: Any) -> Node:
     return a_node(state=S.DESTROYING, **(usual | fields))
 
 
-def test_a_worker_restarted_after_the_proof_is_told_to_stop_again_before_its_machine_goes() -> None:
-    """It consumes again, whatever its predecessor proved."""
-    again = heard(a_sighting(pid=8))
+@pytest.mark.parametrize("seen", [a_sighting(pid=8), a_sighting(active=1)], ids=["restarted", "busy"])
+def test_a_worker_that_works_after_the_proof_drains_again(seen: Any) -> None:
+    """A restarted one consumes again, one with a task has work in hand: the proof has fallen, the drain begins anew."""
+    made = tick(a_snapshot(proven_idle(), sightings=heard(seen)))
 
-    assert kinds(tick(a_snapshot(proven_idle(), sightings=again))) == ["StopWorker"]
-    assert kinds(tick(a_snapshot(proven_idle(stopped_at=AT - 5), sightings=again))) == []
+    assert (["DrainNode"], S.DRAINING) == (kinds(made), made.nodes[0].state)
 
 
-def test_a_worker_that_runs_a_task_after_the_proof_keeps_its_machine() -> None:
-    """It is asked to stop, and finishes what it runs first, however long that takes."""
-    busy = heard(a_sighting(active=1))
+def test_a_goodbye_with_a_task_in_hand_is_not_the_end() -> None:
+    """Celery says goodbye when a warm shutdown begins; the task is finished in silence after it."""
+    leaving = heard(a_sighting(online=False, active=1))
+    long = Timeouts(drain_s=600.0)
 
-    assert kinds(tick(a_snapshot(proven_idle(), sightings=busy))) == ["StopWorker"]
+    assert [] == kinds(tick(a_snapshot(proven_idle(), sightings=leaving), timeouts=long))
+    assert ["DestroyNode"] == kinds(
+        tick(a_snapshot(proven_idle(stopped_at=AT - 601), sightings=leaving), timeouts=long)
+    )
+
+
+@pytest.mark.parametrize("asks", [0, 1])
+def test_a_worker_that_came_up_late_and_works_is_drained_unless_its_end_was_asked_for(asks: int) -> None:
+    """It enrolled after its deadline, while its account rested: nobody was told to end it yet."""
+    node = a_node(state=S.DESTROYING, destroy_asks=asks, next_ask_at=AT + 100)
+    busy = heard(a_sighting(active=2))
+
+    found = tick(a_snapshot(node, sightings=busy)).nodes[0]
+
+    assert (S.DESTROYING if asks else S.DRAINING) is found.state
+
+
+def test_what_an_operator_gave_up_by_force_stays_given_up() -> None:
+    """Even if the call could not go out on the same tick."""
+    node = a_node(state=S.DESTROYING, consumer_order=ConsumerOrder.LEAVE, next_ask_at=AT + 100)
+
+    assert tick(a_snapshot(node, sightings=heard(a_sighting(active=2)))).nodes[0].state is S.DESTROYING
+
+
+def test_a_lost_worker_for_which_the_broker_holds_messages_is_waited_for() -> None:
+    """A second witness: the connection lives and work is on it. Without messages on it, the deadline stands."""
+    node = a_node(state=S.LOST, entered_on=0.0)
+    unheard: dict[str, Any] = {"sightings": heard()}
+
+    held = tick(a_snapshot(node, idleness={node.name: idle(unacknowledged=1)}, **unheard), 1)
+    free = tick(a_snapshot(node, idleness={node.name: idle(unacknowledged=0)}, **unheard), 1)
+
+    assert (S.LOST, S.DESTROYING) == (held.nodes[0].state, free.nodes[0].state)
+
+
+def test_a_lost_worker_that_said_goodbye_with_tasks_is_given_the_time_of_a_drain() -> None:
+    """Somebody restarts a worker by hand: it finishes its tasks in silence, longer than `timeouts.lost`."""
+    node = a_node(state=S.LOST, entered_on=4_000.0)  # a little over 1000 s ago
+    goodbye = heard(a_sighting(online=False, active=1, silent_s=900.0))
+
+    patient = tick(a_snapshot(node, sightings=goodbye), 1, timeouts=Timeouts(drain_s=2_000.0))
+    over = tick(a_snapshot(node, sightings=goodbye), 1, timeouts=Timeouts(drain_s=1_000.0))
+
+    assert (S.LOST, S.DESTROYING) == (patient.nodes[0].state, over.nodes[0].state)
+
+
+def test_a_drain_that_an_operator_ordered_outlives_a_silence() -> None:
+    """Lost and heard again, the worker goes on leaving: only an operator takes an operator's word back."""
+    node = a_node(state=S.LOST, consumer_order=ConsumerOrder.LEAVE)
+
+    found = tick(a_snapshot(node, sightings=heard(a_sighting())), 1).nodes[0]
+
+    assert (S.DRAINING, ConsumerOrder.LEAVE) == (found.state, found.consumer_order)
 
 
 @pytest.mark.parametrize("heard_last", [a_sighting(pid=8, online=False), a_sighting(pid=8, silent_s=61.0)])

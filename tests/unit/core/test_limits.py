@@ -14,9 +14,9 @@ S = NodeState
 
 
 def allowed(
-    limits: Limits, *nodes: Node, strangers: int = 0, price_per_h: float = 0.1, asked: int = 9
+    limits: Limits, *nodes: Node, unrecorded: tuple[float, ...] = (), price_per_h: float = 0.1, asked: int = 9
 ) -> Room:
-    return room(a_pool(limits=limits), nodes, strangers=strangers, price_per_h=price_per_h, asked=asked)
+    return room(a_pool(limits=limits), nodes, unrecorded=unrecorded, price_per_h=price_per_h, asked=asked)
 
 
 def test_what_no_limit_binds_is_bought_and_no_limit_is_named() -> None:
@@ -35,7 +35,7 @@ def test_a_ceiling_already_passed_allows_none_and_never_less() -> None:
     """It may have been lowered."""
     nodes = [a_node(f"n{i}") for i in range(4)]
 
-    assert allowed(Limits(max_workers=2), *nodes, strangers=1).nodes == 0
+    assert allowed(Limits(max_workers=2), *nodes, unrecorded=(0.1,)).nodes == 0
 
 
 def test_only_unanswered_creations_count_as_in_flight() -> None:
@@ -61,3 +61,10 @@ def test_what_costs_nothing_is_bought_within_the_budget_and_not_beyond_it() -> N
 
     assert allowed(Limits(max_workers=9, max_cost_per_hour=0.2), *paid, price_per_h=0.0).nodes == 7
     assert allowed(Limits(max_workers=9, max_cost_per_hour=0.1), *paid, price_per_h=0.0).nodes == 0
+
+
+def test_machines_without_a_record_are_paid_from_the_budget_too() -> None:
+    """Five strangers at 0.1 leave nothing of a budget of 0.5."""
+    limits = Limits(max_workers=99, max_cost_per_hour=0.5)
+
+    assert (5, 1, 0) == tuple(allowed(limits, unrecorded=(0.1,) * n).nodes for n in (0, 4, 5))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest
-from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.offers import awake, remember, why_resting
+from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.model import Transition
+from autoscaler.core.offers import after_enrolments, awake, remember, why_resting
 from tests.unit.core.builders import AT, CLOUD, OFFER, SECOND_OFFER, a_node, a_snapshot
 
 NODE = a_node(state=NodeState.CREATING)
@@ -40,11 +42,46 @@ def test_each_refusal_in_a_row_doubles_the_rest_up_to_half_an_hour() -> None:
     assert rests == [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]
 
 
-def test_a_success_wakes_the_offer() -> None:
-    """The count of refusals begins anew."""
-    memory = after(OutcomeKind.DONE, memory=after(OutcomeKind.CAPACITY_REFUSED))
+def enrolment(event: Event, memory: Memory, **node: Any) -> Memory:
+    """Memory after a machine of the offer became a worker, or did not."""
+    machine = a_node(**node)
+    told = Transition(
+        node=machine.name,
+        pool=machine.pool,
+        at=AT,
+        event=event,
+        before=NodeState.BOOTING,
+        after=NodeState.READY,
+        reason="a test says so",
+    )
+    return after_enrolments(memory, (told,), (machine,))
 
-    assert memory.offer_rests == {}
+
+def test_only_a_worker_that_is_heard_wakes_an_offer() -> None:
+    """The answer to a create proves a machine; what it is bought for is a worker."""
+    refused = after(OutcomeKind.CAPACITY_REFUSED)
+
+    assert after(OutcomeKind.DONE, memory=refused).offer_rests == refused.offer_rests
+    assert enrolment(Event.WORKER_SEEN, refused).offer_rests == {}
+
+
+def test_an_offer_whose_machines_do_not_enrol_rests_longer_each_time() -> None:
+    """Else a broken image is bought for ever, as fast as its deadline allows."""
+    memory = Memory()
+    rests = []
+    for _ in range(3):
+        memory = enrolment(Event.ENROL_EXPIRED, memory)
+        rests.append(memory.offer_rests[OFFER.name].until_at - AT)
+
+    assert rests == [30, 60, 120]
+    assert "do not enrol" in (why_resting(OFFER, memory, AT) or "")
+
+
+def test_a_worker_back_from_silence_says_nothing_about_its_offer() -> None:
+    """It had enrolled before."""
+    refused = after(OutcomeKind.CAPACITY_REFUSED)
+
+    assert enrolment(Event.WORKER_SEEN, refused, enrolled_at=AT - 500) == refused
 
 
 def test_an_offer_rejected_as_wrong_rests_for_a_day() -> None:

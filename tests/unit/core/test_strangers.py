@@ -8,6 +8,7 @@ from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule
 from autoscaler.core.reconcile import Reconciled, reconcile
+from providers.contract import ProviderName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
@@ -97,17 +98,48 @@ def test_a_machine_just_ordered_is_no_stranger() -> None:
     assert [n.state for n in after.nodes] == [NodeState.BOOTING]
 
 
-def test_a_twin_of_a_recorded_machine_is_ended_and_the_recorded_one_kept() -> None:
-    """A provider that made two of one name: the record holds one by id, the other is paid for nothing."""
-    node = a_node("x", instance_id=an_instance("x").instance_id)
+def a_world_with_a_twin(**fields: object) -> Snapshot:
+    """A provider that made two machines of one name; the record holds one of them by id."""
     twin = an_instance("x", instance_id="i-twin")
     listing = replace(a_listing("x"), instances=(an_instance("x"), twin))
-    snapshot = a_snapshot(node, listings={CLOUD: listing})
+    return a_snapshot(a_node("x"), listings={CLOUD: listing}, **fields)
 
-    kept, ended = settled(snapshot).nodes
 
+def test_a_twin_is_not_ended_while_its_name_is_heard() -> None:
+    """Both are called the same, so nobody can tell which of them works: it is reported, and ended on an order."""
+    sweep = Order(number=1, kind=OrderKind.SWEEP, target="*", given_at=AT, given_by="kari")
+
+    reported = settled(a_world_with_a_twin())
+    kept, ended = settled(a_world_with_a_twin(orders=(sweep,))).nodes
+
+    assert ["i-twin"] == [s.instance.instance_id for s in reported.memory.strangers]
+    assert len(reported.nodes) == 1
     assert (NodeState.READY, NodeState.DESTROYING) == (kept.state, ended.state)
     assert ended.instance_id == "i-twin"
+
+
+def test_a_machine_recorded_under_another_name_of_the_same_account_is_no_stranger() -> None:
+    """Two accounts of the configuration may be one at the provider, as for two subnets; or one was renamed."""
+    node = a_node("x")
+    again = {CLOUD: a_listing("x"), ProviderName("same-cloud"): a_listing("x")}
+    renamed = {ProviderName("same-cloud"): a_listing("x")}
+
+    for listings in (again, renamed):
+        assert found(a_snapshot(node, listings=listings)).memory.strangers == ()
+
+
+def test_a_working_orphan_of_a_pool_that_is_not_configured_is_drained() -> None:
+    """Its worker is heard; that its pool was renamed does not make its tasks worth less."""
+    stray = replace(an_instance("x"), pool="renamed")
+    snapshot = replace(
+        SEEN,
+        listings={CLOUD: replace(a_listing(), instances=(stray,))},
+        sightings=heard(a_sighting("x", active=2)),
+    )
+
+    (node,) = settled(snapshot).nodes
+
+    assert (NodeState.DRAINING, ConsumerOrder.CANCEL, ()) == (node.state, node.consumer_order, node.queues)
 
 
 def test_a_stranger_that_vanished_is_forgotten() -> None:
