@@ -20,6 +20,8 @@ from policies.contract import Demand
 from providers.contract import Listing, NodeName, Provider, ProviderError, ProviderName
 
 T = TypeVar("T")
+_WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST})
+"""States whose end rests on what the worker and the broker say is held: a lost worker can only be asked about."""
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds; one that does not is asked again next tick."""
 
@@ -76,15 +78,17 @@ class Observer:
         self._looks: dict[str, Future[object]] = {}
 
     def look(self, nodes: tuple[Node, ...]) -> Seen:
-        """Every fact of this tick; `nodes` tells which workers are draining and must be asked what they hold."""
-        draining = tuple(n for n in nodes if n.state is NodeState.DRAINING)
-        workers = tuple(n.worker for n in draining)
+        """Every fact of this tick; `nodes` tells of which workers it must be known what they hold."""
+        leaving = tuple(n for n in nodes if n.state in _WITNESSED)
+        workers = tuple(n.worker for n in leaving)
+        draining = tuple(n.worker for n in leaving if n.state is NodeState.DRAINING)
         asked_at = self._clock.now()
         looks: dict[str, Callable[[], object]] = {"demand": lambda: self._broker.demand(self._queues)}
         for name, provider in self._providers.items():
             looks[_listing(name)] = partial(self._list, provider)
+        if draining:
+            looks["hands"] = lambda: self._workers.hands(draining, _HANDS_TIMEOUT_S)
         if workers:
-            looks["hands"] = lambda: self._workers.hands(workers, _HANDS_TIMEOUT_S)
             looks["unacknowledged"] = lambda: self._broker.unacknowledged(workers)
         answers = self._ask(looks)
         demand = cast("Mapping[PoolName, Demand | Missing] | Missing", answers["demand"])
@@ -92,7 +96,7 @@ class Observer:
             demand=_each(self._queues, demand),
             listings={name: cast("Listing | Missing", answers[_listing(name)]) for name in self._providers},
             sightings=self._workers.sightings(),
-            idleness=_idleness(draining, answers, asked_at) if workers else {},
+            idleness=_idleness(leaving, answers, asked_at) if workers else {},
         )
 
     def close(self) -> None:
@@ -136,9 +140,9 @@ def _each(
 
 
 def _idleness(
-    draining: tuple[Node, ...], answers: Mapping[str, object], asked_at: float
+    leaving: tuple[Node, ...], answers: Mapping[str, object], asked_at: float
 ) -> dict[NodeName, Idleness]:
-    hands = cast("Mapping[WorkerName, Hands | Missing] | Missing", answers["hands"])
+    hands = cast("Mapping[WorkerName, Hands | Missing] | Missing", answers.get("hands", {}))
     held = cast("Mapping[WorkerName, int | Missing] | Missing", answers["unacknowledged"])
     unheard = Missing(why="no answer")
     return {
@@ -147,5 +151,5 @@ def _idleness(
             hands=hands if isinstance(hands, Missing) else hands.get(node.worker, unheard),
             unacknowledged=held if isinstance(held, Missing) else held.get(node.worker, unheard),
         )
-        for node in draining
+        for node in leaving
     }

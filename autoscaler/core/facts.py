@@ -65,7 +65,7 @@ class Hands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idleness:
-    """Both witnesses about one draining worker. `asked_at` is when the earlier of the two was asked."""
+    """Both witnesses about one draining or lost worker. `asked_at` is when the earlier of the two was asked."""
 
     asked_at: float
     hands: Hands | Missing

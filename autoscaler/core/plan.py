@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core import limits, moves, offers, orders, selection, strangers, supply
+from autoscaler.core import limits, moves, offers, orders, remarks, selection, strangers, supply
 from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import (
@@ -91,7 +91,10 @@ def plan(
             *draft.answers,
             *orders.sweeps(snapshot.orders, len(reconciled.memory.strangers), snapshot.at),
         ),
-        remarks=tuple(draft.remarks),
+        remarks=(
+            *draft.remarks,
+            *remarks.slow_drains(snapshot, draft.nodes.values(), rules, reconciled.memory.clocks),
+        ),
     )
 
 

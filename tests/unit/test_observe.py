@@ -139,6 +139,15 @@ def test_only_draining_workers_are_asked_what_they_hold() -> None:
     )
 
 
+def test_of_a_lost_worker_only_the_broker_is_asked() -> None:
+    """It does not answer; and a question to nobody in particular would be answered by everybody."""
+    lost = a_node(state=NodeState.LOST)
+    with observer(workers=ScriptedWorkers(hands=raising(AssertionError()))) as eyes:
+        (witness,) = eyes.look((lost,)).idleness.values()
+
+    assert (0, True) == (witness.unacknowledged, isinstance(witness.hands, Missing))
+
+
 @pytest.mark.parametrize("hands", [raising(OSError()), lambda *_: {}], ids=["failed", "silent"])
 def test_a_witness_that_said_nothing_is_missing(hands: Any) -> None:
     """Silence is no proof of idleness."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autoscaler.core import invariants
-from autoscaler.core.facts import CallKind, Outcome, OutcomeKind, Snapshot, listing_clock
+from autoscaler.core.facts import CallKind, Hands, Missing, Outcome, OutcomeKind, Snapshot, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Node, Plan, PoolName, Timeouts
 from autoscaler.core.plan import plan
@@ -228,3 +228,23 @@ def test_deaf_workers_do_not_use_up_every_ticks_calls() -> None:
         nodes = list(made.nodes)
 
     assert asked == {n.name for n in nodes}
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"unacknowledged": Missing(why="one channel only")}, "one channel only"),
+        ({"hands": Missing(why="no answer")}, "no answer"),
+        ({"hands": Hands(active=0, reserved=0, scheduled=3)}, "3 of them for their time"),
+    ],
+)
+def test_a_drain_that_lasts_too_long_says_what_it_waits_for(fields: dict[str, Any], says: str) -> None:
+    """By default it waits for ever, and money runs: an operator must be able to read why."""
+    node = a_node(state=S.DRAINING, confirmed_at=AT - 500, worker_pid=7)
+    snapshot = a_snapshot(node, idleness={node.name: idle(**fields)})
+
+    late = tick(snapshot, timeouts=Timeouts(drain_s=1_000.0))
+    in_time = tick(snapshot, timeouts=Timeouts(drain_s=2_000.0))
+
+    assert says in late.remarks[0][1]
+    assert in_time.remarks == ()

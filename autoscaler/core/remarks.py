@@ -1,0 +1,55 @@
+"""What an operator should read beside a decision: nodes whose leaving takes longer than it should, and why.
+
+Remarks end in the pool's sentence, so the log, `status` and `why` say the same. They change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from autoscaler.core import moves
+from autoscaler.core.facts import Idleness, Missing, Snapshot
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolName, PoolRules, Timeouts
+
+Remark = tuple[PoolName, str]
+
+
+def slow_drains(
+    snapshot: Snapshot,
+    nodes: Iterable[Node],
+    rules: Mapping[PoolName, PoolRules],
+    clocks: Mapping[str, float],
+) -> tuple[Remark, ...]:
+    """One remark for each node that drains longer than `timeouts.drain`, with what keeps it from being proven idle."""
+    return tuple(
+        (node.pool, f"{node.machine} drains longer than {limit_s:.0f} s: {_why(node, snapshot)}")
+        for node in nodes
+        if node.state is NodeState.DRAINING
+        for limit_s in [_timeouts(rules, node).drain_s]
+        if moves.lasted_s(node, clocks) >= limit_s
+    )
+
+
+def _why(node: Node, snapshot: Snapshot) -> str:
+    if isinstance(snapshot.sightings, Missing):
+        return f"workers cannot be heard: {snapshot.sightings.why}"
+    if node.confirmed_at is None:
+        return "its worker has not confirmed that it stopped consuming"
+    idleness = snapshot.idleness.get(node.name)
+    return "nobody could be asked" if idleness is None else _witnesses(idleness)
+
+
+def _witnesses(idleness: Idleness) -> str:
+    hands, held = idleness.hands, idleness.unacknowledged
+    if isinstance(hands, Missing):
+        return f"its worker does not say what it holds: {hands.why}"
+    if isinstance(held, Missing):
+        return f"the broker does not say what it holds for it: {held.why}"
+    waiting = f", {hands.scheduled} of them for their time (ETA)" if hands.scheduled else ""
+    return f"its worker holds {hands.total} tasks{waiting}, the broker {held} messages for it"
+
+
+def _timeouts(rules: Mapping[PoolName, PoolRules], node: Node) -> Timeouts:
+    pool = rules.get(node.pool)
+    return pool.timeouts if pool else Timeouts()
