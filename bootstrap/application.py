@@ -93,5 +93,5 @@ def _pip_conf(index_url: str) -> str:
         lines.append(f"index-url = {index_url}")
         parts = urlsplit(index_url)
         if parts.scheme == "http":
-            lines.append(f"trusted-host = {parts.netloc.rpartition('@')[2]}")
+            lines.append(f"trusted-host = {parts.netloc}")
     return "".join(f"{line}\n" for line in lines)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from bootstrap import masking
+from bootstrap import addresses, arguments, masking
 from bootstrap.contract import Application, ApplicationSource, UnusableSpec, WorkerSpec
 
 _NODE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -24,23 +24,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _SHELLS_OWN = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"})
 """Variables that a shell on Debian refuses to set, so the worker would never start."""
-
-_RESERVED_ARGS = {
-    "-n": "the daemon knows the worker by its name",
-    "--hostname": "the daemon knows the worker by its name",
-    "-Q": "the queues are the pool's",
-    "--queues": "the queues are the pool's",
-    "-c": "the concurrency is the pool's slots",
-    "--concurrency": "the concurrency is the pool's slots",
-    "--autoscale": "the concurrency is the pool's slots",
-    "--without-heartbeat": "the daemon knows by the heartbeats that the worker lives",
-    "-D": "supervisord would lose the worker",
-    "--detach": "supervisord would lose the worker",
-    "-B": "every worker of the pool would send the periodic tasks again; run one `celery beat` elsewhere",
-    "--beat": "every worker of the pool would send the periodic tasks again; run one `celery beat` elsewhere",
-    "--purge": "every new worker would empty the queues",
-    "--discard": "every new worker would empty the queues",
-}
 
 _URL_SCHEMES = {
     ApplicationSource.WHEEL: ("https", "http"),
@@ -111,18 +94,10 @@ def _of_lists(spec: WorkerSpec) -> Iterator[str]:
     for queue in spec.queues:
         if not queue or queue != queue.strip() or "," in queue or _CONTROL.search(queue):
             yield f"queues: {queue!r} cannot stand in Celery's list of queues: no comma, no space around it"
-    for argument in spec.worker_args:
-        if reason := _why_reserved(argument):
-            yield f"worker_args: {argument!r} is not yours to give: {reason}"
+    yield from (f"worker_args: {problem}" for problem in arguments.problems(spec.worker_args))
     for package in spec.packages:
         if not _PACKAGE.fullmatch(package):
             yield f"packages: {package!r} is no name of a Debian package"
-
-
-def _why_reserved(argument: str) -> str | None:
-    """The reason, if `argument` is a reserved option in any of the spellings click takes: -n x, -nx, --hostname=x."""
-    option = argument.partition("=")[0] if argument.startswith("--") else argument[:2]
-    return _RESERVED_ARGS.get(option)
 
 
 def _of_environment(spec: WorkerSpec) -> Iterator[str]:
@@ -148,14 +123,45 @@ def _of_application(application: Application) -> Iterator[str]:
         yield from _requirement("application.extra_packages", package)
     if application.index_url:
         yield from _of_url("application.index_url", application.index_url, ("https", "http"))
+    yield from _of_secrets(application)
     if application.source in _URL_SCHEMES:
         yield from _of_url("application.reference", application.reference, _URL_SCHEMES[application.source])
-    elif application.reference.startswith("git+") or " git+" in application.reference:
-        yield 'application.reference: a git repository, expected source = "git" and the repository\'s URL'
+    elif addresses.is_repository(application.reference):
+        yield 'application.reference: a repository, expected source = "git" and the repository\'s URL'
     if application.source is not ApplicationSource.GIT and application.revision:
         yield "application.revision: only a git repository has revisions"
     elif application.revision and not _REVISION.fullmatch(application.revision):
         yield f"application.revision: {application.revision!r} is no branch, tag or commit"
+
+
+def _of_secrets(application: Application) -> Iterator[str]:
+    """Addresses whose credentials pip would hand on: to git, or to the pip it starts to build a package."""
+    texts = [("application.extra_packages", package) for package in application.extra_packages]
+    texts.append(("application.index_url", application.index_url))
+    if not _kept_for_git(application):
+        texts.append(("application.reference", application.reference))
+    for field, text in texts:
+        if addresses.holds_credentials(text):
+            yield (
+                f"{field}: an address with credentials (not shown), which would stand in a command line; "
+                'expected one without, or a repository by https as the reference with source = "git"'
+            )
+    is_git = application.source is ApplicationSource.GIT
+    queries = {
+        "application.index_url": "?" in application.index_url,
+        "application.reference": is_git and "?" in application.reference.partition("#")[0],
+        "application.extra_packages": any(map(addresses.repository_has_query, application.extra_packages)),
+    }
+    for field, has_query in queries.items():
+        if has_query:
+            yield f"{field}: an address with a query (not shown), which would stand in a command line"
+
+
+def _kept_for_git(application: Application) -> bool:
+    """Whether the reference's credentials are taken out of it and left in a file where git looks for them."""
+    return application.source is ApplicationSource.GIT and application.reference.lower().startswith(
+        ("https://", "http://")
+    )
 
 
 def _of_image(application: Application) -> Iterator[str]:

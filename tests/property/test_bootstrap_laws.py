@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bootstrap.application import interpreter
 from bootstrap.cloud_config import environment_file
 from bootstrap.contract import Application, ApplicationSource, UserDataTooLarge, WorkerSpec
 from bootstrap.render import render
+from bootstrap.validity import problems
 from tests.unit.bootstrap import specs
 
 SCHEMA = Path(os.environ["AUTOSCALER_CLOUD_INIT_SCHEMA"])
@@ -43,11 +45,10 @@ credential = st.from_regex(r"[A-Za-z0-9%._~-]{0,3}", fullmatch=True)
 
 
 @st.composite
-def urls(draw: st.DrawFn, *, scheme: str, path: str) -> str:
-    """URLs whose user information and query, if any, hold the word `geheim`."""
+def repositories(draw: st.DrawFn) -> str:
+    """URLs whose user information, if any, holds the word `geheim`: stored for git."""
     user_information = draw(st.sampled_from(["", "geheim@", "me:geheim@", "geheim:x@"]))
-    query = draw(st.sampled_from(["", "?token=geheim"]))
-    return f"{scheme}://{user_information}host.example{path}{query}"
+    return f"https://{user_information}host.example/shop.git"
 
 
 @st.composite
@@ -60,14 +61,16 @@ def applications(draw: st.DrawFn) -> Application:
         return Application(source=source, directory=directory, python=python)
     reference = {
         ApplicationSource.PIP: st.sampled_from(["shop==1.4", "shop[redis]>=1; python_version>'3.8'"]),
-        ApplicationSource.WHEEL: urls(scheme="https", path="/shop-1-py3-none-any.whl"),
-        ApplicationSource.GIT: urls(scheme="https", path="/shop.git"),
+        ApplicationSource.WHEEL: st.sampled_from(["", "?token=geheim"]).map(
+            "https://host.example/shop-1-py3-none-any.whl{}".format
+        ),
+        ApplicationSource.GIT: repositories(),
     }[source]
     return Application(
         source=source,
         reference=draw(reference),
         revision=draw(st.sampled_from(["", "v1", "feature/x"])) if source is ApplicationSource.GIT else "",
-        index_url=draw(st.one_of(st.just(""), urls(scheme="http", path="/simple"))),
+        index_url=draw(st.sampled_from(["", "http://host.example/simple"])),
         directory=directory,
         python=python,
         extra_packages=draw(st.sampled_from([(), ("flower",)])),
@@ -195,3 +198,36 @@ def test_user_data_fits_or_is_refused_with_its_sizes(
     else:
         assert len(content) <= limit_bytes
         assert plain == (content if len(plain) <= limit_bytes else gzip.decompress(content))
+
+
+user_information = st.one_of(
+    credential.map("geheim{}@".format), credential.map("me:{}geheim@".format), st.just(":geheim@")
+)
+repository = st.tuples(
+    st.sampled_from(["x@", "x @ ", "x[a]@", "x  @  "]),
+    st.sampled_from(["git+https://", "GIT+http://", "hg+https://", "git+git://", "https://"]),
+    user_information,
+    st.sampled_from(["host.example/x", "host.example:8443/x@v1#egg=x", "[::1]/x ; python_version > '3.8'"]),
+).map("".join)
+
+
+@given(repository, st.sampled_from(["reference", "extra_packages"]))
+def test_credentials_of_a_requirement_are_refused_and_never_told(requirement: str, key: str) -> None:
+    """However they are written, pip's argument to git never holds them, and neither does the sentence."""
+    application = replace(specs.PIP, **{key: (requirement,) if key == "extra_packages" else requirement})
+    told = problems(specs.a_spec(application=application))
+
+    assert f"application.{key}" in {problem.split(":")[0] for problem in told}
+    assert "geheim" not in "".join(told)
+
+
+@given(
+    st.text("EZ", max_size=3),
+    st.sampled_from(["b", "n", "Q", "X", "c", "B", "D"]),
+    st.text(st.characters(categories=["L"]), max_size=5),
+)
+def test_a_reserved_letter_is_found_in_any_cluster(before: str, letter: str, behind: str) -> None:
+    """Letters that take no value hide nothing behind them."""
+    told = problems(specs.a_spec(worker_args=(f"-{before}{letter}{behind}",)))
+
+    assert f"worker_args: -{letter} is not yours to give" in told[0]

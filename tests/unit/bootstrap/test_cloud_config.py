@@ -153,11 +153,11 @@ def test_a_repository_without_credentials_leaves_none_behind() -> None:
 def test_a_named_index_is_the_index_and_trusted_where_it_speaks_plain_http() -> None:
     """Otherwise pip refuses plain HTTP; over https nothing is called trusted."""
     plain = specs.files(
-        specs.a_spec(application=replace(specs.PIP, index_url="http://u:p@10.0.2.2:8000/simple"))
+        specs.a_spec(application=replace(specs.PIP, index_url="http://10.0.2.2:8000/simple"))
     )["/etc/autoscaler/pip.conf"]
     secure = specs.files(
         specs.a_spec(application=replace(specs.PIP, index_url="https://pypi.example/simple"))
     )
 
-    assert "index-url = http://u:p@10.0.2.2:8000/simple\ntrusted-host = 10.0.2.2:8000\n" in plain
+    assert "index-url = http://10.0.2.2:8000/simple\ntrusted-host = 10.0.2.2:8000\n" in plain
     assert "trusted-host" not in secure["/etc/autoscaler/pip.conf"]

@@ -58,7 +58,7 @@ def test_the_worker_starts_with_its_environment_and_without_secrets_in_its_comma
         ),
         environment=HOSTILE,
         prefetch_multiplier=1,
-        worker_args=("--max-tasks-per-child=50", "it's $(here)"),
+        worker_args=("--logfile", "it's $(here)"),
     )
     machine = specs.Machine(tmp_path / "machine", spec)
     machine.stand_in("setpriv")
@@ -83,7 +83,7 @@ def test_the_worker_starts_with_its_environment_and_without_secrets_in_its_comma
         "--prefetch-multiplier=1",
         "--loglevel=INFO",
         "--without-gossip",
-        "--max-tasks-per-child=50",
+        "--logfile",
         "it's $(here)",
     ]
     expected = {**HOSTILE, "CELERY_BROKER_URL": spec.broker_url, "USER": "nobody", "PYTHONUNBUFFERED": "1"}
@@ -122,11 +122,11 @@ def test_the_worker_runs_as_its_user_and_cannot_read_the_secrets_file(open_root:
 
 
 def test_an_application_is_installed_from_files_only_root_can_read(tmp_path: Path) -> None:
-    """Both pip and git get their credentials from files; their command lines name those files and nothing else."""
+    """Pip and git read what they need from files; their command lines name those files and nothing else."""
     application = replace(
         specs.GIT,
         reference="https://me:geheim@git.example/shop/tasks.git",
-        index_url="https://me:geheim@pypi.example/simple",
+        index_url="https://pypi.example/simple",
         python="python-for-venv",
     )
     machine = specs.Machine(tmp_path, specs.a_spec(application=application))

@@ -90,3 +90,59 @@ def test_a_refusal_tells_no_secret(changes: dict[str, Any]) -> None:
         specs.rendered(specs.a_spec(**changes))
 
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("application", "named"),
+    [
+        (replace(specs.PIP, extra_packages=("x@git+https://me:geheim@host/x",)), "extra_packages"),
+        (replace(specs.PIP, extra_packages=("x @ git+https://geheim@host/x@v1",)), "extra_packages"),
+        (replace(specs.GIT, extra_packages=("x@https://geheim@host/x.whl",)), "extra_packages"),
+        (replace(specs.PIP, extra_packages=("x@git+https://me:geheim/x@host/x",)), "extra_packages"),
+        (replace(specs.PIP, extra_packages=("x@git+ssh://git:geheim@host/x",)), "extra_packages"),
+        (replace(specs.PIP, extra_packages=("x@git+https://host/x?token=geheim",)), "extra_packages"),
+        (replace(specs.PIP, reference="shop@git+https://geheim@host/shop"), "reference"),
+        (replace(specs.PIP, reference="shop @ https://me:geheim@host/shop.tar.gz"), "reference"),
+        (replace(specs.WHEEL, reference="https://geheim@host/shop.whl"), "reference"),
+        (replace(specs.GIT, reference="ssh://git:geheim@host/shop.git"), "reference"),
+        (replace(specs.GIT, reference="git://geheim@host/shop.git"), "reference"),
+        (replace(specs.GIT, reference="https://host/shop.git?token=geheim"), "reference"),
+        (replace(specs.PIP, index_url="https://me:geheim@pypi.example/simple"), "index_url"),
+        (replace(specs.PIP, index_url="https://geheim@pypi.example/simple"), "index_url"),
+        (replace(specs.PIP, index_url="https://pypi.example/simple?token=geheim"), "index_url"),
+    ],
+)
+def test_credentials_that_would_reach_a_command_line_are_refused(
+    application: Application, named: str
+) -> None:
+    """Pip hands a repository to git, and the index to the pip that builds a package, as arguments: seen in `ps`."""
+    told = problems(specs.a_spec(application=application))
+
+    assert {f"application.{named}"} == {problem.split(":")[0] for problem in told}
+    assert "(not shown), which would stand in a command line" in told[0]
+    assert "geheim" not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
+        replace(specs.GIT, reference="https://me:geheim@host/shop.git"),
+        replace(specs.GIT, reference="https://geheim@host:8443/shop.git#subdirectory=a"),
+        replace(specs.GIT, reference="ssh://git@host/shop.git"),
+        replace(specs.PIP, extra_packages=("x@git+https://host/x@v1", "y @ git+ssh://git@host/y@main")),
+        replace(specs.PIP, extra_packages=("x @ https://[::1]:8443/x.whl ; python_version > '3.8'",)),
+        replace(specs.WHEEL, reference="https://host/shop.whl?signature=geheim"),
+    ],
+)
+def test_addresses_that_show_nobody_anything_are_taken(application: Application) -> None:
+    """A repository's https credentials are stored for git, the user of ssh is no secret, pip itself reads a wheel."""
+    assert () == problems(specs.a_spec(application=application))
+
+
+def test_a_repository_is_no_requirement_with_or_without_a_space() -> None:
+    """Its credentials and its revision have their own places only where the source is git."""
+    (told,) = problems(
+        specs.a_spec(application=replace(specs.PIP, reference="shop@git+https://git.example/a"))
+    )
+
+    assert told.startswith("application.reference: a repository, expected source")
