@@ -19,6 +19,8 @@ SANE_WORKERS = 1_000
 
 _PATTERN_CHARACTERS = frozenset("*?[")
 _LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#\s]*)")
+"""User, host and port of each URL in a text; a requirement may hold one without a space: `shop@git+https://…`."""
 _INSTALLED = frozenset({"pip", "wheel", "git"})
 
 
@@ -224,22 +226,33 @@ def _of_source(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:
             found=f'a revision, but source is "{source}"',
             expected='source = "git", or no revision',
         )
-    for key in ("index_url", "reference"):
-        if _holds_password(bootstrap.get(key)):
+    yield from _of_credentials(place, bootstrap)
+
+
+def _of_credentials(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:
+    """No address of the application names somebody."""
+    here: list[tuple[Place, object]] = [
+        ((*place, key), bootstrap.get(key)) for key in ("index_url", "reference")
+    ]
+    packages = _tables(bootstrap.get("extra_packages"))
+    here += [((*place, "extra_packages", number), package) for number, package in enumerate(packages)]
+    for where, text in here:
+        if isinstance(text, str) and any(map(_names_somebody, _AUTHORITY.finditer(text))):
             yield Finding(
-                place=(*place, key),
-                found="an address with a password (not shown)",
+                place=where,
+                found="an address with a user, a token or a password (not shown)",
                 expected="an address without one",
                 advice="It would stand in this file and in the machine's user data.",
             )
 
 
-def _holds_password(text: object) -> bool:
-    """Whether an address names a user with a password: `//user:password@host`."""
-    if not isinstance(text, str) or "://" not in text:
-        return False
-    authority = text.split("://", 1)[1].split("/", 1)[0]
-    return ":" in authority.rpartition("@")[0]
+def _names_somebody(address: re.Match[str]) -> bool:
+    """Whether it is `user:password@host` or `token@host`. The bare user of an ssh address is no secret."""
+    user_information, found, host = address["authority"].rpartition("@")
+    if found:
+        return ":" in user_information or address["scheme"].lower().rpartition("+")[2] != "ssh"
+    # What stands where a port would and is none is half of a password, cut by its own `/`, `?` or `#`.
+    return re.fullmatch(r"(\[[^\]]*\]|[^:\[]*)(:[0-9]*)?", host) is None
 
 
 def _table(value: object) -> Mapping[str, Any]:

@@ -258,6 +258,9 @@ def test_a_cloud_machine_must_be_able_to_reach_the_broker() -> None:
     assert () == problems(('"amqp://rabbit:5672"', '"amqp://localhost:5672"'))
 
 
+PIP = 'source = "pip"\nreference = "shop"\n'
+
+
 @pytest.mark.parametrize(
     ("lines", "key"),
     [
@@ -266,14 +269,37 @@ def test_a_cloud_machine_must_be_able_to_reach_the_broker() -> None:
         ('source = "pip"\nreference = "shop"\nrevision = "v1"', "revision"),
         ('source = "git"\nreference = "https://u:p@git.example/r"', "reference"),
         ('source = "pip"\nreference = "shop"\nindex_url = "https://u:p@host/simple"', "index_url"),
+        ('source = "git"\nreference = "https://geheim@git.example/r"', "reference"),
+        ('source = "pip"\nreference = "shop@git+https://geheim@git.example/r"', "reference"),
+        ('source = "pip"\nreference = "shop"\nindex_url = "https://geheim@host/simple"', "index_url"),
+        (f'{PIP}extra_packages = ["y", "x@git+https://geheim@host/x"]', "extra_packages[1]"),
+        (f'{PIP}extra_packages = ["x @ git+https://u:geheim@host/x"]', "extra_packages[0]"),
+        (f'{PIP}extra_packages = ["x@git+https://u:geheim/x@host/x"]', "extra_packages[0]"),
+        ('source = "git"\nreference = "ssh://git:geheim@host/r"', "reference"),
         ('source = "conda"', "source"),
         ("prefetch_multiplier = 0", "prefetch_multiplier"),
         ('directory = "here"', "directory"),
     ],
 )
 def test_what_a_machine_runs_must_fit_together(lines: str, key: str) -> None:
-    """Each source has its own keys; none holds a password."""
-    assert f"pools.images.bootstrap.{key}" == told(('app = "shop"', f'app = "shop"\n{lines}'))[0]
+    """Each source has its own keys; none holds a password or a token, and none is told."""
+    (problem,) = problems(('app = "shop"', f'app = "shop"\n{lines}'))
+
+    assert f"pools.images.bootstrap.{key}" == problem.path
+    assert "geheim" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'source = "git"\nreference = "ssh://git@git.example/r"',
+        f'{PIP}extra_packages = ["x@git+https://host/x@v1", "y @ git+ssh://git@host:22/y@main"]',
+        f'{PIP}index_url = "http://[::1]:8000/simple"',
+    ],
+)
+def test_an_address_without_a_secret_is_taken(lines: str) -> None:
+    """A revision behind an `@` is no user, and the user of ssh is no secret."""
+    assert () == problems(('app = "shop"', f'app = "shop"\n{lines}'))
 
 
 def test_certificates_for_an_unencrypted_broker_are_a_misunderstanding() -> None:
