@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, Snapshot
 from autoscaler.core.lifecycle import Event
-from autoscaler.core.model import Node, Offer, Transition
+from autoscaler.core.model import Node, Offer, OfferName, PoolName, Transition
 
 _Key = TypeVar("_Key")
 
@@ -23,14 +23,19 @@ _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
 _LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
 
 
-def awake(offers: Iterable[Offer], memory: Memory, at: float) -> tuple[Offer, ...]:
-    """The offers that may be asked now, in the operator's order."""
-    return tuple(offer for offer in offers if why_resting(offer, memory, at) is None)
+def awake(offers: Iterable[Offer], pool: PoolName, memory: Memory, at: float) -> tuple[Offer, ...]:
+    """The offers that may be asked now for this pool, in the operator's order."""
+    return tuple(offer for offer in offers if why_resting(offer, pool, memory, at) is None)
 
 
-def why_resting(offer: Offer, memory: Memory, at: float) -> str | None:
-    """Why this offer is not asked now, or None if it may be."""
-    for rest in (memory.account_rests.get(offer.provider), memory.offer_rests.get(offer.name)):
+def why_resting(offer: Offer, pool: PoolName, memory: Memory, at: float) -> str | None:
+    """Why this offer is not asked now for this pool, or None if it may be."""
+    rests = memory.offer_rests
+    for rest in (
+        memory.account_rests.get(offer.provider),
+        rests.get(offer.name),
+        rests.get(_for_pool(offer, pool)),
+    ):
         if rest is not None and rest.until_at > at:
             return rest.why
     return None
@@ -54,7 +59,8 @@ def remember(snapshot: Snapshot) -> Memory:
 def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable[Node]) -> Memory:
     """Memory after machines of an offer became workers, which wakes it, or failed to, which lets it rest.
 
-    Only a worker that is heard proves an offer: one whose machines boot and never enrol would be bought for ever.
+    Only a worker that is heard proves an offer: one whose machines boot and never enrol would be bought for ever. That
+    is a matter of this pool, whose application may be what fails: others go on buying the same offer.
     """
     by_name = {node.name: node for node in nodes}
     for move in told:
@@ -62,9 +68,11 @@ def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable
         if node is None:
             continue
         if move.event in {Event.ENROL_EXPIRED, Event.ENROL_FAILED}:
-            memory = _rested(memory, node.offer, move.at, f"machines of {node.offer.name} do not enrol")
+            why = f"machines of {node.offer.name} do not enrol in pool {node.pool}"
+            memory = _rested(memory, _for_pool(node.offer, node.pool), move.at, why)
         elif move.event is Event.WORKER_SEEN and node.enrolled_at is None:
-            rests = {name: rest for name, rest in memory.offer_rests.items() if name != node.offer.name}
+            proven = {node.offer.name, _for_pool(node.offer, node.pool)}
+            rests = {name: rest for name, rest in memory.offer_rests.items() if name not in proven}
             memory = replace(memory, offer_rests=rests)
     return memory
 
@@ -99,13 +107,21 @@ def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
     if outcome.kind not in {OutcomeKind.CAPACITY_REFUSED, OutcomeKind.REJECTED}:
         return memory
     longest = outcome.kind is OutcomeKind.REJECTED
-    return _rested(memory, offer, outcome.at, f"{offer.name} refused: {outcome.says}", longest=longest)
+    return _rested(memory, offer.name, outcome.at, f"{offer.name} refused: {outcome.says}", longest=longest)
 
 
-def _rested(memory: Memory, offer: Offer, at: float, why: str, *, longest: bool = False) -> Memory:
-    """The offer rests, twice as long as the last time."""
-    earlier = memory.offer_rests.get(offer.name)
+def _rested(memory: Memory, name: OfferName, at: float, why: str, *, longest: bool = False) -> Memory:
+    """The offer rests, twice as long as the last time. What was ordered before a rest began does not prolong it:
+    a burst of orders that meets one empty shelf is one refusal."""
+    earlier = memory.offer_rests.get(name)
+    if earlier is not None and earlier.until_at > at and not longest:
+        return memory
     refusals = earlier.refusals + 1 if earlier else 1
     rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(refusals - 1, 10))
     rest = Rest(until_at=at + (_REJECTED_REST_S if longest else rest_s), refusals=refusals, why=why)
-    return replace(memory, offer_rests={**memory.offer_rests, offer.name: rest})
+    return replace(memory, offer_rests={**memory.offer_rests, name: rest})
+
+
+def _for_pool(offer: Offer, pool: PoolName) -> OfferName:
+    """The key under which an offer rests for one pool only."""
+    return OfferName(f"{offer.name} for {pool}")

@@ -9,32 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core import limits, moves, offers, orders, remarks, selection, strangers, supply
+from autoscaler.core import actions, limits, moves, offers, orders, remarks, selection, strangers, supply
 from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import (
     Action,
     ConsumerOrder,
     CreateNode,
-    DestroyNode,
-    DrainNode,
     FleetRules,
     Node,
     OrderAnswer,
     Plan,
     PoolName,
     PoolRules,
-    StopWorker,
     Timeouts,
     Transition,
-    UndrainNode,
 )
 from autoscaler.core.reconcile import Reconciled, Rules
 from policies.contract import Decision
 from providers.contract import NodeName
-
-_FIRST_ASK_S = 5.0
-_LONGEST_ASK_S = 300.0  # one provider blocked an account for asking too often
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,9 +75,9 @@ def plan(
         if name in decisions and not decisions[name].input.paused:
             _scale(draft, pool, decisions[name])
     _give_up_unconfigured(draft, rules)
-    actions = _actions(draft, rules)
+    chosen = _actions(draft, rules)
     return Plan(
-        actions=actions,
+        actions=chosen,
         nodes=tuple(draft.nodes.values()),
         transitions=tuple(draft.transitions),
         answers=(
@@ -151,10 +144,10 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
         asked = _asked_unseen(draft, pool, decision, asked)
         if not asked:
             return
-    awake = offers.awake(pool.offers, draft.memory, snapshot.at)
+    awake = offers.awake(pool.offers, pool.name, draft.memory, snapshot.at)
     if not awake:
         why = (
-            offers.why_resting(pool.offers[0], draft.memory, snapshot.at)
+            offers.why_resting(pool.offers[0], pool.name, draft.memory, snapshot.at)
             if pool.offers
             else "none configured"
         )
@@ -238,70 +231,17 @@ def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
 
 def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     """One action at most for each node that has no call in flight, the ones that save money first."""
-    actions: list[Action] = []
-    for node in sorted(draft.nodes.values(), key=lambda n: (_URGENCY.get(n.state, 9), n.next_ask_at, n.name)):
-        if len(actions) >= draft.fleet.max_calls:
+    chosen: list[Action] = []
+    for node in sorted(draft.nodes.values(), key=actions.urgency):
+        if len(chosen) >= draft.fleet.max_calls:
             break
         if node.name in draft.snapshot.in_flight:
             continue
         pool = rules.get(node.pool)
-        action, after = _action(draft, node, pool.timeouts if pool else Timeouts())
+        timeouts = pool.timeouts if pool else Timeouts()
+        action, after = actions.needed(node, draft.snapshot, draft.memory, timeouts)
         if action is not None:
-            actions.append(action)
+            chosen.append(action)
             draft.nodes[node.name] = after
     # Creates stand already recorded as CREATING, so each of them must go out with this plan.
-    return (*actions, *draft.creates)
-
-
-_URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 1}
-
-
-def _action(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
-    # Those asked longest ago come first, so that a few deaf workers do not use up every tick's calls.
-    asked = replace(node, next_ask_at=draft.snapshot.at)
-    match node.state:
-        case NodeState.READY if node.consumer_order is ConsumerOrder.ADD:
-            return UndrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
-        case NodeState.DRAINING if node.confirmed_at is None:
-            return DrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
-        case NodeState.DESTROYING:
-            return _end(draft, node, timeouts)
-        case _:
-            return None, node
-
-
-def _end(draft: _Draft, node: Node, timeouts: Timeouts) -> tuple[Action | None, Node]:
-    """First a goodbye to a drained worker, then the destroy, repeated with growing pauses until absence is proven."""
-    at = draft.snapshot.at
-    if node.stop_due and node.stopped_at is None:
-        return StopWorker(node=node.name, worker=node.worker), replace(node, stopped_at=at)
-    if node.stop_due and _may_hold_work(draft, node, timeouts):
-        return None, node
-    rest = draft.memory.account_rests.get(node.offer.provider)
-    if at < node.next_ask_at or (rest is not None and at < rest.until_at):
-        return None, node
-    pause_s = min(_LONGEST_ASK_S, _FIRST_ASK_S * 2 ** min(node.destroy_asks, 10))
-    action = DestroyNode(
-        node=node.name,
-        machine=node.machine,
-        provider=node.offer.provider,
-        instance_id=node.instance_id,
-        timeout_s=timeouts.call_s,
-    )
-    return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
-
-
-def _may_hold_work(draft: _Draft, node: Node, timeouts: Timeouts) -> bool:
-    """Whether a drained worker that was told to shut down may still finish something.
-
-    A goodbye is the beginning of a warm shutdown, not its end: only one with empty hands lets the machine go at once.
-    One with tasks in hand is given as long as a drain, any other silence as long as `timeouts.stop`.
-    """
-    waited_s = draft.snapshot.at - (node.stopped_at or draft.snapshot.at)
-    seen = draft.snapshot.sightings
-    heard = None if isinstance(seen, Missing) else seen.workers.get(node.worker)
-    if heard is None:
-        return waited_s < timeouts.stop_s
-    if heard.active:
-        return waited_s < timeouts.drain_s
-    return heard.online and waited_s < timeouts.stop_s
+    return (*chosen, *draft.creates)

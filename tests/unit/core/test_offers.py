@@ -9,18 +9,23 @@ import pytest
 
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import Transition
+from autoscaler.core.model import PoolName, Transition
 from autoscaler.core.offers import after_enrolments, awake, remember, why_resting
-from tests.unit.core.builders import AT, CLOUD, OFFER, SECOND_OFFER, a_node, a_snapshot
+from tests.unit.core.builders import AT, CLOUD, OFFER, POOL, SECOND_OFFER, a_node, a_snapshot
 
 NODE = a_node(state=NodeState.CREATING)
 DAY_S = 86_400.0
 
 
 def after(
-    kind: OutcomeKind, *, call: CallKind = CallKind.CREATE, memory: Memory | None = None, **fields: object
+    kind: OutcomeKind,
+    *,
+    call: CallKind = CallKind.CREATE,
+    memory: Memory | None = None,
+    at: float = AT,
+    **fields: object,
 ) -> Memory:
-    told = Outcome(node=NODE.name, call=call, kind=kind, at=AT, says="no", **fields)  # type: ignore[arg-type]
+    told = Outcome(node=NODE.name, call=call, kind=kind, at=at, says="no", **fields)  # type: ignore[arg-type]
     return remember(a_snapshot(NODE, outcomes=(told,), memory=memory or Memory()))
 
 
@@ -28,27 +33,35 @@ def test_a_refused_offer_rests_and_the_next_is_asked() -> None:
     """Stock and quota are a matter of this offer alone."""
     memory = after(OutcomeKind.CAPACITY_REFUSED)
 
-    assert awake((OFFER, SECOND_OFFER), memory, AT + 29) == (SECOND_OFFER,)
-    assert awake((OFFER, SECOND_OFFER), memory, AT + 30) == (OFFER, SECOND_OFFER)
+    assert awake((OFFER, SECOND_OFFER), POOL, memory, AT + 29) == (SECOND_OFFER,)
+    assert awake((OFFER, SECOND_OFFER), POOL, memory, AT + 30) == (OFFER, SECOND_OFFER)
 
 
 def test_each_refusal_in_a_row_doubles_the_rest_up_to_half_an_hour() -> None:
     """A host without stock is not asked every tick."""
-    memory, rests = Memory(), []
+    memory, rests, at = Memory(), [], AT
     for _ in range(9):
-        memory = after(OutcomeKind.CAPACITY_REFUSED, memory=memory)
-        rests.append(memory.offer_rests[OFFER.name].until_at - AT)
+        memory = after(OutcomeKind.CAPACITY_REFUSED, memory=memory, at=at)
+        rests.append(memory.offer_rests[OFFER.name].until_at - at)
+        at = memory.offer_rests[OFFER.name].until_at
 
     assert rests == [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]
 
 
-def enrolment(event: Event, memory: Memory, **node: Any) -> Memory:
+def test_a_burst_of_orders_that_is_refused_is_one_refusal() -> None:
+    """Ten orders of one tick meet the same empty shelf: that is no reason to wait half an hour."""
+    once = after(OutcomeKind.CAPACITY_REFUSED)
+
+    assert once == after(OutcomeKind.CAPACITY_REFUSED, memory=once, at=AT + 1)
+
+
+def enrolment(event: Event, memory: Memory, *, at: float = AT, **node: Any) -> Memory:
     """Memory after a machine of the offer became a worker, or did not."""
     machine = a_node(**node)
     told = Transition(
         node=machine.name,
         pool=machine.pool,
-        at=AT,
+        at=at,
         event=event,
         before=NodeState.BOOTING,
         after=NodeState.READY,
@@ -68,13 +81,24 @@ def test_only_a_worker_that_is_heard_wakes_an_offer() -> None:
 def test_an_offer_whose_machines_do_not_enrol_rests_longer_each_time() -> None:
     """Else a broken image is bought for ever, as fast as its deadline allows."""
     memory = Memory()
-    rests = []
+    rests, at = [], AT
     for _ in range(3):
-        memory = enrolment(Event.ENROL_EXPIRED, memory)
-        rests.append(memory.offer_rests[OFFER.name].until_at - AT)
+        memory = enrolment(Event.ENROL_EXPIRED, memory, at=at)
+        (rest,) = memory.offer_rests.values()
+        rests.append(rest.until_at - at)
+        assert "do not enrol" in (why_resting(OFFER, POOL, memory, at) or "")
+        at = rest.until_at
 
     assert rests == [30, 60, 120]
-    assert "do not enrol" in (why_resting(OFFER, memory, AT) or "")
+    assert enrolment(Event.WORKER_SEEN, memory).offer_rests == {}
+
+
+def test_machines_that_do_not_enrol_in_one_pool_do_not_stop_another() -> None:
+    """An application that cannot be imported says nothing about the offer: a healthy pool goes on buying it."""
+    memory = enrolment(Event.ENROL_EXPIRED, Memory())
+
+    assert awake((OFFER,), POOL, memory, AT) == ()
+    assert awake((OFFER,), PoolName("another"), memory, AT) == (OFFER,)
 
 
 def test_a_worker_back_from_silence_says_nothing_about_its_offer() -> None:
@@ -94,8 +118,8 @@ def test_a_throttled_account_rests_with_all_its_offers(call: CallKind) -> None:
     """Whatever was asked: the account is what slowed us down."""
     memory = after(OutcomeKind.THROTTLED, call=call, retry_after_s=20.0)
 
-    assert awake((OFFER, SECOND_OFFER), memory, AT + 19) == ()
-    assert why_resting(OFFER, memory, AT + 20) is None
+    assert awake((OFFER, SECOND_OFFER), POOL, memory, AT + 19) == ()
+    assert why_resting(OFFER, POOL, memory, AT + 20) is None
 
 
 @pytest.mark.parametrize("told_s", [1e12, math.inf, math.nan])
