@@ -97,7 +97,9 @@ class WorldBroker:
         )
         return dict.fromkeys(queues, seen)
 
-    def unacknowledged(self, workers: Iterable[WorkerName]) -> Mapping[WorkerName, int | Missing]:
+    def unacknowledged(
+        self, workers: Iterable[WorkerName], within_s: float
+    ) -> Mapping[WorkerName, int | Missing]:
         world = self._world
         if world.trouble.now("broker", world.elapsed):
             return {w: Missing(why="the broker is down") for w in workers}

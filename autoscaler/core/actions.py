@@ -1,0 +1,83 @@
+"""The one call that a node needs now, by its state: the drain and its taking back, the goodbye, and the end.
+
+In go a record and what was seen; out come the action and the record with the asking noted in it. Whether there is room
+for the call on this tick is the plan's matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autoscaler.core.facts import Memory, Missing, Snapshot
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import (
+    Action,
+    ConsumerOrder,
+    DestroyNode,
+    DrainNode,
+    Node,
+    StopWorker,
+    Timeouts,
+    UndrainNode,
+)
+
+_FIRST_ASK_S = 5.0
+_LONGEST_ASK_S = 300.0  # one provider blocked an account for asking too often
+_URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 1}
+
+
+def urgency(node: Node) -> tuple[int, float, str]:
+    """Sort key: what saves money first, and among alike those asked longest ago, so that a few deaf workers do not use
+    up every tick's calls."""
+    return _URGENCY.get(node.state, 9), node.next_ask_at, node.name
+
+
+def needed(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> tuple[Action | None, Node]:
+    """The call this node needs now, if any, and its record once that call was ordered."""
+    asked = replace(node, next_ask_at=snapshot.at)
+    match node.state:
+        case NodeState.READY if node.consumer_order is ConsumerOrder.ADD:
+            return UndrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
+        case NodeState.DRAINING if node.confirmed_at is None:
+            return DrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
+        case NodeState.DESTROYING:
+            return _end(node, snapshot, memory, timeouts)
+        case _:
+            return None, node
+
+
+def _end(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> tuple[Action | None, Node]:
+    """First a goodbye to a drained worker, then the destroy, repeated with growing pauses until absence is proven."""
+    at = snapshot.at
+    if node.stop_due and node.stopped_at is None:
+        return StopWorker(node=node.name, worker=node.worker), replace(node, stopped_at=at)
+    if node.stop_due and _may_hold_work(node, snapshot, timeouts):
+        return None, node
+    rest = memory.account_rests.get(node.offer.provider)
+    if at < node.next_ask_at or (rest is not None and at < rest.until_at):
+        return None, node
+    pause_s = min(_LONGEST_ASK_S, _FIRST_ASK_S * 2 ** min(node.destroy_asks, 10))
+    action = DestroyNode(
+        node=node.name,
+        machine=node.machine,
+        provider=node.offer.provider,
+        instance_id=node.instance_id,
+        timeout_s=timeouts.call_s,
+    )
+    return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
+
+
+def _may_hold_work(node: Node, snapshot: Snapshot, timeouts: Timeouts) -> bool:
+    """Whether a drained worker that was told to shut down may still finish something.
+
+    A goodbye is the beginning of a warm shutdown, not its end: only one with empty hands lets the machine go at once.
+    One with tasks in hand is given as long as a drain, any other silence as long as `timeouts.stop`.
+    """
+    waited_s = snapshot.at - (node.stopped_at or snapshot.at)
+    seen = snapshot.sightings
+    heard = None if isinstance(seen, Missing) else seen.workers.get(node.worker)
+    if heard is None:
+        return waited_s < timeouts.stop_s
+    if heard.active:
+        return waited_s < timeouts.drain_s
+    return heard.online and waited_s < timeouts.stop_s
