@@ -1,4 +1,4 @@
-"""The stage of floods and troubles: a real RabbitMQ, the real daemon as a process, real workers of the `local` provider.
+"""The stage of floods and troubles: a real RabbitMQ, the real daemon as a process, real workers (provider `local`).
 
 A `Stage` is one fleet in one directory. It starts and kills daemons, sends tasks, and tells what became of them from
 the ledger that the tasks themselves write, from the journal, and from the processes that run.
@@ -236,10 +236,25 @@ class Stage:
             pause_s=0.5,
         )
 
+    def wait_until_said(self, event: str, times: int = 1, deadline_s: float = 30) -> None:
+        wait_until(
+            lambda: len(self.said(event)) >= times, deadline_s, f"{event}, {times} times\n{self.tail()}"
+        )
+
+    def wait_until_serving(self, count: int, deadline_s: float = 60) -> dict[str, str]:
+        """Until so many nodes are all there are, and serve; those nodes."""
+
+        def serving() -> bool:
+            last = {each["node"]: each["after"] for each in self.said("node.moved")}
+            return [state for state in last.values() if state != "gone"] == ["ready"] * count
+
+        wait_until(serving, deadline_s, f"{count} workers to serve, and no other nodes\n{self.tail()}")
+        return self.live()
+
     def wait_until_empty(self, deadline_s: float) -> None:
         """Until no node is on record and no process of the fleet runs."""
         wait_until(
-            lambda: not self.live() and not self.processes(),
+            lambda: not self.processes() and not self.live(),
             deadline_s,
             f"the pool to drain to nothing; there are {self.live()} and {self.processes()}\n{self.tail()}",
             pause_s=0.5,
