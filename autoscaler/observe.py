@@ -24,6 +24,8 @@ _WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST})
 """States whose end rests on what the worker and the broker say is held: a lost worker can only be asked about."""
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds; one that does not is asked again next tick."""
+_SHARE_OF_MANY_CALLS = 0.8
+"""Of the deadline, for a look made of many calls: it hands over what it has before it would be thrown away whole."""
 
 
 class Broker(Protocol):
@@ -31,7 +33,9 @@ class Broker(Protocol):
 
     def demand(self, queues: Mapping[PoolName, tuple[str, ...]]) -> Mapping[PoolName, Demand | Missing]: ...
 
-    def unacknowledged(self, workers: Iterable[WorkerName]) -> Mapping[WorkerName, int | Missing]: ...
+    def unacknowledged(
+        self, workers: Iterable[WorkerName], within_s: float
+    ) -> Mapping[WorkerName, int | Missing]: ...
 
 
 class Workers(Protocol):
@@ -89,7 +93,9 @@ class Observer:
         if draining:
             looks["hands"] = lambda: self._workers.hands(draining, _HANDS_TIMEOUT_S)
         if workers:
-            looks["unacknowledged"] = lambda: self._broker.unacknowledged(workers)
+            looks["unacknowledged"] = lambda: self._broker.unacknowledged(
+                workers, self._timeout_s * _SHARE_OF_MANY_CALLS
+            )
         answers = self._ask(looks)
         demand = cast("Mapping[PoolName, Demand | Missing] | Missing", answers["demand"])
         return Seen(

@@ -25,6 +25,7 @@ _PAGE_SIZE = 500
 _MOST_PAGES = 400
 _LOOK_TIMEOUTS = 4
 """A whole look of many calls may last so many time-outs of one call."""
+_NO_TIME = Missing(why="no time left on this tick; asked first on the next")
 
 Row = Mapping[str, Any]
 Look = Row | Missing | None
@@ -57,6 +58,7 @@ class RabbitMQ:
         self._look_s = timeout_s * _LOOK_TIMEOUTS
         self._interval_s = statistics_interval_s
         self._history: dict[str, QueueHistory] = {}
+        self._turns: dict[WorkerName, int] = {}
 
     def demand(self, queues: Mapping[PoolName, tuple[str, ...]]) -> Mapping[PoolName, Demand | Missing]:
         """Demand of each pool, whose queues are exact names or patterns such as `thumbs.*`."""
@@ -70,19 +72,36 @@ class RabbitMQ:
         taken = {name: self._take(name, row, most) for name, row in found.items()}
         return {pool: self._of_pool(of_pool, taken) for pool, of_pool in queues.items()}
 
-    def unacknowledged(self, workers: Iterable[WorkerName]) -> Mapping[WorkerName, int | Missing]:
-        """Messages the broker holds unacknowledged for each worker's connection: the second proof of idleness."""
-        until = self._clock.monotonic() + self._look_s
-        held: dict[WorkerName, int | Missing] = {}
-        for worker in workers:
+    def unacknowledged(
+        self, workers: Iterable[WorkerName], within_s: float
+    ) -> Mapping[WorkerName, int | Missing]:
+        """Messages the broker holds unacknowledged for each worker's connection: the second proof of idleness.
+
+        Returns after about `within_s`, with what was answered by then. Those who waited longest for their turn come
+        first, so that everybody is looked at within a few ticks. One caller at a time.
+        """
+        until = self._clock.monotonic() + within_s
+        asked = set(workers)
+        self._turns = {worker: turn for worker, turn in self._turns.items() if worker in asked}
+        held: dict[WorkerName, int | Missing] = dict.fromkeys(asked, _NO_TIME)
+        latest = max(self._turns.values(), default=0)
+        in_turn = sorted(asked, key=lambda worker: (self._turns.get(worker, 0), worker))
+        for position, worker in enumerate(in_turn):
             try:
                 held[worker] = self._unacknowledged(worker, until)
+            except Unreachable as error:
+                if position and self._clock.monotonic() >= until:
+                    # The others took its time: it begins the next look. One that had all the time goes to the back.
+                    break
+                self._turns[worker] = latest + position + 1
+                held[worker] = Missing(why=str(error))
+                if self._clock.monotonic() < until:
+                    # Nobody waits once for each worker on a broker that is down.
+                    held |= dict.fromkeys(in_turn[position:], Missing(why=str(error)))
+                break
             except FactUnavailable as error:
                 held[worker] = Missing(why=str(error))
-                if isinstance(error, Unreachable):
-                    until = (
-                        self._clock.monotonic()
-                    )  # nobody waits once for each worker on a broker that is down
+            self._turns[worker] = latest + position + 1
         return held
 
     def check(self) -> tuple[Finding, ...]:

@@ -128,7 +128,9 @@ class ScriptedBroker:
             return self._demand(queues)  # type: ignore[no-any-return]
         return {pool: a_demand() for pool in queues}
 
-    def unacknowledged(self, workers: Iterable[WorkerName]) -> Mapping[WorkerName, int | Missing]:
+    def unacknowledged(
+        self, workers: Iterable[WorkerName], within_s: float
+    ) -> Mapping[WorkerName, int | Missing]:
         return dict.fromkeys(workers, 0)
 
 

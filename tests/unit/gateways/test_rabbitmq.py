@@ -190,7 +190,7 @@ def test_a_broker_that_does_not_answer_is_asked_once() -> None:
     workers = [WorkerName(f"celery@{i}") for i in range(10)]
     with looking(lambda _p, _q: Answer(silent_s=30), timeout_s=0.3) as (broker, server, _):
         found = broker.demand({PoolName(f"p{i}"): (f"q{i}",) for i in range(10)})
-        held = broker.unacknowledged(workers)
+        held = broker.unacknowledged(workers, 5)
 
     assert 10 == sum(isinstance(demand, Missing) for demand in found.values())
     assert 10 == sum(isinstance(one, Missing) for one in held.values())

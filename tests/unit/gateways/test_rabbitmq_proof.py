@@ -1,18 +1,20 @@
 """The second proof of idleness, the check of a broker, and whatever a hostile broker may say."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Missing
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import rabbitmq_rows
 from autoscaler.gateways.contract import FactUnavailable
-from tests.unit.gateways.looking import POOL, WORKER, looking
-from tests.unit.gateways.management_server import Answer, Script, says
+from autoscaler.gateways.rabbitmq import RabbitMQ
+from tests.unit.gateways.looking import POOL, WORKER, HandClock, looking
+from tests.unit.gateways.management_server import Answer, Script, says, serving
 
 
 def a_worker(channels: object, mailbox: object = ...) -> Script:
@@ -37,7 +39,7 @@ def test_what_a_worker_holds_is_the_sum_over_the_channels_of_its_connection() ->
         {"messages_unacknowledged": 1},
     ]
     with looking(a_worker(channels)) as (broker, _, _):
-        found = broker.unacknowledged([WORKER, WorkerName("celery@gone")])
+        found = broker.unacknowledged([WORKER, WorkerName("celery@gone")], 5)
 
     assert {WORKER: 4, "celery@gone": Missing(why="the broker knows no connection of celery@gone")} == found
 
@@ -64,10 +66,71 @@ TWO_CONNECTIONS = {
 def test_what_proves_nothing_is_no_proof(channels: object, mailbox: object, why: str) -> None:
     """A green pool's mailbox on its own connection, statistics not there yet, two connections: not idleness."""
     with looking(a_worker(channels, mailbox)) as (broker, _, _):
-        found = broker.unacknowledged([WORKER])[WORKER]
+        found = broker.unacknowledged([WORKER], 5)[WORKER]
 
     assert isinstance(found, Missing)
     assert why in found.why
+
+
+def test_gone_is_told_from_could_not_look() -> None:
+    """A broker that knows no connection has been asked; one that fails has not answered."""
+    with looking(lambda path, _q: says({}, 404 if "gone" in path else 500)) as (broker, _, _):
+        found = broker.unacknowledged([WORKER, WorkerName("celery@gone")], 5)
+
+    gone, blind = found[WorkerName("celery@gone")], found[WORKER]
+    assert Missing(why="the broker knows no connection of celery@gone") == gone
+    assert isinstance(blind, Missing)
+    assert "status 500" in blind.why
+
+
+MANY = [WorkerName(f"celery@{n}") for n in range(5)]
+NO_TIME = Missing(why="no time left on this tick; asked first on the next")
+
+
+def test_in_bounded_time_everybody_gets_a_turn() -> None:
+    """With time for two of five on a tick, those two are answered, and the others come before them next time."""
+    clocks: list[HandClock] = []
+
+    def slow(path: str, _query: dict[str, str]) -> Answer:
+        clocks[0].at += 0.5
+        if path.endswith("/channels"):
+            return says([{"messages_unacknowledged": 0}, {"messages_unacknowledged": 7}])
+        return says({"owner_pid_details": {"name": "c"}})
+
+    with looking(slow) as (broker, _, clock):
+        clocks.append(clock)
+        ticks = [broker.unacknowledged(MANY, 2.0) for _ in range(3)]
+
+    answered = [{worker for worker, held in tick.items() if held == 7} for tick in ticks]
+    assert [2, 2, 2] == [len(tick) for tick in answered]
+    assert set(MANY) == set().union(*answered)
+    for tick, some in zip(ticks, answered, strict=True):
+        assert {NO_TIME} == {held for worker, held in tick.items() if worker not in some}
+
+
+def test_one_that_hangs_keeps_nobody_else_from_a_turn() -> None:
+    """It takes all the time of one look, and stands behind the others on the next."""
+    hung = MANY[0]
+
+    def script(path: str, _query: dict[str, str]) -> Answer:
+        if "celery%400." in path:
+            return Answer(silent_s=30)
+        if path.endswith("/channels"):
+            return says([{"messages_unacknowledged": 0}] * 2)
+        return says({"owner_pid_details": {"name": "c"}})
+
+    with serving(script) as server:
+        broker = RabbitMQ(
+            management_url=server.url, username="u", password="p", vhost="/", clock=SystemClock()
+        )
+        with closing(broker):
+            first, second = (broker.unacknowledged(MANY, 0.5) for _ in range(2))
+
+    assert isinstance(first[hung], Missing)
+    assert "did not answer within" in first[hung].why
+    assert [NO_TIME] * 4 == [first[worker] for worker in MANY[1:]]
+    assert [0] * 4 == [second[worker] for worker in MANY[1:]]
+    assert NO_TIME == second[hung]
 
 
 @pytest.mark.parametrize(
@@ -140,5 +203,5 @@ def test_a_hostile_broker_never_raises(document: object) -> None:
     with looking(lambda _p, _q: says(document)) as (broker, _, _):
         assert {POOL} == broker.demand({POOL: ("a", "b*")}).keys()
         assert {POOL} == broker.demand({POOL: ("a",)}).keys()
-        assert {WORKER} == broker.unacknowledged([WORKER]).keys()
+        assert {WORKER} == broker.unacknowledged([WORKER], 5).keys()
         assert broker.check()
