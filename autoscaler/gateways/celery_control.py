@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,9 @@ from autoscaler.core.model import WorkerName
 _LARGEST_BODY = 16_000_000
 """`reserved` lists whole tasks with their arguments."""
 _MOST_WORKERS = 20_000
+QUESTIONS_OF_HANDS = ("scheduled", "reserved", "active")
+"""In the order in which a task moves on: asked so, one that moves between two answers is seen twice; asked the other
+way round, it may be seen in none."""
 
 
 def request_exchange(namespace: str) -> str:
@@ -100,7 +103,7 @@ def refusal(reply: object) -> str:
 
 
 def hands(worker: WorkerName, replies: Mapping[str, Mapping[WorkerName, Any]]) -> Hands | Missing:
-    """What a worker holds, from its answers to `active`, `reserved` and `scheduled`; all three or nothing."""
+    """What a worker holds, from its answers to the `QUESTIONS_OF_HANDS`; all three or nothing."""
     counts = {}
     for method, answers in replies.items():
         answer = answers.get(worker)
@@ -118,8 +121,3 @@ def consumed(reply: object) -> frozenset[str] | None:
     return (
         frozenset(n for n in names if isinstance(n, str)) if all(isinstance(n, str) for n in names) else None
     )
-
-
-def still_wrong(consumed_now: frozenset[str], queues: Collection[str], *, wanted: bool) -> frozenset[str]:
-    """Those of `queues` that are not as ordered: consumed where they should not be, or the other way round."""
-    return frozenset(q for q in queues if (q in consumed_now) is not wanted)

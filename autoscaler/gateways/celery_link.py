@@ -25,7 +25,7 @@ from pika.spec import Basic, BasicProperties
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
-from autoscaler.gateways import amqp, celery_control, celery_events
+from autoscaler.gateways import amqp, celery_consumers, celery_control, celery_events
 from autoscaler.gateways.celery_control import Request, Waiting
 from autoscaler.gateways.contract import FactUnavailable
 from providers.contract import Finding
@@ -69,6 +69,7 @@ class CeleryLink:
         self._token = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._hearing = celery_events.Hearing()
+        self._cancelled = celery_consumers.Cancelled()
         self._waiting: dict[str, Waiting] = {}
         self._connection: pika.BlockingConnection | None = None
         self._trouble = "not connected yet"
@@ -101,12 +102,14 @@ class CeleryLink:
             )
 
     def hands(self, workers: Iterable[WorkerName], timeout_s: float) -> Mapping[WorkerName, Hands | Missing]:
-        """What each of these workers holds: all of them are asked all three questions at once."""
+        """What each of these workers holds: all of them are asked all three questions at once, in one order."""
         asked = tuple(workers)
         try:
-            waiting = {m: self._send(m, asked) for m in ("active", "reserved", "scheduled")}
+            questions = [self._request(method, asked) for method in celery_control.QUESTIONS_OF_HANDS]
+            waiting = self._send(*questions)
             deadline = self._clock.monotonic() + timeout_s
-            replies = dict(zip(waiting, self._collect_all(waiting.values(), deadline), strict=True))
+            answers = self._collect_all(waiting, deadline)
+            replies = dict(zip(celery_control.QUESTIONS_OF_HANDS, answers, strict=True))
         except FactUnavailable as error:
             return dict.fromkeys(asked, Missing(why=str(error)))
         return {worker: celery_control.hands(worker, replies) for worker in asked}
@@ -116,16 +119,49 @@ class CeleryLink:
         return frozenset(self._ask("ping", None, timeout_s))
 
     def cancel_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
-        """Make a worker stop consuming; returns once it says itself that it consumes none of them."""
-        self._order("cancel_consumer", worker, queues, timeout_s, wanted=False)
+        """Make a worker stop consuming; returns once it says itself that it consumes nothing at all.
+
+        What it consumes besides `queues` is cancelled too, and remembered for `add_consumers`. Raises FactUnavailable.
+        """
+        deadline = self._clock.monotonic() + timeout_s
+        orders: Collection[str] = queues
+        while True:
+            asked = (
+                self._consuming(worker),
+                *self._each("cancel_consumer", worker, orders),
+                self._consuming(worker),
+            )
+            before, *said, after = self._collect_all(self._send(*asked), deadline)
+            was, consumed = (celery_control.consumed(answer.get(worker)) for answer in (before, after))
+            self._cancelled.remember(worker, (was or frozenset()).union(consumed or ()))
+            self._require_obedience("cancel_consumer", worker, said)
+            if consumed is not None and not consumed:
+                return
+            self._pause(deadline, f"{worker} did not confirm cancel_consumer of {_names(consumed, queues)}")
+            # By the worker's own names: an alias that a pool may have for a queue is not among them.
+            orders = consumed or queues
 
     def add_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
-        """Make a worker consume again; returns once it says itself that it consumes all of them."""
-        self._order("add_consumer", worker, queues, timeout_s, wanted=True)
+        """Make a worker consume again; returns once it says itself that it consumes all of them.
+
+        With them it gets back what `cancel_consumers` took from it besides. Raises FactUnavailable.
+        """
+        deadline = self._clock.monotonic() + timeout_s
+        wanted = self._cancelled.of(worker).union(queues)
+        orders = self._send(*self._each("add_consumer", worker, wanted))
+        self._require_obedience("add_consumer", worker, self._collect_all(orders, deadline))
+        while True:
+            (now,) = self._collect_all(self._send(self._consuming(worker)), deadline)
+            consumed = celery_control.consumed(now.get(worker))
+            if consumed is not None and wanted <= consumed:
+                self._cancelled.forget(worker)
+                return
+            missing = wanted - (consumed or frozenset())
+            self._pause(deadline, f"{worker} did not confirm add_consumer of {_names(missing, queues)}")
 
     def stop_worker(self, worker: WorkerName, timeout_s: float) -> None:
         """Tell a worker to shut down warmly; returns once the broker has passed it on. The worker answers by going."""
-        waiting = self._send("shutdown", (worker,))
+        (waiting,) = self._send(self._request("shutdown", (worker,)))
         waiting.sent.wait(timeout_s)
         self._collect(waiting, 0.0)
         if not waiting.sent.is_set():
@@ -149,50 +185,57 @@ class CeleryLink:
 
     # Asking, on the threads of those who ask.
 
-    def _order(
-        self, method: str, worker: WorkerName, queues: Collection[str], timeout_s: float, *, wanted: bool
+    def _each(self, method: str, worker: WorkerName, queues: Iterable[str]) -> list[Request]:
+        return [self._request(method, (worker,), {"queue": queue}) for queue in sorted(queues)]
+
+    def _consuming(self, worker: WorkerName) -> Request:
+        """A worker says yes to an order before it acts (the order waits for its event loop), so only its later word on
+        what it consumes is taken as done."""
+        return self._request("active_queues", (worker,))
+
+    def _require_obedience(
+        self, method: str, worker: WorkerName, answers: Iterable[Mapping[WorkerName, Any]]
     ) -> None:
-        """A worker says yes before it acts (the order waits for its event loop), so only its later word on what it
-        consumes is taken as done."""
-        deadline = self._clock.monotonic() + timeout_s
-        orders = [self._send(method, (worker,), {"queue": queue}) for queue in queues]
-        for replies in self._collect_all(orders, deadline):
-            refusal = celery_control.refusal(replies.get(worker))
-            if refusal:
+        for answer in answers:
+            if refusal := celery_control.refusal(answer.get(worker)):
                 raise FactUnavailable(f"{worker} refuses {method}: {refusal}")
-        wrong: Collection[str] = queues
-        while (left_s := deadline - self._clock.monotonic()) > 0:
-            consumed = celery_control.consumed(self._ask("active_queues", (worker,), left_s).get(worker))
-            if consumed is not None:
-                wrong = celery_control.still_wrong(consumed, queues, wanted=wanted)
-                if not wrong:
-                    return
-            self._stopping.wait(min(_ASK_AGAIN_S, max(0.0, left_s)))
-        raise FactUnavailable(f"{worker} did not confirm {method} of {', '.join(sorted(wrong))}")
+
+    def _pause(self, deadline: float, otherwise: str) -> None:
+        """Wait before the next question, if there will be time for one."""
+        if deadline - self._clock.monotonic() <= _ASK_AGAIN_S or self._stopping.wait(_ASK_AGAIN_S):
+            raise FactUnavailable(otherwise)
 
     def _ask(
         self, method: str, workers: tuple[WorkerName, ...] | None, timeout_s: float
     ) -> Mapping[WorkerName, Any]:
-        return self._collect(self._send(method, workers), timeout_s)
+        (waiting,) = self._send(self._request(method, workers))
+        return self._collect(waiting, timeout_s)
 
-    def _send(
+    def _request(
         self,
         method: str,
         workers: tuple[WorkerName, ...] | None,
         arguments: Mapping[str, object] | None = None,
-    ) -> Waiting:
-        request = Request(
+    ) -> Request:
+        return Request(
             method=method, workers=workers, ticket=secrets.token_hex(16), arguments=arguments or {}
         )
-        waiting = Waiting(request=request)
+
+    def _send(self, *requests: Request) -> tuple[Waiting, ...]:
+        """Have requests published in this order, which is the order in which a worker answers them.
+
+        A worker handles control messages as they come, and they come in the order of one channel. They are given to
+        pika together, because it promises no order between two callbacks that are due at the same time.
+        """
+        waiting = tuple(Waiting(request=request) for request in requests)
         with self._lock:
             if self._connection is None:
                 raise FactUnavailable(f"workers cannot be asked: {self._trouble}")
             try:
-                self._connection.add_callback_threadsafe(functools.partial(self._publish, waiting))
+                self._connection.add_callback_threadsafe(functools.partial(self._publish_all, waiting))
             except AMQPError as error:
                 raise FactUnavailable("workers cannot be asked: the connection has just ended") from error
-            self._waiting[request.ticket] = waiting
+            self._waiting |= {one.request.ticket: one for one in waiting}
         return waiting
 
     def _collect_all(self, waiting: Collection[Waiting], deadline: float) -> list[Mapping[WorkerName, Any]]:
@@ -298,6 +341,10 @@ class CeleryLink:
             self._events, self._probe_key, json.dumps(event).encode(), amqp.json_properties({})
         )
 
+    def _publish_all(self, waiting: tuple[Waiting, ...]) -> None:
+        for one in waiting:
+            self._publish(one)
+
     def _publish(self, waiting: Waiting) -> None:
         """Give a request to the broker, which confirms that at least one worker's mailbox got it."""
         body = waiting.request.body(self._replies, self._token)
@@ -344,3 +391,8 @@ class CeleryLink:
             waiting, self._waiting = self._waiting, {}
         for one in waiting.values():
             one.fail(f"the connection to the broker ended: {why}")
+
+
+def _names(queues: Collection[str] | None, otherwise: Collection[str]) -> str:
+    """Those queues in words that stay short; the others where those are not known."""
+    return ", ".join(sorted(queues or otherwise))[:300]

@@ -11,6 +11,7 @@ import pytest
 from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Hands, Missing, Sighting, Sightings
 from autoscaler.core.model import WorkerName
+from autoscaler.gateways import celery_control
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.gateways.rabbitmq import RabbitMQ
@@ -148,14 +149,43 @@ def test_the_broker_is_a_second_witness_of_what_a_worker_holds(
             lambda: holds(link, worker) == Hands(active=1, reserved=0, scheduled=0), 20, "the task to run"
         )
         waiting.wait_until(
-            lambda: broker.unacknowledged([worker])[worker] == held, 20, f"{held} unacknowledged"
+            lambda: broker.unacknowledged([worker], 10)[worker] == held, 20, f"{held} unacknowledged"
         )
 
         (tmp_path / "done").touch()
         waiting.wait_until(
             lambda: holds(link, worker) == Hands(active=0, reserved=0, scheduled=0), 20, "the task to end"
         )
-        waiting.wait_until(lambda: broker.unacknowledged([worker])[worker] == 0, 20, "nothing unacknowledged")
+        waiting.wait_until(
+            lambda: broker.unacknowledged([worker], 10)[worker] == 0, 20, "nothing unacknowledged"
+        )
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_a_drain_takes_a_workers_own_queue_and_an_undrain_gives_it_back(
+    node: PrivateRabbitMQ, tmp_path: Path, python: str
+) -> None:
+    """With `worker_direct` a worker consumes a queue that no pool names: it brings tasks all the same."""
+    name = f"direct-{'old' if python != sys.executable else 'new'}"
+
+    def consumed(link: CeleryLink, worker: WorkerName) -> frozenset[str] | None:
+        return celery_control.consumed(link._ask("active_queues", (worker,), 5).get(worker))
+
+    with (
+        linked(node) as link,
+        stage.worker(node, name, tmp_path / "log", python=python, WORKER_DIRECT="1") as (worker, _),
+    ):
+        sees(link, worker)
+        answers(link, worker)
+        before = consumed(link, worker)
+        assert before is not None
+        assert len(before) == 2
+
+        link.cancel_consumers(worker, (stage.QUEUE,), 10)
+        assert frozenset() == consumed(link, worker)
+
+        link.add_consumers(worker, (stage.QUEUE,), 10)
+        assert before == consumed(link, worker)
 
 
 def test_renamed_exchanges_are_used(node: PrivateRabbitMQ, tmp_path: Path) -> None:

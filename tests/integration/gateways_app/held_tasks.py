@@ -12,6 +12,7 @@ app.conf.update(
     task_default_queue="held",
     task_create_missing_queues=True,
     worker_prefetch_multiplier=1,
+    worker_direct=os.environ.get("WORKER_DIRECT") == "1",
     control_exchange=os.environ.get("CONTROL_EXCHANGE", "celery"),
     event_exchange=os.environ.get("EVENT_EXCHANGE", "celeryev"),
     broker_connection_retry_on_startup=True,

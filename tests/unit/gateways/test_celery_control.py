@@ -84,14 +84,6 @@ def test_the_queues_a_worker_consumes_are_read_or_unknown() -> None:
     assert None is celery_control.consumed({"error": "x"})
 
 
-def test_only_named_queues_can_be_wrong() -> None:
-    """A worker may consume others of its own."""
-    now = frozenset({"a", "other"})
-
-    assert {"a"} == celery_control.still_wrong(now, ("a", "b"), wanted=False)
-    assert {"b"} == celery_control.still_wrong(now, ("a", "b"), wanted=True)
-
-
 def test_a_refusal_is_told_in_the_workers_words() -> None:
     """Bounded, and told from a yes."""
     assert "boom" == celery_control.refusal({"error": "boom"})

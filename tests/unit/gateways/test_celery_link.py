@@ -1,0 +1,96 @@
+"""A worker is drained of everything it consumes, gets it all back, and no task of its is overlooked."""
+
+import pytest
+
+from autoscaler.core.facts import Hands
+from autoscaler.core.model import WorkerName
+from autoscaler.gateways import celery_consumers
+from autoscaler.gateways.celery_consumers import Cancelled
+from autoscaler.gateways.contract import FactUnavailable
+from tests.unit.gateways.control_stage import STAGES, ScriptedWorker, linked_to
+
+A = WorkerName("celery@a")
+B = WorkerName("celery@b")
+
+
+def test_a_drain_takes_every_queue_the_worker_consumes() -> None:
+    """Its own queue (`worker_direct`) and one added by hand bring it tasks as well."""
+    worker = ScriptedWorker(A, consumes={"images", "celery@a.dq", "by hand"})
+    with linked_to(worker) as link:
+        link.cancel_consumers(A, ("images",), 5)
+
+    assert set() == worker.consumes
+
+
+def test_a_drain_of_a_queue_by_its_alias_ends_what_it_stands_for() -> None:
+    """The worker lists the queue's own name only, so the alias is missing from its list all the time."""
+    worker = ScriptedWorker(A, consumes={"images.v2"}, aliases={"other": "images"})
+    with linked_to(worker) as link:
+        link.cancel_consumers(A, ("images",), 5)
+
+    assert set() == worker.consumes
+
+
+def test_a_drain_is_not_confirmed_while_anything_is_consumed() -> None:
+    """And the reason names it."""
+    worker = ScriptedWorker(A, consumes={"images", "stubborn"})
+    worker.deaf_to = {"stubborn"}
+    with linked_to(worker) as link, pytest.raises(FactUnavailable, match="cancel_consumer of stubborn"):
+        link.cancel_consumers(A, ("images",), 0.7)
+
+
+def test_an_undrain_gives_back_what_the_drain_took() -> None:
+    """Even if the drain was ordered twice; and what was given back is not given again."""
+    before = {"images", "celery@a.dq"}
+    worker = ScriptedWorker(A, consumes=before)
+    with linked_to(worker) as link:
+        link.cancel_consumers(A, ("images",), 5)
+        link.cancel_consumers(A, ("images",), 5)
+        link.add_consumers(A, ("images",), 5)
+        assert before == worker.consumes
+
+        worker.consumes.clear()
+        link.add_consumers(A, ("images",), 5)
+        assert {"images"} == worker.consumes
+
+
+def test_an_undrain_is_not_confirmed_before_everything_is_back() -> None:
+    """A remembered queue that stays away is told, and still remembered for the next order."""
+    worker = ScriptedWorker(A, consumes={"images", "own"})
+    with linked_to(worker) as link:
+        link.cancel_consumers(A, ("images",), 5)
+        worker.deaf_to = {"own"}
+        with pytest.raises(FactUnavailable, match="add_consumer of own"):
+            link.add_consumers(A, ("images",), 0.7)
+        worker.deaf_to = set()
+        link.add_consumers(A, ("images",), 5)
+
+    assert {"images", "own"} == worker.consumes
+
+
+@pytest.mark.parametrize("moves_after", [(), (1,), (2,), (1, 2), (1, 1), (2, 2)], ids=str)
+@pytest.mark.parametrize("begins", STAGES)
+def test_a_task_that_moves_between_two_answers_is_seen(begins: str, moves_after: tuple[int, ...]) -> None:
+    """Tasks move from scheduled to reserved to active, so the questions are asked in that order."""
+    worker = ScriptedWorker(
+        A, holds=begins, moves_after=moves_after if begins == "scheduled" else moves_after[:1]
+    )
+    with linked_to(worker) as link:
+        hands = link.hands([A], 5)[A]
+
+    assert list(STAGES) == worker.asked
+    assert isinstance(hands, Hands)
+    assert hands.total >= 1
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In workers, of which the longest untouched goes first, and in queues of each."""
+    monkeypatch.setattr(celery_consumers, "_MOST_WORKERS", 1)
+    monkeypatch.setattr(celery_consumers, "_MOST_QUEUES", 2)
+    cancelled = Cancelled()
+    cancelled.remember(A, ("a", "b", "c"))
+    cancelled.remember(A, ("d",))
+    assert {"a", "b"} == cancelled.of(A)
+
+    cancelled.remember(B, ("b",))
+    assert (frozenset(), {"b"}) == (cancelled.of(A), cancelled.of(B))
