@@ -19,6 +19,7 @@ from autoscaler.core.model import (
     FleetRules,
     Node,
     OrderAnswer,
+    OrphanRule,
     Plan,
     PoolName,
     PoolRules,
@@ -136,7 +137,7 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
     snapshot, nodes = draft.snapshot, draft.of_pool(pool.name)
-    blind = _why_not_buy(snapshot, pool)
+    blind = _why_not_buy(snapshot, pool) or _unsettled(draft, pool)
     if blind:
         draft.remark(pool.name, blind)
         return
@@ -170,7 +171,7 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
             slots=pool.slots,
             queues=pool.queues,
             state=NodeState.CREATING,
-            reason=f"{decision.wanted} workers wanted",
+            reason=f"wanted workers: {decision.wanted}",
             ordered_at=snapshot.at,
             entered_at=snapshot.at,
             entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
@@ -183,7 +184,7 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
                 event=None,
                 before=None,
                 after=NodeState.CREATING,
-                reason=f"{decision.wanted} workers wanted",
+                reason=f"wanted workers: {decision.wanted}",
             )
         )
         draft.creates.append(
@@ -215,6 +216,23 @@ def _why_not_buy(snapshot: Snapshot, pool: PoolRules) -> str:
                 f"not buying while the list of machines at {provider} is incomplete: {listing.why_incomplete}"
             )
     return ""
+
+
+def _unsettled(draft: _Draft, pool: PoolRules) -> str:
+    """After a lost journal the fleet works on without records: it is taken in, not bought a second time."""
+    if draft.fleet.orphans is not OrphanRule.DESTROY or isinstance(draft.snapshot.sightings, Missing):
+        return ""
+    recorded = {node.machine for node in draft.nodes.values()}
+    at_work = [
+        stranger
+        for stranger in draft.memory.strangers
+        if stranger.instance.pool == pool.name
+        and stranger.instance.name not in recorded
+        and strangers.works(draft.snapshot.sightings, stranger.instance, pool.timeouts.silence_s)
+    ]
+    return (
+        f"not buying before {len(at_work)} working machines without a record are taken in" if at_work else ""
+    )
 
 
 def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:

@@ -141,14 +141,15 @@ def _state_for(
     if isinstance(snapshot.sightings, Missing):
         return None
     silence_s = (pool.timeouts if pool else Timeouts()).silence_s
-    if _works(snapshot.sightings, stranger.instance, silence_s):
+    if works(snapshot.sightings, stranger.instance, silence_s):
         if twin:
             return NodeState.DESTROYING if swept else None
         return NodeState.DRAINING
     return NodeState.DESTROYING if snapshot.sightings.would_hear_within(silence_s) else None
 
 
-def _works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:
+def works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:
+    """Whether the worker of that machine's name is heard."""
     heard = sightings.workers.get(worker_of(NodeName(instance.name)))
     return heard is not None and heard.online and heard.silent_s <= silence_s
 

@@ -289,3 +289,18 @@ def test_a_forgotten_node_is_gone_by_an_operators_word() -> None:
     made = planned(a_snapshot(a_node(), orders=(an_order(OrderKind.FORGET),)), 0)
 
     assert states(made) == {"n1": "gone"}
+
+
+def test_a_fleet_that_works_without_records_is_not_bought_a_second_time() -> None:
+    """After a lost journal: its machines are taken in once they are settled; until then they are supply enough."""
+    stranger = Stranger(provider=CLOUD, instance=an_instance("x"), since_on=5_000.0)
+    seen: dict[str, Any] = {
+        "listings": {CLOUD: a_listing("x")},
+        "memory": Memory(clocks=CLOCKS, strangers=(stranger,)),
+    }
+
+    at_work = planned(a_snapshot(sightings=heard(a_sighting("x")), **seen), 3)
+    silent = planned(a_snapshot(sightings=heard(), **seen), 3)
+
+    assert (0, 3) == (len(at_work.actions), len(silent.actions))
+    assert "without a record" in at_work.remarks[0][1]
