@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NewType, Protocol
 
 NodeName = NewType("NodeName", str)
-"""A name we chose for a machine; also the idempotency key of its creation. Lower case letters, digits, `-`; at most 63."""
+"""A name we chose for a machine; also the key of its creation. Lower case letters, digits, `-`; at most 63."""
 InstanceId = NewType("InstanceId", str)
 """The provider's own key of a machine."""
 ProviderName = NewType("ProviderName", str)
@@ -112,7 +112,7 @@ class Finding:
 
 
 class ProviderOptionsWrong(ValueError):
-    """The settings under `[providers.NAME]` cannot be used. The message names the option, what was found and expected."""
+    """The settings under `[providers.NAME]` cannot be used: names the option, what was found and expected."""
 
 
 class ProviderError(Exception):
@@ -150,16 +150,20 @@ class ListingUnavailable(ProviderError):
 class Provider(Protocol):
     """One account at one provider.
 
-    Duties of the caller: at most one `create` per name, ever; `destroy` again until a complete listing proves absence.
-    Duties of an implementation: calls come from several threads at once; each call returns or raises a `ProviderError`
-    within about `timeout_s` seconds; no call repeats a create; only machines with our fleet's mark are ever listed or ended.
+    Duties of the caller: at most one `create` per name, ever; `destroy` again until a complete listing proves
+    absence. Duties of an implementation: calls come from several threads at once; each call returns or raises a
+    `ProviderError` within about `timeout_s` seconds; no call repeats a create; only machines with our fleet's mark
+    are ever listed or ended.
     """
 
     @property
     def traits(self) -> ProviderTraits: ...
 
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
-        """Order one machine. Raises CapacityRefused, RequestRejected, Throttled (nothing was made) or OutcomeUnknown."""
+        """Order one machine.
+
+        Raises CapacityRefused, RequestRejected or Throttled (nothing was made), or OutcomeUnknown.
+        """
         ...
 
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
@@ -175,7 +179,7 @@ class Provider(Protocol):
         ...
 
     def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
-        """Look whether a create of this purchase would be accepted; changes nothing. Raises nothing: trouble is a Finding."""
+        """Look whether a create of this purchase would be accepted. Changes nothing; trouble is a Finding."""
         ...
 
     def close(self) -> None:
