@@ -29,7 +29,7 @@ run: $(READY) debian ## the quickstart on real parts; Ctrl-C ends all of it
 	@$(BIN)/python examples/quickstart/run.py
 
 check: lint ## lint, types, import rules, unit and property tests: under a minute
-	@$(PYTEST) -q -n 2 $(QUICK_TESTS)
+	@$(PYTEST) -q -n 2 $(QUICK_TESTS) $(wildcard tests/tidy)
 
 test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
 	@$(PYTEST) -q -n 2 $(STEADY_TESTS)

@@ -30,7 +30,8 @@ class Fleet(Section):
     )
     """The currency of every price in this file; it is shown, never converted."""
     orphans: Literal["destroy", "report"] = "destroy"
-    """What to do with a machine that bears our mark and that the journal does not know: end it, or only report it."""
+    """What to do with a machine that bears our mark and that the journal does not know: drain it if its worker is
+    heard and else end it, or only report it."""
 
 
 class Loop(Section):
@@ -69,8 +70,8 @@ class Broker(Section):
     statistics_interval_s: Annotated[float, Span("1s", "5m")] = Field(
         default=5.0, alias="statistics_interval"
     )
-    """RabbitMQ's `collect_statistics_interval`: how old its figures may be. A drained worker's proof waits this
-    long."""
+    """RabbitMQ's `collect_statistics_interval`: how old its figures may be. A drained worker's proof waits
+    this long and 6 s more."""
     timeout_s: Annotated[float, Span("100ms", "2m")] = Field(default=5.0, alias="timeout")
     """For one call to the broker."""
 
@@ -107,7 +108,7 @@ class Journal(Section):
     url: Annotated[str, AfterValidator(_journal_url)] = "sqlite:////var/lib/autoscaler/journal.db"
     """Where it is kept: `sqlite:////` and an absolute path. Other databases are not supported yet."""
     retention_s: Annotated[float, Span("1h", "520w")] = Field(default=2_592_000.0, alias="retention")
-    """How long ended machines, decisions and demand are kept for `why` and `history`. Machines that may exist are
+    """How long ended machines, decisions and demand are kept for `why` and `nodes`. Machines that may exist are
     kept for ever."""
 
 

@@ -140,7 +140,7 @@ class Stabilize(Section):
     scale_out_cooldown_s: Duration = Field(default=0.0, alias="scale_out_cooldown")
     """Time after a growth before the next."""
     scale_in_cooldown_s: Duration = Field(default=60.0, alias="scale_in_cooldown")
-    """Time after a shrinking before the next."""
+    """Time after any change before a shrinking."""
     tolerance: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Relative change of the wish below which nothing is changed."""
     max_step_out: Annotated[int, Field(ge=1, le=100_000)] | None = None

@@ -74,7 +74,7 @@ class Idleness:
 
 
 class OutcomeKind(StrEnum):
-    """How a call ended, as the provider's errors (design: errors are the caller's next move)."""
+    """How a call ended, in the terms of the providers' errors: each is the caller's next move."""
 
     DONE = "done"
     ABSENT = "absent"

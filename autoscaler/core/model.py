@@ -154,7 +154,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One move of one node, with its reason. `before` is None for an orphan taken into the records."""
+    """One move of one node, with its reason. `before` is None for a new record: ordered just now, or of an orphan."""
 
     node: NodeName
     pool: PoolName

@@ -1,4 +1,4 @@
-"""The journal as commands and the dashboard read it: records out, newest or oldest first as each function says.
+"""The journal as commands read it: records out, newest or oldest first as each function says.
 
 Every function is one consistent look and raises JournalUnavailable when it cannot be had.
 What never happens here: writing.

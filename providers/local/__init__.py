@@ -1,1 +1,1 @@
-"""Machines that are process groups on this computer: real workers, real ends, no bill."""
+"""Machines that are processes on this computer: real workers, real ends, no bill."""
