@@ -52,7 +52,8 @@ def count(row: Mapping[str, Any], key: str, where: str, *, absent: int | None = 
     value = row.get(key, absent)
     if value is None:
         raise FactUnavailable(
-            f"the broker gives no {key} for {where!r}: statistics are off or not there yet (rates_mode, disable_stats)"
+            f"the broker gives no {key} for {where!r}: "
+            "its statistics are not there yet, or are off (rates_mode, disable_stats)"
         )
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _PLAUSIBLE:
         raise FactUnavailable(
