@@ -219,3 +219,6 @@ def test_a_ceiling_lowered_below_what_stands_is_no_broken_plan() -> None:
     made = plan(SEEN, RECONCILED, {POOL: wanted(1, pool=tight[POOL])}, tight, FLEET)
 
     invariants.check(SEEN, RECONCILED, made, tight)
+
+    assert not any(isinstance(action, CreateNode) for action in made.actions)
+    assert [("booting", Event.DESTROY_CHOSEN)] == [(told.node, told.event) for told in made.transitions]
