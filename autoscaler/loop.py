@@ -227,7 +227,9 @@ class Loop:
         return TickRecord(
             at=snapshot.at,
             new_nodes=tuple(n for n in plan.nodes if n.name not in before),
-            changed_nodes=tuple(n for n in plan.nodes if n.name in before and n != before[n.name]),
+            changed_nodes=tuple(
+                n for n in plan.nodes if before.get(n.name, n) is not n and n != before[n.name]
+            ),
             transitions=(*reconciled.transitions, *plan.transitions),
             decisions=tuple(
                 PoolDecision(

@@ -64,7 +64,7 @@ def compare(
     claimed: set[tuple[ProviderName, str]] = set()
     for node in (*before, *after):
         listing = listings.get(node.offer.provider)
-        mine = strangers.claimed_by(node, listing) if isinstance(listing, Listing) else None
+        mine = strangers.claimed_by(node, strangers.index(listing)) if isinstance(listing, Listing) else None
         if mine is not None:
             instances[node.name] = mine
             claimed.add((node.offer.provider, mine.instance_id))

@@ -34,12 +34,13 @@ def urgency(node: Node) -> tuple[int, float, str]:
 
 def needed(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> tuple[Action | None, Node]:
     """The call this node needs now, if any, and its record once that call was ordered."""
-    asked = replace(node, next_ask_at=snapshot.at)
     match node.state:
         case NodeState.READY if node.consumer_order is ConsumerOrder.ADD:
-            return UndrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
+            order: Action = UndrainNode(node=node.name, worker=node.worker, queues=node.queues)
+            return order, replace(node, next_ask_at=snapshot.at)
         case NodeState.DRAINING if node.confirmed_at is None:
-            return DrainNode(node=node.name, worker=node.worker, queues=node.queues), asked
+            order = DrainNode(node=node.name, worker=node.worker, queues=node.queues)
+            return order, replace(node, next_ask_at=snapshot.at)
         case NodeState.DESTROYING:
             return _end(node, snapshot, memory, timeouts)
         case _:

@@ -6,6 +6,7 @@ clocks that stand still while their fact is missing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -33,7 +34,7 @@ from autoscaler.core.model import (
     Timeouts,
     Transition,
 )
-from providers.contract import Instance, Listing
+from providers.contract import Instance, Listing, NodeName, ProviderName
 
 Rules = Mapping[PoolName, PoolRules]
 
@@ -59,6 +60,10 @@ class _View:
     fleet: FleetRules
     timeouts: Timeouts
     outcomes: tuple[Outcome, ...]
+    indices: Mapping[ProviderName, strangers.Index]
+    """Of every listing that was seen."""
+    names: frozenset[NodeName]
+    """Of every live record."""
 
     @property
     def blind(self) -> bool:
@@ -89,7 +94,7 @@ class _View:
 
     def is_twin(self, node: Node) -> bool:
         """Whether its machine shares its name with one that has a record of its own: then the worker is that one's."""
-        return node.name != node.machine and any(n.name == node.machine for n in self.snapshot.nodes)
+        return node.name != node.machine and node.machine in self.names
 
     def listing(self, node: Node) -> Listing | Missing:
         return self.snapshot.listings.get(node.offer.provider, Missing(why="its provider is not configured"))
@@ -108,6 +113,11 @@ _Step = Callable[[Node, _View], tuple[Node, Event | None, str]]
 def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled:
     """Take in every fact. Doing it twice with the same facts changes nothing more than doing it once."""
     clocks = _advance_clocks(snapshot)
+    indices = {p: strangers.index(li) for p, li in snapshot.listings.items() if isinstance(li, Listing)}
+    names = frozenset(node.name for node in snapshot.nodes)
+    answers: dict[NodeName, list[Outcome]] = defaultdict(list)
+    for outcome in snapshot.outcomes:
+        answers[outcome.node].append(outcome)
     nodes: list[Node] = []
     told: list[Transition] = []
     for node in snapshot.nodes:
@@ -116,7 +126,9 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
             clocks=clocks,
             fleet=fleet,
             timeouts=_timeouts(rules, node),
-            outcomes=tuple(o for o in snapshot.outcomes if o.node == node.name),
+            outcomes=tuple(answers.get(node.name, ())),
+            indices=indices,
+            names=names,
         )
         after, transitions = _reconcile_node(node, view)
         nodes.append(after)
@@ -191,9 +203,9 @@ def _listed(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     listing = view.listing(node)
     if isinstance(listing, Missing):
         return node, None, ""
-    instance = strangers.claimed_by(node, listing)
+    instance = strangers.claimed_by(node, view.indices[node.offer.provider])
     if instance is not None:
-        node = replace(_identify(node, instance), missing_on=None)
+        node = _present(_identify(node, instance))
         seen = node.state is NodeState.CREATING
         return node, Event.INSTANCE_SEEN if seen else None, "the provider lists it"
     if not listing.complete or node.state is NodeState.CREATING:
@@ -317,6 +329,11 @@ _STEPS: tuple[_Step, ...] = (
     _proven_idle,
     _overdue,
 )
+
+
+def _present(node: Node) -> Node:
+    """The node without a doubt about its presence; most have none, and copies cost more than a look."""
+    return node if node.missing_on is None else replace(node, missing_on=None)
 
 
 def _identify(node: Node, instance: Instance) -> Node:

@@ -34,7 +34,7 @@ from autoscaler.core.model import (
     Transition,
     worker_of,
 )
-from providers.contract import Instance, Listing, NodeName, ProviderName
+from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,27 @@ class Found:
     transitions: tuple[Transition, ...]
 
 
-def claimed_by(node: Node, listing: Listing) -> Instance | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A listing to look machines up in, so that a tick over many nodes does not read it once for each."""
+
+    by_id: Mapping[InstanceId, Instance]
+    oldest_by_name: Mapping[str, Instance]
+
+
+def index(listing: Listing) -> Index:
+    """Where two machines bear one name, the older is found by it."""
+    by_age = sorted(listing.instances, key=lambda i: (i.created_at or 0.0, i.instance_id), reverse=True)
+    return Index(
+        by_id={i.instance_id: i for i in listing.instances}, oldest_by_name={i.name: i for i in by_age}
+    )
+
+
+def claimed_by(node: Node, listed: Index) -> Instance | None:
     """The listed instance that is this node's: by id once that is known, else the oldest of its name."""
     if node.instance_id is not None:
-        return next((i for i in listing.instances if i.instance_id == node.instance_id), None)
-    named = [i for i in listing.instances if i.name == node.machine]
-    return min(named, key=lambda i: (i.created_at or 0.0, i.instance_id), default=None)
+        return listed.by_id.get(node.instance_id)
+    return listed.oldest_by_name.get(node.machine)
 
 
 def prices_per_h(memory: Memory, pool: PoolRules) -> tuple[float, ...]:
@@ -110,11 +125,12 @@ def _watch(
     known = {s.instance.instance_id: s for s in memory.strangers if s.provider == provider}
     if isinstance(listing, Missing) or not listing.complete:
         return list(known.values())
+    listed = index(listing)
     claimed = {
         instance.instance_id
         for node in nodes
         if node.state is not NodeState.GONE
-        for instance in [claimed_by(node, listing)]
+        for instance in [claimed_by(node, listed)]
         # Two accounts of the configuration may be one at the provider: a machine recorded under the other is no
         # stranger here. Ids of different providers may be alike, so the name must be too.
         if instance is not None and (node.offer.provider == provider or instance.name == node.machine)
