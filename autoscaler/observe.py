@@ -7,7 +7,7 @@ so a hanging account costs one thread and one sentence.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar, cast
@@ -70,15 +70,16 @@ class Observer:
         queues: Mapping[PoolName, tuple[str, ...]],
         clock: Clock,
         timeout_s: float,
+        pool: Executor,
     ) -> None:
+        """`pool` runs the looks: it needs room for one of each provider and three more, and `close` shuts it down."""
         self._broker = broker
         self._workers = workers
         self._providers = providers
         self._queues = queues
         self._clock = clock
         self._timeout_s = timeout_s
-        # One thread for each thing that can be asked: none waits for another.
-        self._pool = ThreadPoolExecutor(max_workers=len(providers) + 3, thread_name_prefix="look")
+        self._pool = pool
         self._looks: dict[str, Future[object]] = {}
 
     def look(self, nodes: tuple[Node, ...]) -> Seen:

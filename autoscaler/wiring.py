@@ -6,6 +6,7 @@ Settings go in, a `Works` of opened parts comes out. What never happens here: a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -101,6 +102,8 @@ def open_works(settings: Settings, *, clock: Clock) -> Works:
             queues={PoolName(name): pool.queues for name, pool in settings.pools.items()},
             clock=clock,
             timeout_s=settings.loop.observe_timeout_s,
+            # One thread for each thing that can be asked: none waits for another.
+            pool=ThreadPoolExecutor(max_workers=len(providers) + 3, thread_name_prefix="look"),
         ),
         executor=Executor(
             providers=providers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +30,7 @@ def observer(timeout_s: float = 10.0, **parts: Any) -> Iterator[Observer]:
         "providers": {CLOUD: Scripted()},
         "queues": {POOL: ("images",)},
         "clock": FixedClock(),
+        "pool": ThreadPoolExecutor(max_workers=5),
     }
     made = Observer(timeout_s=timeout_s, **(usual | parts))
     try:

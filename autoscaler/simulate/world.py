@@ -12,7 +12,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.simulation.trouble import Trouble
+from autoscaler.simulate.contract import Fault
+from autoscaler.simulate.script import Trouble
 
 EPOCH = 1_700_000_000.0
 STATISTICS_LAG_S = 5
@@ -21,6 +22,8 @@ STATISTICS_LAG_S = 5
 
 @dataclass(slots=True)
 class Task:
+    """One message and the work it asks for."""
+
     number: int
     left_s: int
 
@@ -118,7 +121,7 @@ class World:
             provider=provider,
             created_at=self.elapsed,
             boots_at=self.elapsed + self.dice.randint(5, 30),
-            never_enrols=self.trouble.strikes(self.elapsed, self.dice, 0.03),
+            never_enrols=self.trouble.strikes(Fault.NEVER_ENROLS, self.elapsed, self.dice, 0.03),
         )
         self.machines.append(machine)
         return machine
@@ -176,9 +179,9 @@ class World:
 
     def _misfortune(self, machine: Machine) -> None:
         worker = machine.worker
-        if self.trouble.strikes(self.elapsed, self.dice, 0.0006):
+        if self.trouble.strikes(Fault.MACHINE_DIES, self.elapsed, self.dice, 0.0006):
             self.end(machine, by_daemon=False)
-        elif worker is not None and self.trouble.strikes(self.elapsed, self.dice, 0.002):
+        elif worker is not None and self.trouble.strikes(Fault.WORKER_SILENT, self.elapsed, self.dice, 0.002):
             worker.silent_until = self.elapsed + self.dice.randint(5, 80)
-        elif self.trouble.strikes(self.elapsed, self.dice, 0.003):
+        elif self.trouble.strikes(Fault.WORKER_RESTARTS, self.elapsed, self.dice, 0.003):
             self.restart(machine)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from autoscaler.core.facts import Hands, Missing, Sighting, Sightings
 from autoscaler.core.model import PoolName, WorkerName
+from autoscaler.simulate.world import EPOCH, World
 from policies.contract import Demand, Reading, Trust
 from providers.contract import (
     Finding,
@@ -23,7 +24,6 @@ from providers.contract import (
     ProviderTraits,
     Purchase,
 )
-from tests.simulation.world import EPOCH, World
 
 _UNMEASURED = Reading(value=None, trust=Trust.ABSENT, why="not simulated")
 _HEARTBEAT_S = 2

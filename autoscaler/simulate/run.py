@@ -1,14 +1,15 @@
 """One run: the production loop, observer and journal in a world with trouble, checked on every tick.
 
-`play` raises `Unsafe` as soon as something happened that never may, and `Unhealed` when the world did not come to rest
-after the trouble ended. Both tell the last ticks' sentences, so that a seed can be read without a debugger.
+A scenario goes in, a verdict comes out, and never an exception: what broke a rule is the verdict's `harm`, with the
+last ticks' sentences, so that a seed can be read without a debugger.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from autoscaler.core.facts import Missing, Sightings
@@ -19,29 +20,33 @@ from autoscaler.journal import orders as journal_orders
 from autoscaler.journal.journal import Journal
 from autoscaler.loop import Loop, Rulebook
 from autoscaler.observe import Observer
+from autoscaler.simulate import script
+from autoscaler.simulate.calls import WorldExecutor
+from autoscaler.simulate.contract import Counts, Fault, Scenario, Verdict
+from autoscaler.simulate.gateways import SETTLE_S, WorldBroker, WorldProvider, WorldWorkers
+from autoscaler.simulate.world import World
 from policies.contract import Limits, PolicySpec, Stabilization
 from providers.contract import ProviderName
-from tests.simulation import trouble
-from tests.simulation.calls import WorldExecutor
-from tests.simulation.gateways import SETTLE_S, WorldBroker, WorldProvider, WorldWorkers
-from tests.simulation.world import World
 
 TICK_S = 5.0
-TROUBLE_S = 300.0
-HEALS_WITHIN_S = 3600.0
-"""Refused offers and ignored destroys are asked again with pauses of up to minutes, one after another."""
 POOL = PoolName("images")
 ACCOUNTS = (ProviderName("north"), ProviderName("south"))
 CEILING = 5
 SILENCE_S = 20.0
+CRASHES = {
+    "before commit": Fault.CRASH_BEFORE_COMMIT,
+    "before dispatch": Fault.CRASH_AFTER_COMMIT,
+    "amid dispatch": Fault.CRASH_IN_DISPATCH,
+    "after dispatch": Fault.CRASH_IN_DISPATCH,
+}
 
 
-class Unsafe(AssertionError):
-    """Something that must never happen."""
+class Harm(Exception):
+    """Something that must never happen; `count` names the count of the contract that it belongs to."""
 
-
-class Unhealed(AssertionError):
-    """The world did not come to rest."""
+    def __init__(self, count: str, says: str) -> None:
+        super().__init__(says)
+        self.count = count
 
 
 class Crash(Exception):
@@ -87,9 +92,8 @@ class _Fragile:
 class Run:
     """One seed's world and its daemons, one after another."""
 
-    seed: int
-    early_ack: bool
-    floor: int
+    scenario: Scenario
+    floor: int = field(init=False)
     dice: random.Random = field(init=False)
     world: World = field(init=False)
     journal: Journal = field(init=False)
@@ -101,25 +105,49 @@ class Run:
     crashes: int = 0
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(f"run {self.seed}")
-        self.world = World(self.seed, trouble.draw(self.seed, TROUBLE_S), slots=2, early_ack=self.early_ack)
+        seed = self.scenario.seed
+        self.floor = seed % 3 % 2
+        self.dice = random.Random(f"run {seed}")
+        drawn = script.draw(seed, self.scenario.trouble_s, self.scenario.faults)
+        self.world = World(seed, drawn, slots=2, early_ack=seed % 2 == 0)
         self.journal = open_journal("sqlite://")
 
-    def play(self) -> Run:
+    def play(self) -> Verdict:
+        harm, count = "", ""
         try:
-            while not (self.world.elapsed > TROUBLE_S and self._at_rest()):
-                if self.world.elapsed > TROUBLE_S + HEALS_WITHIN_S:
-                    raise Unhealed(self._story(f"not at rest: {self._unrest()}"))
-                self._one_daemon()
+            self._live()
+        except Harm as happened:
+            harm, count = f"at {self.world.elapsed:.0f} s: {happened}", happened.count
         finally:
             self.journal.close()
-        return self
+        told = {count: 1} if count else {}
+        return Verdict(
+            scenario=self.scenario,
+            counts=Counts(
+                seeds=1,
+                ticks=self.ticks,
+                nodes=len(self.world.machines),
+                faults=len(self.world.trouble.struck),
+                fleet_s=self.world.elapsed,
+                node_s=sum((m.ended_at or self.world.elapsed) - m.created_at for m in self.world.machines),
+                **told,
+            ),
+            harm=harm,
+            story=tuple(self.said),
+            struck=frozenset(self.world.trouble.struck),
+        )
+
+    def _live(self) -> None:
+        while not (self.world.elapsed > self.scenario.trouble_s and self._at_rest()):
+            if self.world.elapsed > self.scenario.trouble_s + self.scenario.heals_s:
+                raise Harm("unconverged", f"not at rest: {self._unrest()}")
+            self._one_daemon()
 
     def _one_daemon(self) -> None:
         """Until it is killed, or everything is at rest."""
         self.crashes += 1
         world = self.world
-        executor, workers = WorldExecutor(world, f"{self.seed} {self.crashes}"), WorldWorkers(world)
+        executor, workers = WorldExecutor(world, f"{self.scenario.seed} {self.crashes}"), WorldWorkers(world)
         providers = {name: WorldProvider(world, name) for name in ACCOUNTS}
         observer = Observer(
             broker=WorldBroker(world),
@@ -128,6 +156,7 @@ class Run:
             queues={POOL: ("images",)},
             clock=world,
             timeout_s=30.0,
+            pool=ThreadPoolExecutor(max_workers=len(providers) + 3),
         )
         fragile = _Fragile(
             self.journal, executor, world, lambda record: self._note(record, workers.sightings())
@@ -142,8 +171,8 @@ class Run:
             name_seed=lambda: f"{self.dice.getrandbits(32):08x}",
         )
         try:
-            while not (world.elapsed > TROUBLE_S and self._at_rest()):
-                if world.elapsed > TROUBLE_S + HEALS_WITHIN_S:
+            while not (world.elapsed > self.scenario.trouble_s and self._at_rest()):
+                if world.elapsed > self.scenario.trouble_s + self.scenario.heals_s:
                     return
                 self._one_tick(loop, fragile)
         except Crash:
@@ -155,12 +184,12 @@ class Run:
 
     def _one_tick(self, loop: Loop, fragile: _Fragile) -> None:
         world = self.world
-        if world.elapsed < TROUBLE_S:
+        if world.elapsed < self.scenario.trouble_s:
             self._load()
             self._order()
-            if world.trouble.strikes(world.elapsed, self.dice, 0.06):
-                places = ("before commit", "before dispatch", "amid dispatch", "after dispatch")
-                fragile.dies = self.dice.choice(places)
+            place = self.dice.choice(list(CRASHES))
+            if world.trouble.strikes(CRASHES[place], world.elapsed, self.dice, 0.06):
+                fragile.dies = place
         world.run_to(world.elapsed + TICK_S)
         self.ticks += 1
         try:
@@ -177,7 +206,7 @@ class Run:
         """Now and then an operator says something."""
         world = self.world
         nodes = self.journal.live_nodes()
-        if not nodes or not world.trouble.strikes(world.elapsed, self.dice, 0.08):
+        if not nodes or not world.trouble.strikes(Fault.OPERATOR, world.elapsed, self.dice, 0.08):
             return
         kind = self.dice.choice([OrderKind.DRAIN, OrderKind.UNDRAIN, OrderKind.DESTROY, OrderKind.HOLD])
         node = self.dice.choice(nodes)
@@ -212,15 +241,21 @@ class Run:
         """What holds at every moment, whatever goes wrong."""
         world = self.world
         self._never(
-            len(world.alive()) > CEILING, f"{len(world.alive())} machines are paid, allowed are {CEILING}"
+            "ceiling_breaches",
+            len(world.alive()) > CEILING,
+            f"{len(world.alive())} machines are paid, allowed are {CEILING}",
         )
         twice = [name for name, count in world.create_requests.items() if count > 1]
-        self._never(bool(twice), f"ordered twice: {twice}")
+        self._never("double_creates", bool(twice), f"ordered twice: {twice}")
         live = [n for n in self.journal.live_nodes() if n.pool == POOL]
-        self._never(len(live) > CEILING, f"{len(live)} records are billable, allowed are {CEILING}")
+        self._never(
+            "ceiling_breaches",
+            len(live) > CEILING,
+            f"{len(live)} records are billable, allowed are {CEILING}",
+        )
         for name, up_since in world.destroyed_busy:
             known = name in self.ended_by_order or self._unheard(name, up_since)
-            self._never(not known, f"{name} was ended while it worked")
+            self._never("busy_kills", not known, f"{name} was ended while it worked")
 
     def _unheard(self, name: str, up_since: float) -> bool:
         """Known and accepted: a machine given back while it boots may wake before the request arrives, and one whose
@@ -228,9 +263,9 @@ class Run:
         given_up_at, listened_s = self.given_up_unheard.get(name, (0.0, 0.0))
         return name in self.given_up_unheard and (up_since >= given_up_at or listened_s > SILENCE_S)
 
-    def _never(self, happened: bool, says: str) -> None:
+    def _never(self, count: str, happened: bool, says: str) -> None:
         if happened:
-            raise Unsafe(self._story(says))
+            raise Harm(count, says)
 
     def _at_rest(self) -> bool:
         return not self._unrest()
@@ -251,9 +286,10 @@ class Run:
         }
         return "; ".join(says for says, holds in facts.items() if holds)
 
-    def _story(self, says: str) -> str:
-        lines: Iterable[str] = (f"seed {self.seed} at {self.world.elapsed:.0f} s: {says}", *self.said)
-        return "\n".join(lines)
+
+def play(scenario: Scenario) -> Verdict:
+    """Live that life once."""
+    return Run(scenario=scenario).play()
 
 
 def rulebook(floor: int) -> Rulebook:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
 from autoscaler.core.model import Action, CreateNode, DestroyNode, DrainNode, StopWorker, UndrainNode
+from autoscaler.simulate.contract import Fault
+from autoscaler.simulate.world import Machine, World
 from providers.contract import Instance, InstanceId, InstanceState, NodeName
-from tests.simulation.world import Machine, World
 
 _CALLS = {
     CreateNode: CallKind.CREATE,
@@ -60,8 +61,8 @@ class WorldExecutor:
                 case _:
                     self._control(action)
 
-    def _strikes(self, chance: float) -> bool:
-        return self._world.trouble.strikes(self._world.elapsed, self._dice, chance)
+    def _strikes(self, fault: Fault, chance: float) -> bool:
+        return self._world.trouble.strikes(fault, self._world.elapsed, self._dice, chance)
 
     def _answer(
         self,
@@ -96,16 +97,16 @@ class WorldExecutor:
             made.append(world.make(action.node, action.offer.provider))
 
         takes_s = self._dice.uniform(0.5, 3)
-        if self._strikes(0.06):
+        if self._strikes(Fault.CAPACITY_REFUSED, 0.06):
             self._answer(action, takes_s, OutcomeKind.CAPACITY_REFUSED)
-        elif self._strikes(0.06):
+        elif self._strikes(Fault.THROTTLED, 0.06):
             self._answer(action, takes_s, OutcomeKind.THROTTLED)
-        elif self._strikes(0.08):
+        elif self._strikes(Fault.REQUEST_LOST, 0.08):
             self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
-        elif self._strikes(0.1):
+        elif self._strikes(Fault.ANSWER_LOST, 0.1):
             world.later(takes_s, carry_out)
             self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
-        elif self._strikes(0.1):
+        elif self._strikes(Fault.CREATED_LATE, 0.1):
             world.later(action.timeout_s + self._dice.uniform(0, LATEST_S), carry_out)
             self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
         else:
@@ -128,15 +129,15 @@ class WorldExecutor:
                 ):
                     world.end(machine, by_daemon=True)
 
-        if self._strikes(0.1):
+        if self._strikes(Fault.THROTTLED, 0.1):
             self._answer(action, takes_s, OutcomeKind.THROTTLED)
-        elif self._strikes(0.1):
+        elif self._strikes(Fault.DESTROY_HOLLOW, 0.1):
             self._answer(action, takes_s, OutcomeKind.DONE)  # taken, and not done
-        elif self._strikes(0.1):
+        elif self._strikes(Fault.DESTROY_IGNORED, 0.1):
             self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
         else:
             world.later(takes_s, carry_out)
-            lost = self._strikes(0.1)
+            lost = self._strikes(Fault.DESTROY_UNANSWERED, 0.1)
             self._answer(
                 action,
                 action.timeout_s if lost else takes_s,
@@ -151,7 +152,7 @@ class WorldExecutor:
             or worker.silent_until > world.elapsed
             or world.trouble.now("broker", world.elapsed)
         )
-        if unheard or self._strikes(0.15):
+        if unheard or self._strikes(Fault.ORDER_LOST, 0.15):
             self._answer(action, _CONTROL_TIMEOUT_S, OutcomeKind.UNKNOWN)
             return
         assert worker is not None
@@ -163,7 +164,7 @@ class WorldExecutor:
                 worker.consuming = isinstance(action, UndrainNode)
 
         world.later(0.5, carry_out)
-        lost = self._strikes(0.15)
+        lost = self._strikes(Fault.ORDER_LOST, 0.15)
         self._answer(
             action, _CONTROL_TIMEOUT_S if lost else 1.0, OutcomeKind.UNKNOWN if lost else OutcomeKind.DONE
         )
