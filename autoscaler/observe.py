@@ -87,7 +87,7 @@ class Observer:
         leaving = tuple(n for n in nodes if n.state in _WITNESSED)
         workers = tuple(n.worker for n in leaving)
         draining = tuple(n.worker for n in leaving if n.state is NodeState.DRAINING)
-        asked_at = self._clock.now()
+        asked_at = self._clock.monotonic()
         looks: dict[str, Callable[[], object]] = {"demand": lambda: self._broker.demand(self._queues)}
         for name, provider in self._providers.items():
             looks[_listing(name)] = partial(self._list, provider)
@@ -103,7 +103,7 @@ class Observer:
             demand=_each(self._queues, demand),
             listings={name: cast("Listing | Missing", answers[_listing(name)]) for name in self._providers},
             sightings=self._workers.sightings(),
-            idleness=_idleness(leaving, answers, asked_at) if workers else {},
+            idleness=_idleness(leaving, answers, self._clock.monotonic() - asked_at) if workers else {},
         )
 
     def close(self) -> None:
@@ -147,14 +147,14 @@ def _each(
 
 
 def _idleness(
-    leaving: tuple[Node, ...], answers: Mapping[str, object], asked_at: float
+    leaving: tuple[Node, ...], answers: Mapping[str, object], age_s: float
 ) -> dict[NodeName, Idleness]:
     hands = cast("Mapping[WorkerName, Hands | Missing] | Missing", answers.get("hands", {}))
     held = cast("Mapping[WorkerName, int | Missing] | Missing", answers["unacknowledged"])
     unheard = Missing(why="no answer")
     return {
         node.name: Idleness(
-            asked_at=asked_at,
+            age_s=age_s,
             hands=hands if isinstance(hands, Missing) else hands.get(node.worker, unheard),
             unacknowledged=held if isinstance(held, Missing) else held.get(node.worker, unheard),
         )

@@ -38,7 +38,7 @@ def needed(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -
         case NodeState.READY if node.consumer_order is ConsumerOrder.ADD:
             order: Action = UndrainNode(node=node.name, worker=node.worker, queues=node.queues)
             return order, replace(node, next_ask_at=snapshot.at)
-        case NodeState.DRAINING if node.confirmed_at is None:
+        case NodeState.DRAINING if node.confirmed_on is None:
             order = DrainNode(node=node.name, worker=node.worker, queues=node.queues)
             return order, replace(node, next_ask_at=snapshot.at)
         case NodeState.DESTROYING:

@@ -32,10 +32,15 @@ class Sighting:
     online: bool
     """False after it said goodbye (`worker-offline`)."""
     pid: int | None = None
+    began_s: float | None = None
+    """Seconds since it was heard to begin anew (another process, a `worker-online`, a count that fell); None if never.
+    In a container every process may have the same pid."""
     active: int | None = None
     """Tasks it runs, by its own word."""
+    processed: int | None = None
+    """Tasks it took up since it began, by its own word: Celery counts them as they start."""
     processed_per_s: float | None = None
-    """Tasks finished a second over the last minute; None until two heartbeats were heard."""
+    """Tasks taken up a second over the last minute; None until two heartbeats were heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,10 @@ class Hands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idleness:
-    """Both witnesses about one draining or lost worker. `asked_at` is when the earlier of the two was asked."""
+    """Both witnesses about one worker whose machine's end rests on what it holds."""
 
-    asked_at: float
+    age_s: float
+    """Seconds since the earlier of the two was asked, at the instant of the snapshot and on a monotonic clock."""
     hands: Hands | Missing
     unacknowledged: int | Missing
     """Messages the broker holds unacknowledged for this worker's connection."""

@@ -138,8 +138,9 @@ class Node:
     """First complete listing without it, on the provider's listing clock; None while it is listed."""
     worker_pid: int | None = None
     consumer_order: ConsumerOrder = ConsumerOrder.NONE
-    confirmed_at: float | None = None
-    """When the worker confirmed that order."""
+    confirmed_on: float | None = None
+    """When the worker's confirmation of that order was taken in, on the clock of sightings: no step of the wall clock
+    makes it older, and what was not heard does not either."""
     stop_due: bool = False
     """Proven idle: its worker is to be told to shut down before the machine is destroyed."""
     stopped_at: float | None = None

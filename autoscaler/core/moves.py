@@ -42,7 +42,7 @@ def move(
         entered_at=at,
         entered_on=reading(node, clocks, _clock_of(after)),
         consumer_order=_consumers(node, event, after),
-        confirmed_at=None,
+        confirmed_on=None,
         stop_due=event is Event.DRAINED,
         stopped_at=None,
         missing_on=None if event is Event.INSTANCE_SEEN else node.missing_on,

@@ -69,6 +69,11 @@ class _View:
     def blind(self) -> bool:
         return isinstance(self.snapshot.sightings, Missing)
 
+    @property
+    def heard_on(self) -> float:
+        """What the clock of sightings shows now."""
+        return self.clocks.get(SIGHTINGS_CLOCK, 0.0)
+
     def sighting(self, node: Node) -> Sighting | None:
         seen = self.snapshot.sightings
         return None if isinstance(seen, Missing) else seen.workers.get(node.worker)
@@ -159,13 +164,8 @@ def _reconcile_node(node: Node, view: _View) -> tuple[Node, list[Transition]]:
 
 
 def _set_back(node: Node, view: _View) -> tuple[Node, Event | None, str]:
-    """After the wall clock was set back, instants of "the future" would bind for as long: they are taken as now.
-
-    A confirmation is asked for again instead, because what came after it can no longer be told.
-    """
+    """After the wall clock was set back, instants of "the future" would bind for as long: they are taken as now."""
     at = view.snapshot.at
-    if node.confirmed_at is not None and node.confirmed_at > at:
-        node = replace(node, confirmed_at=None)
     if node.stopped_at is not None and node.stopped_at > at:
         node = replace(node, stopped_at=at)
     if node.next_ask_at > at + _LONGEST_PAUSE_S:
@@ -186,7 +186,8 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
             case CallKind.CREATE, kind if kind in REFUSALS and node.state is NodeState.CREATING:
                 event, reason = Event.CREATE_REFUSED, f"create refused: {outcome.says}"
             case CallKind.DRAIN, OutcomeKind.DONE if node.state is NodeState.DRAINING:
-                node = replace(node, confirmed_at=node.confirmed_at or outcome.at)
+                if node.confirmed_on is None:
+                    node = replace(node, confirmed_on=view.heard_on)
             case CallKind.UNDRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.ADD:
                 node = replace(node, consumer_order=ConsumerOrder.NONE)
             case CallKind.DESTROY, OutcomeKind.THROTTLED:
@@ -246,7 +247,11 @@ def _heard(node: Node, view: _View) -> tuple[Node, Event | None, str]:
         # On a DESTROYING node the pid stays that of the worker whose idleness was proven.
         if heard.pid not in {None, node.worker_pid} and node.state is not NodeState.DESTROYING:
             # A restarted worker consumes again, whatever its predecessor confirmed.
-            node = replace(node, worker_pid=heard.pid, confirmed_at=None)
+            node = replace(node, worker_pid=heard.pid, confirmed_on=None)
+        elif node.confirmed_on is not None and _may_have_begun_anew(
+            heard, view.heard_on - node.confirmed_on, view
+        ):
+            node = replace(node, confirmed_on=None)
         if node.state in {NodeState.CREATING, NodeState.BOOTING, NodeState.LOST}:
             enrolled_at = node.enrolled_at or view.snapshot.at
             return replace(node, enrolled_at=enrolled_at), Event.WORKER_SEEN, f"{node.worker} is heard"
@@ -255,6 +260,18 @@ def _heard(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     if node.state in {NodeState.READY, NodeState.DRAINING} and silent_s > view.timeouts.silence_s:
         return node, Event.WORKER_SILENT, f"{node.worker} was not heard for {silent_s:.0f} s"
     return node, None, ""
+
+
+def _may_have_begun_anew(heard: Sighting, confirmed_s: float, view: _View) -> bool:
+    """Whether a worker may have restarted since it confirmed its order so long ago, though its pid is the same.
+
+    In containers every process has the same pid. It says so as it begins, or its count falls; and what it said while
+    we did not listen without a break, nobody knows. The order is repeated then, which costs a few seconds.
+    """
+    seen = view.snapshot.sightings
+    listening_s = 0.0 if isinstance(seen, Missing) else seen.listening_s
+    within_s = confirmed_s + view.snapshot.elapsed_s  # it was taken in up to a tick after it was said
+    return listening_s <= within_s or (heard.began_s is not None and heard.began_s <= within_s)
 
 
 def _works_after_all(node: Node, view: _View) -> tuple[Node, Event | None, str]:
@@ -278,12 +295,12 @@ def _works_after_all(node: Node, view: _View) -> tuple[Node, Event | None, str]:
 def _proven_idle(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     """Two witnesses must agree: the worker holds nothing, and the broker holds nothing for it. Silence is no proof."""
     idleness = view.snapshot.idleness.get(node.name)
-    if node.state is not NodeState.DRAINING or idleness is None or view.blind or node.confirmed_at is None:
+    if node.state is not NodeState.DRAINING or idleness is None or view.blind or node.confirmed_on is None:
         return node, None, ""
     hands, unacknowledged = idleness.hands, idleness.unacknowledged
     if isinstance(hands, Missing) or isinstance(unacknowledged, Missing):
         return node, None, ""
-    early = idleness.asked_at < node.confirmed_at + view.fleet.proof_lag_s
+    early = view.heard_on - idleness.age_s < node.confirmed_on + view.fleet.proof_lag_s
     if early or hands.total > 0 or unacknowledged > 0 or not view.alive(node):
         return node, None, ""
     return node, Event.DRAINED, "its worker holds no task and the broker holds none for it"

@@ -34,7 +34,7 @@ def slow_drains(
 def _why(node: Node, snapshot: Snapshot) -> str:
     if isinstance(snapshot.sightings, Missing):
         return f"workers cannot be heard: {snapshot.sightings.why}"
-    if node.confirmed_at is None:
+    if node.confirmed_on is None:
         return "its worker has not confirmed that it stopped consuming"
     idleness = snapshot.idleness.get(node.name)
     return "nobody could be asked" if idleness is None else _witnesses(idleness)

@@ -24,15 +24,17 @@ _FORGET_S = 3_600.0
 _RATE_S = 60.0
 _KEPT_EVERY_S = 4.0
 """Of a worker's counts one in so many seconds is kept, and the newest: sixteen reach over a minute."""
-_KINDS = {"worker-online": True, "worker-heartbeat": True, "worker-offline": False}
+_BEGINS = "worker-online"
+_KINDS = {_BEGINS: True, "worker-heartbeat": True, "worker-offline": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerEvent:
-    """One understood event; `online` is False for a goodbye."""
+    """One understood event; `online` is False for a goodbye, `begins` True for a first word."""
 
     worker: WorkerName
     online: bool
+    begins: bool = False
     pid: int | None
     active: int | None
     processed: int | None
@@ -58,6 +60,7 @@ def read(body: bytes) -> Iterator[WorkerEvent]:
                 yield WorkerEvent(
                     worker=WorkerName(worker),
                     online=online,
+                    begins=event.get("type") == _BEGINS,
                     pid=_count(event, "pid"),
                     active=_count(event, "active"),
                     processed=_count(event, "processed"),
@@ -78,13 +81,16 @@ class _Heard:
     online: bool
     pid: int | None
     active: int | None
+    began: float | None = None
+    """When it was last heard to begin anew, monotonic."""
     processed: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=18))
 
     def count(self, at: float, processed: int) -> None:
-        """Take in how many tasks it has done; a count that falls was begun anew."""
+        """Take in how many tasks it has taken up; a count that falls was begun anew."""
         seen = self.processed
         if seen and processed < seen[-1][1]:
             seen.clear()
+            self.began = at
         if len(seen) >= 2 and seen[-1][0] - seen[-2][0] < _KEPT_EVERY_S:
             seen.pop()
         seen.append((at, processed))
@@ -101,11 +107,13 @@ class Hearing:
         # Kept in the order of hearing, so that the longest unheard stands first.
         heard = self._workers.pop(event.worker, None)
         if heard is None or (event.pid is not None and event.pid != heard.pid):
-            heard = _Heard(at=at, online=event.online, pid=event.pid, active=event.active)
+            anew = None if heard is None else at
+            heard = _Heard(at=at, online=event.online, pid=event.pid, active=event.active, began=anew)
         self._workers[event.worker] = heard
         if len(self._workers) > _MOST_WORKERS:
             del self._workers[next(iter(self._workers))]
         heard.at, heard.online = at, event.online
+        heard.began = at if event.begins else heard.began
         heard.active = event.active if event.active is not None else heard.active
         if event.processed is not None:
             heard.count(at, event.processed)
@@ -119,7 +127,9 @@ class Hearing:
                 silent_s=max(0.0, now - heard.at),
                 online=heard.online,
                 pid=heard.pid,
+                began_s=None if heard.began is None else max(0.0, now - heard.began),
                 active=heard.active,
+                processed=heard.processed[-1][1] if heard.processed else None,
                 processed_per_s=_rate(heard.processed, now),
             )
             for worker, heard in self._workers.items()

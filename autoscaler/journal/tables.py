@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -86,7 +86,7 @@ nodes = sa.Table(
     _at("missing_on", nullable=True),
     _count("worker_pid", nullable=True),
     sa.Column("consumer_order", sa.Text, nullable=False),
-    _at("confirmed_at", nullable=True),
+    _at("confirmed_on", nullable=True),
     sa.Column("stop_due", sa.Boolean, nullable=False),
     _at("stopped_at", nullable=True),
     _count("destroy_asks"),

@@ -91,7 +91,7 @@ def nodes(draw: st.DrawFn, name: NodeName) -> Node:
         missing_on=draw(st.none() | clock_readings) if state is not S.CREATING else None,
         worker_pid=draw(st.sampled_from([None, 7, 8])),
         consumer_order=draw(st.sampled_from(ConsumerOrder)),
-        confirmed_at=draw(st.none() | instants) if state is S.DRAINING else None,
+        confirmed_on=draw(st.none() | clock_readings) if state is S.DRAINING else None,
         stop_due=state is S.DESTROYING and draw(st.booleans()),
         stopped_at=draw(st.none() | instants) if state is S.DESTROYING else None,
         destroy_asks=draw(st.integers(0, 6)),
@@ -133,7 +133,9 @@ def sightings(draw: st.DrawFn) -> Sightings:
                 silent_s=draw(st.sampled_from([0.0, 20.0, 60.0, 61.0])),
                 online=draw(st.sampled_from([True, True, False])),
                 pid=draw(st.sampled_from([None, 7, 8])),
+                began_s=draw(st.sampled_from([None, 0.0, 40.0])),
                 active=draw(st.sampled_from([None, 0, 1])),
+                processed=draw(st.sampled_from([None, 0, 9])),
             )
             for name in heard
         },
@@ -143,7 +145,7 @@ def sightings(draw: st.DrawFn) -> Sightings:
 counts = st.sampled_from([0, 0, 1])
 idlenesses = st.builds(
     Idleness,
-    asked_at=instants,
+    age_s=st.sampled_from([0.0, 3.0, 30.0]),
     hands=st.just(BLIND) | st.builds(Hands, active=counts, reserved=counts, scheduled=counts),
     unacknowledged=st.just(BLIND) | counts,
 )

@@ -122,7 +122,7 @@ def test_a_late_answer_is_never_taken_for_a_new_one() -> None:
 
 
 def test_only_draining_workers_are_asked_what_they_hold() -> None:
-    """Both witnesses, with the time from which on their word counts."""
+    """Both witnesses, with the age of their word on a clock that never steps."""
     asked: list[list[str]] = []
 
     def hands(workers: Any, _timeout_s: float) -> Any:
@@ -134,8 +134,8 @@ def test_only_draining_workers_are_asked_what_they_hold() -> None:
         (idle,) = eyes.look((DRAINING, a_node("n2"))).idleness.values()
 
     assert asked == [["celery@n1"]]
-    assert (FixedClock().now(), Hands(active=1, reserved=0, scheduled=0), 0) == (
-        idle.asked_at,
+    assert (0.0, Hands(active=1, reserved=0, scheduled=0), 0) == (
+        idle.age_s,
         idle.hands,
         idle.unacknowledged,
     )

@@ -84,9 +84,9 @@ def heard(*sightings: Sighting, listening_s: float = 1_000.0) -> Sightings:
     return Sightings(listening_s=listening_s, workers={s.worker: s for s in sightings})
 
 
-def idle(at: float = AT, **fields: Any) -> Idleness:
+def idle(age_s: float = 0.0, **fields: Any) -> Idleness:
     usual: dict[str, Any] = {"hands": Hands(active=0, reserved=0, scheduled=0), "unacknowledged": 0}
-    return Idleness(asked_at=at, **(usual | fields))
+    return Idleness(age_s=age_s, **(usual | fields))
 
 
 def a_demand(backlog: int = 0, in_progress: int = 0, **fields: Any) -> Demand:

@@ -205,13 +205,42 @@ def test_a_clock_set_back_does_not_stop_the_asking_for_an_end() -> None:
     assert tick(a_snapshot(stopping, sightings=heard())).nodes[0].stopped_at == AT
 
 
-def test_a_drain_confirmed_in_the_future_is_asked_for_again() -> None:
-    """After the clock was set back, proofs would look older than the confirmation until it caught up."""
+@pytest.mark.parametrize("step_s", [-YEAR_S, YEAR_S])
+@pytest.mark.parametrize(("confirmed_on", "drained"), [(5_009.0, False), (4_990.0, True)])
+def test_a_step_of_the_wall_clock_makes_no_proof_older_or_younger(
+    step_s: float, confirmed_on: float, drained: bool
+) -> None:
+    """How long ago a worker stopped consuming is counted in seconds in which we heard."""
     node = a_node(
-        state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=AT + YEAR_S, worker_pid=7
+        state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=confirmed_on, worker_pid=7
     )
 
-    assert kinds(tick(a_snapshot(node))) == ["DrainNode"]
+    found = tick(a_snapshot(node, at=AT + step_s, idleness={node.name: idle()})).nodes[0]
+
+    assert (S.DESTROYING if drained else S.DRAINING) is found.state
+
+
+@pytest.mark.parametrize(
+    "heard_now",
+    [heard(a_sighting(began_s=25.0)), heard(a_sighting(), listening_s=25.0)],
+    ids=["it began anew", "we did not listen all the time"],
+)
+def test_a_worker_that_may_have_begun_anew_is_told_again_though_its_pid_is_the_same(heard_now: Any) -> None:
+    """In a container every process has pid 1, and the new one consumes, whatever its predecessor confirmed."""
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=4_990.0, worker_pid=7)
+    snapshot = a_snapshot(node, idleness={node.name: idle()}, sightings=heard_now)
+
+    assert (["DrainNode"], S.DRAINING) == (kinds(tick(snapshot)), tick(snapshot).nodes[0].state)
+
+
+def test_a_worker_that_began_before_it_confirmed_is_believed() -> None:
+    """Else no drain of a young worker would ever end."""
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=4_990.0, worker_pid=7)
+    young = heard(a_sighting(began_s=40.0), listening_s=40.0)
+
+    found = tick(a_snapshot(node, idleness={node.name: idle()}, sightings=young)).nodes[0]
+
+    assert found.state is S.DESTROYING
 
 
 def test_deaf_workers_do_not_use_up_every_ticks_calls() -> None:
@@ -240,7 +269,7 @@ def test_deaf_workers_do_not_use_up_every_ticks_calls() -> None:
 )
 def test_a_drain_that_lasts_too_long_says_what_it_waits_for(fields: dict[str, Any], says: str) -> None:
     """By default it waits for ever, and money runs: an operator must be able to read why."""
-    node = a_node(state=S.DRAINING, confirmed_at=AT - 500, worker_pid=7)
+    node = a_node(state=S.DRAINING, confirmed_on=4_500.0, worker_pid=7)
     snapshot = a_snapshot(node, idleness={node.name: idle(**fields)})
 
     late = tick(snapshot, timeouts=Timeouts(drain_s=1_000.0))

@@ -66,6 +66,6 @@ def test_only_a_proof_of_idleness_asks_the_worker_to_stop_first() -> None:
 
 def test_a_confirmation_does_not_outlive_the_state_it_was_given_in() -> None:
     """The next drain needs one of its own."""
-    node = a_node(state=S.DRAINING, consumer_order=C.CANCEL, confirmed_at=AT - 5)
+    node = a_node(state=S.DRAINING, consumer_order=C.CANCEL, confirmed_on=4_995.0)
 
-    assert moved(moved(node, E.UNDRAIN_CHOSEN), E.DRAIN_CHOSEN).confirmed_at is None
+    assert moved(moved(node, E.UNDRAIN_CHOSEN), E.DRAIN_CHOSEN).confirmed_on is None

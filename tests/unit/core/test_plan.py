@@ -90,7 +90,7 @@ def test_what_arrives_is_supply_and_not_bought_again() -> None:
 
 def test_a_draining_worker_is_taken_back_before_one_is_bought() -> None:
     """Load returned: what is there and paid comes first."""
-    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=AT - 5)
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=4_995.0)
 
     made = planned(a_snapshot(node), 1)
 
@@ -125,7 +125,7 @@ def test_the_least_busy_leave_first_and_booting_ones_before_them() -> None:
 
 def test_a_confirmed_drain_is_left_to_finish() -> None:
     """Nothing more is ordered of a worker that stopped consuming."""
-    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=AT - 5, worker_pid=7)
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=4_995.0, worker_pid=7)
 
     assert planned(a_snapshot(node), 0).actions == ()
 

@@ -194,7 +194,8 @@ def test_a_drain_waits_for_ever_unless_the_operator_chose_otherwise() -> None:
     assert only(a_snapshot(node), timeouts=Timeouts(drain_s=1.0)).state is S.DRAINING
 
 
-CONFIRMED = AT - 20
+CONFIRMED = 4_990.0
+"""On the clock of sightings, which shows 5010 after a tick of 10 s."""
 
 
 @pytest.mark.parametrize(
@@ -206,20 +207,20 @@ CONFIRMED = AT - 20
         {"hands": BLIND},
         {"unacknowledged": 1},
         {"unacknowledged": BLIND},
-        {"at": CONFIRMED + FLEET.proof_lag_s - 1},
+        {"age_s": 20 - FLEET.proof_lag_s + 1},
     ],
     ids=str,
 )
 def test_one_missing_or_contrary_proof_keeps_a_drain_waiting(facts: dict[str, object]) -> None:
     """Both witnesses, both saying nothing is held, both after the stop of consuming was confirmed and could show."""
-    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=CONFIRMED, worker_pid=7)
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=CONFIRMED, worker_pid=7)
 
     assert only(a_snapshot(node, idleness={node.name: idle(**facts)})).state is S.DRAINING  # type: ignore[arg-type]
 
 
 def test_two_agreeing_proofs_end_a_drain() -> None:
     """The worker holds nothing and the broker holds nothing for it."""
-    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=CONFIRMED, worker_pid=7)
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=CONFIRMED, worker_pid=7)
 
     found = only(a_snapshot(node, idleness={node.name: idle()}))
 
@@ -235,19 +236,19 @@ def test_proofs_without_a_confirmed_stop_prove_nothing() -> None:
 
 def test_a_restarted_worker_must_be_told_again_to_stop_consuming() -> None:
     """`cancel_consumer` is not kept over a restart of the worker."""
-    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=CONFIRMED, worker_pid=6)
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=CONFIRMED, worker_pid=6)
 
     found = only(a_snapshot(node, idleness={node.name: idle()}))
 
-    assert (S.DRAINING, None, 7) == (found.state, found.confirmed_at, found.worker_pid)
+    assert (S.DRAINING, None, 7) == (found.state, found.confirmed_on, found.worker_pid)
 
 
 def test_only_the_first_confirmation_counts() -> None:
     """Else a repeated order would push the proofs' time away for ever."""
-    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_at=CONFIRMED, worker_pid=7)
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, confirmed_on=CONFIRMED, worker_pid=7)
     again = an_outcome(CallKind.DRAIN, OutcomeKind.DONE)
 
-    assert only(a_snapshot(node, outcomes=(again,))).confirmed_at == CONFIRMED
+    assert only(a_snapshot(node, outcomes=(again,))).confirmed_on == CONFIRMED
 
 
 def test_good_looks_start_anew_after_an_outage() -> None:

@@ -41,7 +41,7 @@ def test_a_heartbeat_is_a_sighting() -> None:
     """With its age on our own clock, never on the worker's."""
     hearing = heard((100.0, heartbeat(timestamp=1e18)))
 
-    expected = Sighting(worker=A, silent_s=3.0, online=True, pid=7, active=2, processed_per_s=None)
+    expected = Sighting(worker=A, silent_s=3.0, online=True, pid=7, active=2, processed=10)
     assert {A: expected} == hearing.sightings(103.0)
 
 
@@ -54,6 +54,25 @@ def test_a_goodbye_is_remembered_until_the_worker_is_heard_again() -> None:
     hearing.take(read(heartbeat(type="worker-online"))[0], 112.0)
 
     assert hearing.sightings(112.0)[A].online
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [heartbeat(type="worker-online"), heartbeat(pid=8), heartbeat(processed=9)],
+    ids=["it says so", "another process", "its count fell"],
+)
+def test_a_worker_that_begins_anew_is_known_by_its_word_its_pid_or_its_count(
+    begins: dict[str, object],
+) -> None:
+    """A container's processes all have pid 1; what one of them confirmed binds not the next."""
+    hearing = heard((100.0, heartbeat()), (110.0, begins), (112.0, begins | {"type": "worker-heartbeat"}))
+
+    assert 5.0 == hearing.sightings(115.0)[A].began_s
+
+
+def test_a_worker_that_was_up_before_us_is_not_taken_for_one_that_begins() -> None:
+    """A heartbeat is all we know of it."""
+    assert heard((100.0, heartbeat()), (102.0, heartbeat(processed=11))).sightings(103.0)[A].began_s is None
 
 
 def test_throughput_is_counted_over_the_last_minute() -> None:

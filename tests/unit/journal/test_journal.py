@@ -38,7 +38,7 @@ def test_a_node_comes_back_as_it_was_written(journal: Journal) -> None:
         missing_on=7.0,
         worker_pid=4711,
         consumer_order=ConsumerOrder.CANCEL,
-        confirmed_at=1100.0,
+        confirmed_on=1100.0,
         stop_due=True,
         stopped_at=1200.0,
         destroy_asks=3,

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from autoscaler.journal import JournalUnavailable, open_journal, schema, tables
-from tests.unit.journal.records import a_whole_tick
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.journal import JournalUnavailable, codec, open_journal, schema, tables
+from tests.unit.journal.records import a_node, a_whole_tick
 
 
 def test_a_new_journal_is_its_owners_alone(tmp_path: Path) -> None:
@@ -60,6 +62,28 @@ def test_the_newest_migration_is_the_schema_the_code_names() -> None:
     configuration.set_main_option("script_location", str(schema.MIGRATIONS))
 
     assert tables.SCHEMA == ScriptDirectory.from_config(configuration).get_current_head()
+
+
+def test_an_older_journal_is_brought_up_to_date_and_keeps_its_nodes(tmp_path: Path) -> None:
+    """A confirmation dated by the wall clock is forgotten, so the order is given once more; nothing else is lost."""
+    path = tmp_path / "journal.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(schema.MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0001")
+        row = codec.node_row(a_node(state=NodeState.DRAINING))
+        row["confirmed_at"] = 1_700_000_000.0
+        del row["confirmed_on"]
+        names = ", ".join(row)
+        connection.execute(sa.text(f"INSERT INTO nodes ({names}) VALUES (:{', :'.join(row)})"), row)
+    engine.dispose()
+
+    journal = open_journal(f"sqlite:///{path}")
+
+    assert (a_node(state=NodeState.DRAINING),) == journal.live_nodes()
+    journal.close()
 
 
 def test_opening_does_not_load_alembic_once_the_schema_stands(url: str) -> None:
