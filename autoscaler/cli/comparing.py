@@ -62,9 +62,10 @@ def compare(
     """
     instances: dict[NodeName, Instance] = {}
     claimed: set[tuple[ProviderName, str]] = set()
+    indices = {p: strangers.index(li) for p, li in listings.items() if isinstance(li, Listing)}
     for node in (*before, *after):
-        listing = listings.get(node.offer.provider)
-        mine = strangers.claimed_by(node, strangers.index(listing)) if isinstance(listing, Listing) else None
+        listed = indices.get(node.offer.provider)
+        mine = strangers.claimed_by(node, listed) if listed else None
         if mine is not None:
             instances[node.name] = mine
             claimed.add((node.offer.provider, mine.instance_id))
