@@ -14,6 +14,7 @@ from typing import Any
 
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.model import WorkerName
+from autoscaler.gateways import documents
 
 _LARGEST_BODY = 16_000_000
 """`reserved` lists whole tasks with their arguments."""
@@ -74,7 +75,9 @@ class Waiting:
         asked = self.request.workers
         for worker, reply in replies.items():
             if worker in asked if asked is not None else len(self.replies) < _MOST_WORKERS:
-                self.replies[worker] = reply
+                # Two workers of one name may answer. Where they differ, neither is believed.
+                agreed = worker not in self.replies or self.replies[worker] == reply
+                self.replies[worker] = reply if agreed else None
         if asked is not None and self.replies.keys() >= set(asked):
             self.ended.set()
 
@@ -90,8 +93,8 @@ def read(body: bytes) -> Mapping[WorkerName, Any]:
     if len(body) > _LARGEST_BODY:
         return {}
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = documents.decoded(body)
+    except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -99,7 +102,9 @@ def read(body: bytes) -> Mapping[WorkerName, Any]:
 def refusal(reply: object) -> str:
     """Why a worker did not take an order, in its words; empty where it took it or has not answered."""
     error = reply.get("error") if isinstance(reply, dict) else None
-    return str(error)[:300] if error is not None else ""
+    if error is None:
+        return ""
+    return error[:300] if isinstance(error, str) else "without words"
 
 
 def hands(worker: WorkerName, replies: Mapping[str, Mapping[WorkerName, Any]]) -> Hands | Missing:

@@ -6,7 +6,6 @@ bounded, types are checked, and what is not understood is passed over. `Sighting
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 from autoscaler.core.facts import Sighting
 from autoscaler.core.model import WorkerName
+from autoscaler.gateways import documents
 
 PROBE = "autoscaler-probe"
 """Type of the event by which we hear ourselves."""
@@ -45,12 +45,13 @@ def read(body: bytes) -> Iterator[WorkerEvent]:
     if len(body) > _LARGEST_BODY:
         return
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = documents.decoded(body)
+    except ValueError:
         return
     for event in document if isinstance(document, list) else [document]:
         if isinstance(event, dict):
-            worker, online = event.get("hostname"), _KINDS.get(str(event.get("type")))
+            worker, kind = event.get("hostname"), event.get("type")
+            online = _KINDS.get(kind) if isinstance(kind, str) else None
             if (
                 isinstance(worker, str)
                 and 0 < len(worker) <= 255

@@ -36,6 +36,8 @@ _DEAF_AFTER_S = 10.0
 _SERVE_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _ASK_AGAIN_S = 0.3
+_MOST_ORDERS = 100
+"""At once to one worker, however many queues it says that it consumes."""
 _EVENT_QUEUE = {"x-max-length": 20_000, "x-message-ttl": 10_000}
 """What we were too slow to hear is dropped by the broker; a heartbeat of ten seconds ago proves little."""
 _REPLY_QUEUE = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000, "x-message-ttl": 30_000}
@@ -138,8 +140,8 @@ class CeleryLink:
             if consumed is not None and not consumed:
                 return
             self._pause(deadline, f"{worker} did not confirm cancel_consumer of {_names(consumed, queues)}")
-            # By the worker's own names: an alias that a pool may have for a queue is not among them.
-            orders = consumed or queues
+            # By the worker's own names: a pool's alias of a queue is not among them. The rest has the next round.
+            orders = sorted(consumed)[:_MOST_ORDERS] if consumed else queues
 
     def add_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
         """Make a worker consume again; returns once it says itself that it consumes all of them.

@@ -6,7 +6,6 @@ unbounded read, a password in a message.
 
 from __future__ import annotations
 
-import json
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ import urllib3
 from requests.auth import HTTPBasicAuth
 
 from autoscaler.clock import Clock
+from autoscaler.gateways import documents
 from autoscaler.gateways.contract import FactUnavailable
 
 _LARGEST_BODY = 64 * 1024 * 1024
@@ -32,6 +32,14 @@ class Unreachable(FactUnavailable):
     """No whole answer came: asking for something else now would only wait again."""
 
 
+class _StraightSession(requests.Session):
+    """Sees no redirects. Even where none is followed, `requests` would read the whole body of one, however long, and
+    stumble over an address in it that is none."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 (the signature of `requests`)
+        return None
+
+
 class ManagementAPI:
     """One HTTP session to one broker. Calls may come from several threads."""
 
@@ -42,7 +50,7 @@ class ManagementAPI:
         self._timeout_s = timeout_s
         self._clock = clock
         self._user = username
-        self._session = requests.Session()
+        self._session = _StraightSession()
         # As bytes, because RabbitMQ reads UTF-8 and the client would write anything else as Latin-1 or not at all.
         self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
         self._session.verify = ca_file or True
@@ -59,7 +67,7 @@ class ManagementAPI:
         `until` (monotonic) ends a look of many calls, each of which has its own time-out besides. Raises NotFound,
         Unreachable, or FactUnavailable for an answer that is no use.
         """
-        where = "/".join(quote(part, safe="") for part in path)
+        where = _path(path)
         left_s = self._timeout_s
         if until is not None:
             left_s = min(left_s, until - self._clock.monotonic())
@@ -81,8 +89,8 @@ class ManagementAPI:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"{self._url} cannot be reached ({type(error).__name__})") from error
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
+            return documents.decoded(body)
+        except ValueError as error:
             raise FactUnavailable(f"{self._url} answered {where} with something that is not JSON") from error
 
     def close(self) -> None:
@@ -98,7 +106,7 @@ class ManagementAPI:
                     f"{self._url} refuses the user {self._user!r}{_reason(body)}: it needs the right password, "
                     "the tag `monitoring`, and rights on the vhost"
                 )
-            case 404:
+            case 404 if _is_object(body):  # a proxy whose broker is away says it in HTML or plain words
                 raise NotFound(f"{self._url} knows no {where}")
             case code if 300 <= code < 400:
                 raise FactUnavailable(
@@ -125,10 +133,29 @@ class ManagementAPI:
         return b"".join(chunks)
 
 
+def _path(parts: tuple[str, ...]) -> str:
+    """The parts, quoted. Raises FactUnavailable for one that no address can name: some come from the broker itself."""
+    try:
+        quoted = [quote(part, safe="") for part in parts]
+    except UnicodeEncodeError as error:
+        raise FactUnavailable(f"{ascii(parts)[:200]} cannot be asked for: it is no text") from error
+    # HTTP clients resolve dots, however they are quoted: the answer would be about something else.
+    if not {"", ".", ".."}.isdisjoint(quoted):
+        raise FactUnavailable(f"{ascii(parts)[:200]} cannot be asked for: an address has no such part")
+    return "/".join(quoted)
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(documents.decoded(body), dict)
+    except ValueError:
+        return False
+
+
 def _reason(body: bytes) -> str:
     """What RabbitMQ gives as its reason, in brackets; empty for anything else."""
     try:
-        reason = json.loads(body).get("reason")
-    except (ValueError, RecursionError, AttributeError):
+        reason = documents.decoded(body).get("reason")
+    except (ValueError, AttributeError):
         return ""
     return f" ({reason[:200]})" if isinstance(reason, str) and reason.isprintable() else ""

@@ -159,7 +159,7 @@ class RabbitMQ:
         for name in names:
             try:
                 row = self._api.get("queues", self._vhost, name, until=until, columns=rabbitmq_rows.COLUMNS)
-                found[name] = rabbitmq_rows.as_object(row, f"the queue {name!r}")
+                found[name] = rabbitmq_rows.named(row, name)
             except NotFound:
                 found[name] = None
             except Unreachable:
@@ -212,7 +212,7 @@ class RabbitMQ:
             totals.add(rabbitmq_rows.count(answer, "total_count", "a page of queues"))
             for item in items:
                 row = rabbitmq_rows.as_object(item, "a queue")
-                rows[str(row.get("name"))] = row
+                rows[rabbitmq_rows.name_of(row)] = row
             entries += len(items)
             if page >= pages:
                 return rows, totals != {len(rows)} or entries != len(rows)
@@ -279,7 +279,7 @@ class RabbitMQ:
         wanted = "name,consumer_details,owner_pid_details"
         try:
             row = self._api.get("queues", self._vhost, mailbox, until=until, columns=wanted)
-            row = rabbitmq_rows.as_object(row, f"the control queue of {worker}")
+            row = rabbitmq_rows.named(row, mailbox)
             connection = rabbitmq_rows.connection_of(row, worker)
             channels = self._api.get("connections", connection, "channels", until=until)
         except NotFound as error:

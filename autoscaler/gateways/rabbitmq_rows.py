@@ -47,6 +47,22 @@ def as_object(value: object, what: str) -> Mapping[str, Any]:
     return value
 
 
+def named(value: object, name: str) -> Mapping[str, Any]:
+    """The row of the queue that was asked for. Raises FactUnavailable for anything else."""
+    row = as_object(value, f"the queue {name!r}")
+    if row.get("name") != name:
+        raise FactUnavailable(f"the broker answered the queue {name!r} with something else")
+    return row
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """The queue that a row of a listing is about. Raises FactUnavailable: a row without a name may be one of ours."""
+    name = row.get("name")
+    if not isinstance(name, str):
+        raise FactUnavailable("the broker lists a queue without a name")
+    return name
+
+
 def count(row: Mapping[str, Any], key: str, where: str, *, absent: int | None = None) -> int:
     """A count of messages; `absent` is what a missing key means, if it means anything. Raises FactUnavailable."""
     value = row.get(key, absent)
@@ -96,16 +112,24 @@ def is_fifo(row: Mapping[str, Any]) -> bool:
 
 
 def connection_of(row: Mapping[str, Any], whose: str) -> str:
-    """The connection that consumes or owns a queue, if the broker names exactly one. Raises FactUnavailable."""
-    consumers, owner = row.get("consumer_details"), row.get("owner_pid_details")
-    details = (
-        [c.get("channel_details") for c in consumers if isinstance(c, dict)]
-        if isinstance(consumers, list)
-        else []
-    )
-    names = {d.get("connection_name") for d in details if isinstance(d, dict)}
-    names |= {owner.get("name")} if isinstance(owner, dict) else set()
+    """The connection that consumes or owns a queue, if the broker names exactly one. Raises FactUnavailable.
+
+    A consumer whose connection cannot be read may be on another one: then what is known of the first proves nothing.
+    """
+    consumers, owner = row.get("consumer_details", []), row.get("owner_pid_details")
+    names = [_name_in(consumer) for consumer in consumers] if isinstance(consumers, list) else [None]
+    # A queue that is not exclusive has no owner, for which brokers have several words.
+    names += [owner["name"]] if isinstance(owner, dict) and "name" in owner else []
     known = {name for name in names if isinstance(name, str) and name}
-    if len(known) != 1:
-        raise FactUnavailable(f"the broker names {len(known)} connections of {whose}; one was expected")
+    unread = sum(not isinstance(name, str) or not name for name in names)
+    if len(known) != 1 or unread:
+        besides = f" and {unread} that cannot be read" if unread else ""
+        raise FactUnavailable(
+            f"the broker names {len(known)} connections of {whose}{besides}; one was expected"
+        )
     return known.pop()
+
+
+def _name_in(consumer: object) -> object:
+    details = consumer.get("channel_details") if isinstance(consumer, dict) else None
+    return details.get("connection_name") if isinstance(details, dict) else None

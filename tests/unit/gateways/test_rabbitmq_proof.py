@@ -2,6 +2,7 @@
 
 from contextlib import closing, suppress
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -17,13 +18,19 @@ from tests.unit.gateways.looking import POOL, WORKER, HandClock, looking
 from tests.unit.gateways.management_server import Answer, Script, says, serving
 
 
-def a_worker(channels: object, mailbox: object = ...) -> Script:
-    owned = {"name": "m", "consumer_details": [{"channel_details": {"connection_name": "1:2 -> 3:4"}}]}
+def queue_in(path: str) -> str:
+    """The queue that is asked for, because RabbitMQ sends the name with the columns that we ask for."""
+    return unquote(path.rpartition("/")[2])
+
+
+def a_worker(channels: object, mailbox: Any = ...) -> Script:
+    owned = {"consumer_details": [{"channel_details": {"connection_name": "1:2 -> 3:4"}}]}
 
     def script(path: str, query: dict[str, str]) -> Answer:
         match path:
             case "/api/queues/%2F/celery%40a-1.celery.pidbox":
-                return says(owned if mailbox is ... else mailbox)
+                named = {"name": "celery@a-1.celery.pidbox"}
+                return says(named | (owned if mailbox is ... else mailbox))
             case "/api/connections/1%3A2%20-%3E%203%3A4/channels":
                 return says(channels)
         return says({}, 404)
@@ -58,7 +65,8 @@ TWO_CONNECTIONS = {
         ({}, ..., "no channel for tasks"),
         ([{"messages_unacknowledged": 0}, {}], ..., "gives no messages_unacknowledged"),
         ([{"messages_unacknowledged": 0}, 7], ..., "not an object"),
-        ([], {"name": "m"}, "names 0 connections"),
+        ([], {}, "names 0 connections"),
+        ([], {"name": "celery@a-2.celery.pidbox"}, "with something else"),
         ([], {"consumer_details": 3, "owner_pid_details": []}, "names 0 connections"),
         ([], TWO_CONNECTIONS, "names 2 connections"),
     ],
@@ -95,7 +103,7 @@ def test_in_bounded_time_everybody_gets_a_turn() -> None:
         clocks[0].at += 0.5
         if path.endswith("/channels"):
             return says([{"messages_unacknowledged": 0}, {"messages_unacknowledged": 7}])
-        return says({"owner_pid_details": {"name": "c"}})
+        return says({"name": queue_in(path), "owner_pid_details": {"name": "c"}})
 
     with looking(slow) as (broker, _, clock):
         clocks.append(clock)
@@ -117,7 +125,7 @@ def test_one_that_hangs_keeps_nobody_else_from_a_turn() -> None:
             return Answer(silent_s=30)
         if path.endswith("/channels"):
             return says([{"messages_unacknowledged": 0}] * 2)
-        return says({"owner_pid_details": {"name": "c"}})
+        return says({"name": queue_in(path), "owner_pid_details": {"name": "c"}})
 
     with serving(script) as server:
         broker = RabbitMQ(
