@@ -14,11 +14,11 @@ DEBIAN_PACKAGES := rabbitmq-server
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS := $(wildcard tests/unit tests/property)
-STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/contract tests/simulation tests/tidy)
+STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simulation tests/tidy)
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check lint test lock pages clean
+.PHONY: help setup debian run check fuzz lint test lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ check: lint ## lint, types, import rules, unit and property tests: under a minut
 test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
 	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
 	@$(PYTEST) -q -n 2 --dist loadfile tests/integration
+
+fuzz: $(READY) ## hostile input for as long as one likes: EXAMPLES=20000 of each kind (2000)
+	@EXAMPLES=$(EXAMPLES) $(PYTEST) -q -n 2 --timeout 0 --hypothesis-profile=fuzz tests/fuzz
 
 lint: $(READY)
 	@mkdir -p build

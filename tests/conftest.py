@@ -14,6 +14,14 @@ settings.register_profile("check", max_examples=60, deadline=None, derandomize=T
 settings.register_profile(
     "search", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# `make fuzz`: as long as one likes, and what failed once is tried first the next time.
+settings.register_profile(
+    "fuzz",
+    max_examples=int(os.environ.get("EXAMPLES") or 2_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    print_blob=True,
+)
 settings.load_profile("check")
 
 # `make test` fetches the schema and exports this; a test started by hand finds the cached copy.
