@@ -126,6 +126,7 @@ class Loop:
         self._missed: dict[str, str] = {}
         self._said: dict[PoolName, tuple[object, ...]] = {}
         self._strangers: frozenset[str] = frozenset()
+        self._troubled: frozenset[NodeName] = frozenset()
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
@@ -273,6 +274,7 @@ class Loop:
         for node in tick.plan.nodes:
             if node.name in asked and node.destroy_asks >= _OVERDUE_ASKS:
                 self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
+        self._tell_troubles(tick.plan)
         self._tell_strangers(tick.reconciled.memory)
         for decision in tick.record.decisions:
             # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
@@ -292,6 +294,16 @@ class Loop:
             after=told.after.value,
             reason=told.reason,
         )
+
+    def _tell_troubles(self, plan: Plan) -> None:
+        """Say which node cannot be dealt with when that begins and when it ends; not on every tick between."""
+        troubled = {trouble.node: trouble for trouble in plan.troubles}
+        for name, trouble in troubled.items():
+            if name not in self._troubled:
+                self._log.say("node.failed", node=name, pool=trouble.pool, error=trouble.error)
+        for name in self._troubled - troubled.keys():
+            self._log.say("node.recovered", node=name)
+        self._troubled = frozenset(troubled)
 
     def _tell_strangers(self, memory: Memory) -> None:
         seen = frozenset(f"{s.provider}/{s.instance.instance_id}" for s in memory.strangers)

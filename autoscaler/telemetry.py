@@ -58,6 +58,10 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         "node.overdue": _kind(
             "warning", "node pool asks", "a machine was told to end many times and is still there"
         ),
+        "node.failed": _kind(
+            "error", "node pool error", "a node could not be dealt with; it stays as it was, the others go on"
+        ),
+        "node.recovered": _kind("info", "node", "it can be dealt with again"),
         "call.finished": _kind("info", "call node kind says", "a provider or worker answered"),
         "call.refused": _kind(
             "warning", "call node kind says", "a provider or worker did not do what was asked"

@@ -264,6 +264,15 @@ Action = CreateNode | DrainNode | UndrainNode | StopWorker | DestroyNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTrouble:
+    """A node that could not be dealt with this tick: its record stays as it was, and it is counted and paid on."""
+
+    node: NodeName
+    pool: PoolName
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What this tick does to the world, with all live records as they stand once it is committed.
 
@@ -276,6 +285,8 @@ class Plan:
     answers: tuple[OrderAnswer, ...]
     remarks: tuple[tuple[PoolName, str], ...] = ()
     """What bound the plan, per pool, in words: capped by budget, no offer awake, …"""
+    troubles: tuple[NodeTrouble, ...] = ()
+    """Nodes that could not be dealt with, while being reconciled or here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from autoscaler.core.model import (
     CreateNode,
     FleetRules,
     Node,
+    NodeTrouble,
     OrderAnswer,
     OrphanRule,
     Plan,
@@ -43,6 +44,7 @@ class _Draft:
     answers: list[OrderAnswer] = field(default_factory=list)
     remarks: list[tuple[PoolName, str]] = field(default_factory=list)
     creates: list[CreateNode] = field(default_factory=list)
+    troubles: list[NodeTrouble] = field(default_factory=list)
 
     def of_pool(self, pool: PoolName) -> tuple[Node, ...]:
         return supply.of_pool(self.nodes.values(), pool)
@@ -69,6 +71,7 @@ def plan(
         memory=reconciled.memory,
         fleet=fleet,
         nodes={node.name: node for node in reconciled.nodes},
+        troubles=list(reconciled.troubles),
     )
     _obey(draft)
     _keep_ordered_drains(draft)
@@ -77,6 +80,8 @@ def plan(
             _scale(draft, pool, decisions[name])
     _give_up_unconfigured(draft, rules)
     chosen = _actions(draft, rules)
+    troubled = {trouble.node for trouble in draft.troubles}
+    sound = [node for node in draft.nodes.values() if node.name not in troubled]
     return Plan(
         actions=chosen,
         nodes=tuple(draft.nodes.values()),
@@ -87,8 +92,10 @@ def plan(
         ),
         remarks=(
             *draft.remarks,
-            *remarks.slow_drains(snapshot, draft.nodes.values(), rules, reconciled.memory.clocks),
+            *remarks.slow_drains(snapshot, sound, rules, reconciled.memory.clocks),
+            *remarks.troubles(draft.troubles),
         ),
+        troubles=tuple(draft.troubles),
     )
 
 
@@ -255,11 +262,23 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
             break
         if node.name in draft.snapshot.in_flight:
             continue
-        pool = rules.get(node.pool)
-        timeouts = pool.timeouts if pool else Timeouts()
-        action, after = actions.needed(node, draft.snapshot, draft.memory, timeouts)
+        action = _needed(draft, node, rules)
         if action is not None:
             chosen.append(action)
-            draft.nodes[node.name] = after
     # Creates stand already recorded as CREATING, so each of them must go out with this plan.
     return (*chosen, *draft.creates)
+
+
+def _needed(draft: _Draft, node: Node, rules: Rules) -> Action | None:
+    """The call that this node needs, noted in its record; none where that cannot be told."""
+    pool = rules.get(node.pool)
+    timeouts = pool.timeouts if pool else Timeouts()
+    try:
+        action, after = actions.needed(node, draft.snapshot, draft.memory, timeouts)
+    except Exception as error:  # noqa: BLE001 - around one node: one that is odd never stops the others
+        trouble = NodeTrouble(node=node.name, pool=node.pool, error=f"{type(error).__name__}: {error}")
+        draft.troubles.append(trouble)
+        return None
+    if action is not None:
+        draft.nodes[node.name] = after
+    return action

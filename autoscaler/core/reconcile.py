@@ -29,6 +29,7 @@ from autoscaler.core.model import (
     DrainExpiry,
     FleetRules,
     Node,
+    NodeTrouble,
     PoolName,
     PoolRules,
     Timeouts,
@@ -49,6 +50,8 @@ class Reconciled:
     nodes: tuple[Node, ...]
     transitions: tuple[Transition, ...]
     memory: Memory
+    troubles: tuple[NodeTrouble, ...] = ()
+    """Nodes whose facts could not be taken in; their records are as they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +128,7 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         answers[outcome.node].append(outcome)
     nodes: list[Node] = []
     told: list[Transition] = []
+    troubles: list[NodeTrouble] = []
     for node in snapshot.nodes:
         view = _View(
             snapshot=snapshot,
@@ -135,7 +139,7 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
             indices=indices,
             names=names,
         )
-        after, transitions = _reconcile_node(node, view)
+        after, transitions = _reconcile_isolated(node, view, troubles)
         nodes.append(after)
         told.extend(transitions)
     memory = replace(
@@ -148,7 +152,19 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         nodes=(*nodes, *found.adopted),
         transitions=(*told, *found.transitions),
         memory=replace(memory, strangers=found.strangers),
+        troubles=tuple(troubles),
     )
+
+
+def _reconcile_isolated(
+    node: Node, view: _View, troubles: list[NodeTrouble]
+) -> tuple[Node, list[Transition]]:
+    """The node after this tick's facts; as it was, and in `troubles`, where they cannot be taken in."""
+    try:
+        return _reconcile_node(node, view)
+    except Exception as error:  # noqa: BLE001 - around one node: one that is odd never stops the others
+        troubles.append(NodeTrouble(node=node.name, pool=node.pool, error=f"{type(error).__name__}: {error}"))
+        return node, []
 
 
 def _reconcile_node(node: Node, view: _View) -> tuple[Node, list[Transition]]:
@@ -212,11 +228,8 @@ def _listed(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     if not listing.complete or node.state is NodeState.CREATING:
         return node, None, ""
     if node.instance_id is None and node.name in view.snapshot.in_flight:
-        return (
-            replace(node, missing_on=None),
-            None,
-            "",
-        )  # its creation may be under way: not there yet is not gone
+        # Its creation may be under way: not there yet is not gone.
+        return replace(node, missing_on=None), None, ""
     now_on = view.clocks[listing_clock(node.offer.provider)]
     if node.missing_on is None:
         return replace(node, missing_on=now_on), None, ""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from autoscaler.core import moves
 from autoscaler.core.facts import Idleness, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, PoolName, PoolRules, Timeouts
+from autoscaler.core.model import Node, NodeTrouble, PoolName, PoolRules, Timeouts
 
 Remark = tuple[PoolName, str]
 
@@ -29,6 +29,11 @@ def slow_drains(
         for limit_s in [_timeouts(rules, node).drain_s]
         if moves.lasted_s(node, clocks) >= limit_s
     )
+
+
+def troubles(found: Iterable[NodeTrouble]) -> tuple[Remark, ...]:
+    """One remark for each node that could not be dealt with."""
+    return tuple((t.pool, f"{t.node} could not be dealt with and stays as it was: {t.error}") for t in found)
 
 
 def _why(node: Node, snapshot: Snapshot) -> str:

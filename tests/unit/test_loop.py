@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from autoscaler.core.facts import CallKind, Memory, Missing, Outcome, OutcomeKind, Rest
+from autoscaler.core.facts import CallKind, Hands, Idleness, Memory, Missing, Outcome, OutcomeKind, Rest
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish
 from autoscaler.journal.contract import JournalUnavailable, TickRecord
@@ -26,6 +26,7 @@ from tests.unit.core.builders import (
     a_listing,
     a_node,
     a_pool,
+    a_sighting,
     heard,
     rules,
 )
@@ -232,6 +233,30 @@ def test_a_machine_that_does_not_go_is_said_at_every_further_ask() -> None:
     asks = [fields["asks"] for fields in stage.said("node.overdue")]
     assert asks == list(range(5, 5 + len(asks)))
     assert len(asks) > 1
+
+
+def test_a_node_that_cannot_be_dealt_with_is_said_once_and_when_it_can_be_again() -> None:
+    """Not on every tick between, and the others' tick goes on."""
+    stage = Stage()
+    odd = Idleness(age_s=0.0, hands=cast("Hands", "odd"), unacknowledged=0)
+    node = a_node(state=NodeState.DRAINING, confirmed_on=4_500.0, worker_pid=7)
+    stage.journal.nodes = (node,)
+    stage.seen = replace(
+        SEEN,
+        demand={POOL: a_demand()},
+        listings={CLOUD: a_listing("n1")},
+        sightings=heard(a_sighting("n1")),
+        idleness={node.name: odd},
+    )
+    for _ in range(3):
+        stage.tick()
+    ((name, why),) = [(fields["node"], str(fields["error"])) for fields in stage.said("node.failed")]
+    assert (name, why.startswith("AttributeError")) == ("n1", True)
+
+    stage.seen = replace(stage.seen, idleness={})
+    stage.tick()
+
+    assert ["n1"] == [fields["node"] for fields in stage.said("node.recovered")]
 
 
 def test_a_decision_is_said_when_its_number_or_reason_is_new() -> None:
