@@ -154,9 +154,9 @@ class Loop:
         # delays. The other way round it would be neither, and its node might get a second call.
         in_flight = self._executor.in_flight()
         outcomes = self._executor.outcomes()
-        seen = self._observer.look(nodes)
-        at, monotonic = self._clock.now(), self._clock.monotonic()
         memory = self._journal.memory()
+        seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules))
+        at, monotonic = self._clock.now(), self._clock.monotonic()
         if self._looked_at is None:
             # A changed configuration may have mended what was rejected: with a new daemon, offers wake.
             memory, elapsed_s = replace(memory, offer_rests={}), 0.0

@@ -20,8 +20,8 @@ from policies.contract import Demand
 from providers.contract import Listing, NodeName, Provider, ProviderError, ProviderName
 
 T = TypeVar("T")
-_WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST})
-"""States whose end rests on what the worker and the broker say is held: a lost worker can only be asked about."""
+_WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING})
+"""States whose end rests on what the worker and the broker say is held: of workers unheard only the broker is asked."""
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds; one that does not is asked again next tick."""
 _SHARE_OF_MANY_CALLS = 0.8
@@ -83,7 +83,10 @@ class Observer:
         self._looks: dict[str, Future[object]] = {}
 
     def look(self, nodes: tuple[Node, ...]) -> Seen:
-        """Every fact of this tick; `nodes` tells of which workers it must be known what they hold."""
+        """Every fact of this tick; `nodes` tells of which workers it must be known what they hold.
+
+        Asking costs the broker two calls a worker, so the caller leaves out those whose end is not near.
+        """
         leaving = tuple(n for n in nodes if n.state in _WITNESSED)
         workers = tuple(n.worker for n in leaving)
         draining = tuple(n.worker for n in leaving if n.state is NodeState.DRAINING)

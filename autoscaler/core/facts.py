@@ -69,6 +69,11 @@ class Hands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unconnected(Missing):
+    """The broker was asked and knows no connection of that worker: nobody is there who could be at work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Idleness:
     """Both witnesses about one worker whose machine's end rests on what it holds."""
 

@@ -76,12 +76,15 @@ TABLE: Mapping[tuple[NodeState, Event], NodeState] = MappingProxyType(
         (_S.CREATING, _E.CREATE_EXPIRED): _S.DESTROYING,  # it may yet exist: ask for its end by name
         (_S.CREATING, _E.DESTROY_CHOSEN): _S.DESTROYING,
         (_S.BOOTING, _E.WORKER_SEEN): _S.READY,
-        (_S.BOOTING, _E.ENROL_EXPIRED): _S.DESTROYING,
+        (_S.BOOTING, _E.ENROL_EXPIRED): _S.DESTROYING,  # and the broker knows no connection of its worker
         (
             _S.BOOTING,
             _E.ENROL_FAILED,
         ): _S.DESTROYING,  # the machine itself said that it cannot become a worker
-        (_S.BOOTING, _E.DESTROY_CHOSEN): _S.DESTROYING,  # nothing runs on it yet: cheaper than a drain
+        (
+            _S.BOOTING,
+            _E.DESTROY_CHOSEN,
+        ): _S.DESTROYING,  # only an operator's word: its worker may work unheard
         (_S.BOOTING, _E.INSTANCE_GONE): _S.GONE,
         (_S.READY, _E.DRAIN_CHOSEN): _S.DRAINING,
         (_S.READY, _E.WORKER_SILENT): _S.LOST,

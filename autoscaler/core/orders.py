@@ -30,13 +30,14 @@ class NodeOrder:
     node: Node | None
     event: Event | None
     says: str
+    marks: bool = False
+    """It moves nothing yet: the node is marked to leave once its worker is heard."""
 
 
 _POOL_ORDERS = frozenset({OrderKind.PAUSE, OrderKind.RESUME, OrderKind.HOLD})
 _NODE_EVENTS: Mapping[OrderKind, Mapping[NodeState, Event]] = {
     OrderKind.DRAIN: {
         NodeState.READY: Event.DRAIN_CHOSEN,
-        NodeState.BOOTING: Event.DESTROY_CHOSEN,  # nothing to drain yet
     },
     OrderKind.UNDRAIN: {NodeState.DRAINING: Event.UNDRAIN_CHOSEN},
     OrderKind.DESTROY: {
@@ -82,6 +83,10 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
         if node is None:
             says = f"there is no live node {order.target!r}"
             found.append(NodeOrder(order=order, node=None, event=None, says=says))
+            continue
+        if order.kind is OrderKind.DRAIN and node.state is NodeState.BOOTING:
+            says = f"drain by {order.given_by}: it boots, and leaves once its worker is heard"
+            found.append(NodeOrder(order=order, node=node, event=None, says=says, marks=True))
             continue
         event = _NODE_EVENTS[order.kind].get(node.state)
         if order.kind is OrderKind.DESTROY and order.force and node.state in _FORCED_DESTROY:

@@ -94,6 +94,7 @@ def plan(
             *draft.remarks,
             *remarks.slow_drains(snapshot, sound, rules, reconciled.memory.clocks),
             *remarks.troubles(draft.troubles),
+            *remarks.late_enrolments(snapshot, sound, rules, reconciled.memory.clocks),
         ),
         troubles=tuple(draft.troubles),
     )
@@ -107,12 +108,11 @@ def _obey(draft: _Draft) -> None:
             node, event = wanted.node, wanted.event
             if node is not None and event is not None:
                 draft.move(node, event, wanted.says)
-                if event is Event.DRAIN_CHOSEN or order.force:
-                    moved = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
-                    draft.nodes[node.name] = moved
-            draft.answers.append(
-                OrderAnswer(number=order.number, carried_out=event is not None, says=wanted.says)
-            )
+            if node is not None and (wanted.marks or event is Event.DRAIN_CHOSEN or (event and order.force)):
+                marked = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
+                draft.nodes[node.name] = marked
+            done = event is not None or wanted.marks
+            draft.answers.append(OrderAnswer(number=order.number, carried_out=done, says=wanted.says))
 
 
 def _keep_ordered_drains(draft: _Draft) -> None:
@@ -136,10 +136,8 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
         if more:
             _buy(draft, pool, decision, more)
     elif decision.wanted < have:
-        sightings, silence_s = draft.snapshot.sightings, pool.timeouts.silence_s
-        for node in selection.leavers(nodes, have - decision.wanted, sightings, silence_s=silence_s):
-            event = Event.DRAIN_CHOSEN if node.state is NodeState.READY else Event.DESTROY_CHOSEN
-            draft.move(node, event, f"not needed: {decision.wanted} of {have} workers wanted")
+        for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings):
+            draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
 
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
@@ -243,14 +241,10 @@ def _unsettled(draft: _Draft, pool: PoolRules) -> str:
 
 
 def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
-    """Nodes of pools that are no longer configured are drained and given back."""
+    """Nodes of pools that are no longer configured are drained and given back, those that boot once they enrolled."""
     for node in list(draft.nodes.values()):
-        if node.pool in rules:
-            continue
-        sightings = draft.snapshot.sightings
-        if selection.idle_while_booting(node, sightings, Timeouts().silence_s):
-            draft.move(node, Event.DESTROY_CHOSEN, "its pool is no longer configured")
-        elif node.state is NodeState.READY and not isinstance(sightings, Missing):
+        unseen = isinstance(draft.snapshot.sightings, Missing)
+        if node.pool not in rules and node.state is NodeState.READY and not unseen:
             draft.move(node, Event.DRAIN_CHOSEN, "its pool is no longer configured")
 
 

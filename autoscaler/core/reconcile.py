@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import lifecycle, moves, offers, strangers
+from autoscaler.core import deadlines, lifecycle, moves, offers, strangers
 from autoscaler.core.facts import (
     REFUSALS,
     SIGHTINGS_CLOCK,
@@ -26,7 +26,6 @@ from autoscaler.core.facts import (
 from autoscaler.core.lifecycle import Event, FactKind, NodeState
 from autoscaler.core.model import (
     ConsumerOrder,
-    DrainExpiry,
     FleetRules,
     Node,
     NodeTrouble,
@@ -165,6 +164,16 @@ def _reconcile_isolated(
     except Exception as error:  # noqa: BLE001 - around one node: one that is odd never stops the others
         troubles.append(NodeTrouble(node=node.name, pool=node.pool, error=f"{type(error).__name__}: {error}"))
         return node, []
+
+
+def of_interest(nodes: tuple[Node, ...], memory: Memory, rules: Rules) -> tuple[Node, ...]:
+    """The nodes about whose workers others may have to be asked: all but those that are still in time to enrol."""
+    return tuple(
+        node
+        for node in nodes
+        if node.state is not NodeState.BOOTING
+        or moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
+    )
 
 
 def _reconcile_node(node: Node, view: _View) -> tuple[Node, list[Transition]]:
@@ -325,29 +334,12 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     if deadline is None:
         return node, None, ""
     sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else view.hears_all
-    limit_s: float = getattr(view.timeouts, deadline.timeout)
-    if node.state is NodeState.LOST:
-        if _holds_messages(node, view):
-            return node, None, ""
-        limit_s = max(limit_s, view.timeouts.drain_s) if _left_with_work(node, view) else limit_s
-    waits = deadline.event is Event.DRAIN_EXPIRED and view.timeouts.drain_expiry is DrainExpiry.WAIT
+    idleness = view.snapshot.idleness.get(node.name)
+    limit_s = deadlines.allowed_s(node, view.timeouts, view.sighting(node), idleness)
     lasted_s = moves.lasted_s(node, view.clocks)
-    if not sees or waits or lasted_s < limit_s:
+    if not sees or lasted_s < limit_s:
         return node, None, ""
     return node, deadline.event, f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
-
-
-def _holds_messages(node: Node, view: _View) -> bool:
-    """Whether the broker, a second witness of a silent worker, still holds messages on its connection."""
-    idleness = view.snapshot.idleness.get(node.name)
-    held = None if idleness is None else idleness.unacknowledged
-    return isinstance(held, int) and held > 0
-
-
-def _left_with_work(node: Node, view: _View) -> bool:
-    """Whether its last word was a goodbye with tasks in hand: a warm shutdown finishes them in silence."""
-    heard = view.sighting(node)
-    return heard is not None and not heard.online and bool(heard.active)
 
 
 _STEPS: tuple[_Step, ...] = (

@@ -1,4 +1,4 @@
-"""What an operator should read beside a decision: nodes whose leaving takes longer than it should, and why.
+"""What an operator should read beside a decision: nodes that leave or enrol later than they should, and why.
 
 Remarks end in the pool's sentence, so the log, `status` and `why` say the same. They change nothing.
 """
@@ -34,6 +34,36 @@ def slow_drains(
 def troubles(found: Iterable[NodeTrouble]) -> tuple[Remark, ...]:
     """One remark for each node that could not be dealt with."""
     return tuple((t.pool, f"{t.node} could not be dealt with and stays as it was: {t.error}") for t in found)
+
+
+def late_enrolments(
+    snapshot: Snapshot,
+    nodes: Iterable[Node],
+    rules: Mapping[PoolName, PoolRules],
+    clocks: Mapping[str, float],
+) -> tuple[Remark, ...]:
+    """One remark for each node that is past its time to enrol and is kept, because its worker may be at work."""
+    return tuple(
+        (
+            node.pool,
+            f"{node.machine} has not enrolled for {lasted_s:.0f} s and is kept: {_kept_why(node, snapshot)}",
+        )
+        for node in nodes
+        if node.state is NodeState.BOOTING
+        for lasted_s in [moves.lasted_s(node, clocks)]
+        if lasted_s >= _timeouts(rules, node).enrol_s
+    )
+
+
+def _kept_why(node: Node, snapshot: Snapshot) -> str:
+    idleness = snapshot.idleness.get(node.name)
+    held = Missing(why="the broker was not asked yet") if idleness is None else idleness.unacknowledged
+    if isinstance(held, Missing):
+        return f"it cannot be told whether its worker is at work ({held.why})"
+    return (
+        "its worker is connected to the broker but not heard; are its heartbeats switched off, "
+        "or do they go to another exchange than broker.event_exchange?"
+    )
 
 
 def _why(node: Node, snapshot: Snapshot) -> str:

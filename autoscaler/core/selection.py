@@ -9,37 +9,22 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Node
 
 
-def leavers(
-    nodes: Iterable[Node], count: int, sightings: Sightings | Missing, *, silence_s: float
-) -> tuple[Node, ...]:
+def leavers(nodes: Iterable[Node], count: int, sightings: Sightings | Missing) -> tuple[Node, ...]:
     """The `count` nodes whose leaving costs least.
 
-    Machines that still boot go first, the youngest before the others: they hold nothing and have the longest way
-    to go. Then serving ones with the fewest tasks in hand, and among equals the oldest, so that a fleet renews
-    itself. A node of unknown outcome (CREATING) cannot be given back yet, and without sight of the workers none
-    is chosen at all: one that booted for us may be serving by now.
+    Serving ones with the fewest tasks in hand, and among equals the oldest, so that a fleet renews itself. Machines
+    that still boot are as many fewer to send away: what cannot be heard may work, so each of them leaves, if it is
+    still too many, once it has enrolled and can be drained. Without sight of the workers nobody is chosen at all.
     """
     if isinstance(sightings, Missing):
         return ()
     nodes = tuple(nodes)
-    booting = sorted(
-        (n for n in nodes if idle_while_booting(n, sightings, silence_s)),
-        key=lambda n: (-n.ordered_at, n.name),
-    )
+    booting = sum(n.state is NodeState.BOOTING for n in nodes)
     serving = sorted(
         (n for n in nodes if n.state is NodeState.READY),
         key=lambda n: (_in_hand(n, sightings), n.ordered_at, n.name),
     )
-    return tuple((booting + serving)[:count])
-
-
-def idle_while_booting(node: Node, sightings: Sightings | Missing, silence_s: float) -> bool:
-    """Whether a machine surely holds no task because its worker has not begun: it would have been heard.
-
-    Just after we began to listen (a restart, a lost connection) a worker may serve that we have not heard yet.
-    """
-    listened = not isinstance(sightings, Missing) and sightings.would_hear_within(silence_s)
-    return node.state is NodeState.BOOTING and listened
+    return tuple(serving[: max(0, count - booting)])
 
 
 def returners(nodes: Iterable[Node], count: int) -> tuple[Node, ...]:

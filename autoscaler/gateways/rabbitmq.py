@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autoscaler.clock import Clock
-from autoscaler.core.facts import Missing
+from autoscaler.core.facts import Missing, Unconnected
 from autoscaler.core.model import PoolName, WorkerName
 from autoscaler.gateways import rabbitmq_counters, rabbitmq_rows
 from autoscaler.gateways.contract import FactUnavailable
@@ -88,7 +88,7 @@ class RabbitMQ:
         in_turn = sorted(asked, key=lambda worker: (self._turns.get(worker, 0), worker))
         for position, worker in enumerate(in_turn):
             try:
-                held[worker] = self._unacknowledged(worker, until)
+                held[worker] = self._held_for(worker, until)
             except Unreachable as error:
                 if position and self._clock.monotonic() >= until:
                     # The others took its time: it begins the next look. One that had all the time goes to the back.
@@ -273,17 +273,24 @@ class RabbitMQ:
             warnings=tuple(warnings),
         )
 
-    def _unacknowledged(self, worker: WorkerName, until: float) -> int:
-        """By the worker's own control queue we know its connection, and by the connection its channels."""
+    def _held_for(self, worker: WorkerName, until: float) -> int | Missing:
+        """By the worker's own control queue we know its connection, and by the connection its channels.
+
+        Every worker has that queue for as long as it is connected.
+        """
         mailbox = f"{worker}.{self._control_exchange}.pidbox"
         wanted = "name,consumer_details,owner_pid_details"
         try:
             row = self._api.get("queues", self._vhost, mailbox, until=until, columns=wanted)
-            row = rabbitmq_rows.named(row, mailbox)
-            connection = rabbitmq_rows.connection_of(row, worker)
+        except NotFound:
+            self._require_vhost(until)
+            return Unconnected(why=f"the broker knows no connection of {worker}")
+        row = rabbitmq_rows.named(row, mailbox)
+        connection = rabbitmq_rows.connection_of(row, worker)
+        try:
             channels = self._api.get("connections", connection, "channels", until=until)
         except NotFound as error:
-            raise FactUnavailable(f"the broker knows no connection of {worker}") from error
+            raise FactUnavailable(f"the connection of {worker} has just ended") from error
         if not isinstance(channels, list) or len(channels) < 2:
             # Green pools keep the mailbox on a connection of its own, which says nothing about their tasks.
             raise FactUnavailable(f"the connection of {worker} has no channel for tasks: it proves nothing")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from autoscaler.core.facts import Hands, Missing, Sighting, Sightings
+from autoscaler.core.facts import Hands, Missing, Sighting, Sightings, Unconnected
 from autoscaler.core.model import PoolName, WorkerName
 from autoscaler.simulate.world import EPOCH, World
 from policies.contract import Demand, Reading, Trust
@@ -105,7 +105,7 @@ class WorldBroker:
             return {w: Missing(why="the broker is down") for w in workers}
         found = {w: world.worker_of(w.removeprefix("celery@")) for w in workers}
         return {
-            w: Missing(why="no connection of its") if of is None else of.unacknowledged[0]
+            w: Unconnected(why="no connection of its") if of is None else of.unacknowledged[0]
             for w, of in found.items()
         }
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from autoscaler.core.facts import Missing, Sightings
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Action, FleetRules, Offer, OrderKind, PoolName, PoolRules, Timeouts
 from autoscaler.journal import JournalUnavailable, TickRecord, open_journal
@@ -98,8 +97,8 @@ class Run:
     world: World = field(init=False)
     journal: Journal = field(init=False)
     said: deque[str] = field(default_factory=lambda: deque(maxlen=30))
-    given_up_unheard: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Machines whose worker was never heard: when they were given up, and how long we had been listening."""
+    given_up_unheard: dict[str, float] = field(default_factory=dict)
+    """Machines whose worker was never heard, and when they were given up."""
     ended_by_order: set[str] = field(default_factory=set)
     ticks: int = 0
     crashes: int = 0
@@ -158,9 +157,7 @@ class Run:
             timeout_s=30.0,
             pool=ThreadPoolExecutor(max_workers=len(providers) + 3),
         )
-        fragile = _Fragile(
-            self.journal, executor, world, lambda record: self._note(record, workers.sightings())
-        )
+        fragile = _Fragile(self.journal, executor, world, self._note)
         loop = Loop(
             rulebook=rulebook(self.floor),
             journal=fragile,  # type: ignore[arg-type]
@@ -224,7 +221,7 @@ class Run:
         )
         self.said.append(f"{world.elapsed:.0f} s: order {number}: {kind.value} {target}")
 
-    def _note(self, record: TickRecord, seen: Sightings | Missing) -> None:
+    def _note(self, record: TickRecord) -> None:
         """What was written down happened, even if the daemon was killed right after."""
         at = self.world.elapsed
         for decision in record.decisions:
@@ -234,8 +231,7 @@ class Run:
             before = told.before.value if told.before else "none"
             self.said.append(f"{at:.0f} s:   {told.node} {before} → {told.after.value}: {told.reason}")
             if told.before is NodeState.BOOTING and told.after is NodeState.DESTROYING:
-                listened_s = seen.listening_s if isinstance(seen, Sightings) else 0.0
-                self.given_up_unheard[machines[told.node]] = (at, listened_s)
+                self.given_up_unheard[machines[told.node]] = at
 
     def _check(self) -> None:
         """What holds at every moment, whatever goes wrong."""
@@ -254,14 +250,13 @@ class Run:
             f"{len(live)} records are billable, allowed are {CEILING}",
         )
         for name, up_since in world.destroyed_busy:
-            known = name in self.ended_by_order or self._unheard(name, up_since)
+            known = name in self.ended_by_order or self._woke_too_late(name, up_since)
             self._never("busy_kills", not known, f"{name} was ended while it worked")
 
-    def _unheard(self, name: str, up_since: float) -> bool:
-        """Known and accepted: a machine given back while it boots may wake before the request arrives, and one whose
-        worker keeps silent from its first moment on looks like one that boots."""
-        given_up_at, listened_s = self.given_up_unheard.get(name, (0.0, 0.0))
-        return name in self.given_up_unheard and (up_since >= given_up_at or listened_s > SILENCE_S)
+    def _woke_too_late(self, name: str, up_since: float) -> bool:
+        """Known and accepted: a machine given up long past its time to enrol, of which the broker knew no connection,
+        may wake before the request for its end arrives."""
+        return name in self.given_up_unheard and up_since >= self.given_up_unheard[name]
 
     def _never(self, count: str, happened: bool, says: str) -> None:
         if happened:

@@ -24,6 +24,7 @@ from autoscaler.core.facts import (
     Sightings,
     Snapshot,
     Stranger,
+    Unconnected,
     listing_clock,
 )
 from autoscaler.core.lifecycle import NodeState
@@ -147,7 +148,7 @@ idlenesses = st.builds(
     Idleness,
     age_s=st.sampled_from([0.0, 3.0, 30.0]),
     hands=st.just(BLIND) | st.builds(Hands, active=counts, reserved=counts, scheduled=counts),
-    unacknowledged=st.just(BLIND) | counts,
+    unacknowledged=st.just(BLIND) | st.just(Unconnected(why="drawn so")) | counts,
 )
 
 

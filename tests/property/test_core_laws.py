@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoscaler.core import invariants, lifecycle, supply
-from autoscaler.core.facts import REFUSALS, CallKind, Missing, Snapshot
+from autoscaler.core.facts import REFUSALS, CallKind, Missing, Snapshot, Unconnected
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import CreateNode, DestroyNode, OrderKind, Plan
 from autoscaler.core.plan import plan
@@ -160,6 +160,28 @@ def test_a_working_machine_is_destroyed_only_by_a_deadline_a_twins_or_an_operato
         if told.before in {S.READY, S.DRAINING} and told.after is S.DESTROYING:
             by_order = {told.node, machines[told.node]} & forced
             assert told.event in {Event.DRAINED, Event.DRAIN_EXPIRED} or by_order
+
+
+@much
+@given(ticks())
+def test_a_machine_whose_worker_may_be_connected_is_not_ended_as_one_that_never_enrolled(
+    tick: tuple[Snapshot, Rulings],
+) -> None:
+    """From BOOTING to its end lead only an operator's word, the broker's word that nobody is connected, and the time
+    of a drain where the operator chose that and the broker holds nothing."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+    ordered = {o.target for o in snapshot.orders}
+    machines = {n.name: n.machine for n in made.nodes}
+
+    for told in (*reconciled.transitions, *made.transitions):
+        if (
+            told.before is S.BOOTING
+            and told.after is S.DESTROYING
+            and not {told.node, machines[told.node]} & ordered
+        ):
+            held = snapshot.idleness[told.node].unacknowledged
+            assert isinstance(held, Unconnected) or held == 0
 
 
 @much

@@ -11,9 +11,11 @@ from autoscaler.core.facts import (
     Hands,
     Idleness,
     Memory,
+    Missing,
     Sighting,
     Sightings,
     Snapshot,
+    Unconnected,
     listing_clock,
 )
 from autoscaler.core.lifecycle import NodeState
@@ -87,6 +89,11 @@ def heard(*sightings: Sighting, listening_s: float = 1_000.0) -> Sightings:
 def idle(age_s: float = 0.0, **fields: Any) -> Idleness:
     usual: dict[str, Any] = {"hands": Hands(active=0, reserved=0, scheduled=0), "unacknowledged": 0}
     return Idleness(age_s=age_s, **(usual | fields))
+
+
+def nobody_there() -> Idleness:
+    """The broker's word that no worker of that name is connected."""
+    return idle(hands=Missing(why="no answer"), unacknowledged=Unconnected(why="no connection"))
 
 
 def a_demand(backlog: int = 0, in_progress: int = 0, **fields: Any) -> Demand:

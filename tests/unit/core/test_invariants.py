@@ -214,11 +214,11 @@ def test_a_sabotaged_plan_is_refused(sabotage: Callable[[], Picture]) -> None:
 
 
 def test_a_ceiling_lowered_below_what_stands_is_no_broken_plan() -> None:
-    """Nothing is bought, and what is too many leaves in order."""
+    """Nothing is bought, and what is too many leaves in order: what serves now, what boots once it has enrolled."""
     tight = rules(a_pool(limits=Limits(max_workers=1)))
-    made = plan(SEEN, RECONCILED, {POOL: wanted(1, pool=tight[POOL])}, tight, FLEET)
+    made = plan(SEEN, RECONCILED, {POOL: wanted(0, pool=tight[POOL])}, tight, FLEET)
 
     invariants.check(SEEN, RECONCILED, made, tight)
 
     assert not any(isinstance(action, CreateNode) for action in made.actions)
-    assert [("booting", Event.DESTROY_CHOSEN)] == [(told.node, told.event) for told in made.transitions]
+    assert [("ready", Event.DRAIN_CHOSEN)] == [(told.node, told.event) for told in made.transitions]

@@ -8,12 +8,31 @@ from typing import Any
 import pytest
 
 from autoscaler.core import invariants
-from autoscaler.core.facts import CallKind, Hands, Missing, Outcome, OutcomeKind, Snapshot, listing_clock
+from autoscaler.core.facts import (
+    CallKind,
+    Hands,
+    Memory,
+    Missing,
+    Outcome,
+    OutcomeKind,
+    Snapshot,
+    listing_clock,
+)
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder, Node, Plan, PoolName, Timeouts
+from autoscaler.core.model import (
+    ConsumerOrder,
+    DrainExpiry,
+    Node,
+    Order,
+    OrderKind,
+    Plan,
+    PoolName,
+    Timeouts,
+)
 from autoscaler.core.plan import plan
-from autoscaler.core.reconcile import reconcile
+from autoscaler.core.reconcile import of_interest, reconcile
 from policies.contract import Limits
+from providers.contract import NodeName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
@@ -28,6 +47,7 @@ from tests.unit.core.builders import (
     an_instance,
     heard,
     idle,
+    nobody_there,
     rules,
     wanted,
 )
@@ -137,19 +157,89 @@ def test_nobody_is_given_up_before_a_worker_that_speaks_would_have_been_heard(
     """Just after a restart of ours the worker may be at work; we merely have not heard it yet."""
     node = a_node(state=state)
 
-    early = tick(a_snapshot(node, sightings=heard(listening_s=timeouts.silence_s)), 1, timeouts=timeouts)
-    later = tick(a_snapshot(node, sightings=heard(listening_s=timeouts.silence_s + 1)), 1, timeouts=timeouts)
+    snapshot = a_snapshot(
+        node, sightings=heard(listening_s=timeouts.silence_s), idleness={"n1": nobody_there()}
+    )
+    early = tick(snapshot, 1, timeouts=timeouts)
+    later = tick(replace(snapshot, sightings=heard(listening_s=timeouts.silence_s + 1)), 1, timeouts=timeouts)
 
     assert (state, S.DESTROYING) == (early.nodes[0].state, later.nodes[0].state)
 
 
-def test_a_booting_machine_of_a_pool_no_longer_configured_is_kept_until_its_worker_would_be_heard() -> None:
-    """The same holds whatever the reason for giving it back."""
-    node = a_node(state=S.BOOTING, pool=PoolName("old"), entered_on=5_000.0)
-    snapshot = a_snapshot(node, sightings=heard(listening_s=1.0))
+OVERDUE = a_node(state=S.BOOTING, entered_on=0.0)
+"""It boots for 5010 s and never was heard."""
 
-    assert tick(snapshot).nodes[0].state is S.BOOTING
-    assert tick(replace(snapshot, sightings=heard())).nodes[0].state is S.DESTROYING
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        ({}, "the broker was not asked yet"),
+        ({"n1": idle(unacknowledged=Missing(why="the broker is down"))}, "the broker is down"),
+        ({"n1": idle(unacknowledged=1)}, "connected to the broker but not heard"),
+        ({"n1": idle(unacknowledged=0)}, "connected to the broker but not heard"),
+    ],
+)
+def test_a_machine_never_heard_is_not_ended_while_its_worker_may_be_connected(
+    seen: dict[NodeName, Any], says: str
+) -> None:
+    """With its heartbeats switched off a worker works unheard, and early acknowledgement leaves nothing to count. It
+    stays paid, and the pool's sentence says so."""
+    made = tick(a_snapshot(OVERDUE, sightings=heard(), idleness=seen), 1)
+
+    assert S.BOOTING is made.nodes[0].state
+    assert says in made.remarks[0][1]
+
+
+@pytest.mark.parametrize(("lasts_s", "state"), [(2_400.0, S.DESTROYING), (2_399.0, S.BOOTING)])
+def test_an_operator_may_choose_that_a_connected_but_unheard_worker_ends_after_the_time_of_a_drain(
+    lasts_s: float, state: NodeState
+) -> None:
+    """The same choice as for a drain that proves nothing, with its time on top of the time to enrol."""
+    node = a_node(state=S.BOOTING, entered_on=5_010.0 - lasts_s)
+    snapshot = a_snapshot(node, sightings=heard(), idleness={"n1": idle()})
+
+    made = tick(snapshot, 1, timeouts=Timeouts(drain_expiry=DrainExpiry.DESTROY))
+
+    assert state is made.nodes[0].state
+
+
+def test_a_machine_that_nobody_connects_from_ends_in_time() -> None:
+    """One that never enrols is not paid for ever: the broker's word is enough."""
+    made = tick(a_snapshot(OVERDUE, sightings=heard(), idleness={"n1": nobody_there()}), 1)
+
+    assert (S.DESTROYING, ["DestroyNode"]) == (made.nodes[0].state, kinds(made)[:1])
+
+
+def test_only_booting_machines_past_their_time_are_asked_about() -> None:
+    """Asking costs the broker two calls for each."""
+    nodes = (OVERDUE, a_node("n2", S.BOOTING, entered_on=4_990.0), a_node("n3", S.LOST))
+
+    asked = of_interest(nodes, Memory(clocks=CLOCKS), rules())
+
+    assert ["n1", "n3"] == [node.name for node in asked]
+
+
+@pytest.mark.parametrize("pool", [POOL, PoolName("old")])
+def test_a_booting_machine_too_many_is_let_enrol_and_then_drained(pool: PoolName) -> None:
+    """Its worker may be at work unheard, so nothing ends it but two proofs, in a pool that is configured or not."""
+    node = a_node(state=S.BOOTING, pool=pool, entered_on=5_000.0)
+
+    silent = tick(a_snapshot(node, sightings=heard()))
+    enrolled = tick(a_snapshot(node, sightings=heard(a_sighting())))
+
+    assert (S.BOOTING, S.DRAINING) == (silent.nodes[0].state, enrolled.nodes[0].state)
+
+
+def test_a_booting_machine_that_an_operator_drains_leaves_once_it_enrolled() -> None:
+    """Until then there is nothing that could be proven idle."""
+    node = a_node(state=S.BOOTING, entered_on=5_000.0)
+    order = Order(number=1, kind=OrderKind.DRAIN, target="n1", given_at=AT, given_by="kari")
+
+    told = tick(a_snapshot(node, sightings=heard(), orders=(order,)), 1)
+    enrolled = tick(a_snapshot(told.nodes[0], sightings=heard(a_sighting())), 1)
+
+    assert (S.BOOTING, True) == (told.nodes[0].state, told.answers[0].carried_out)
+    assert (S.DRAINING, ConsumerOrder.LEAVE) == (enrolled.nodes[0].state, enrolled.nodes[0].consumer_order)
 
 
 def test_a_machine_is_not_gone_while_its_creation_is_under_way() -> None:

@@ -113,14 +113,14 @@ def test_a_surplus_worker_is_drained_not_destroyed() -> None:
     assert states(made) == {"n1": "draining"}
 
 
-def test_the_least_busy_leave_first_and_booting_ones_before_them() -> None:
-    """What holds nothing costs nothing to send away."""
+def test_the_least_busy_leave_first_and_what_boots_stays_until_it_enrolled() -> None:
+    """One too many boots, and leaves once it can be drained; so only one of the serving ones goes."""
     nodes = (a_node("busy"), a_node("idle"), a_node("booting", S.BOOTING, entered_on=5_000.0))
     speaking = heard(a_sighting("busy", active=2), a_sighting("idle", active=0))
 
     made = planned(a_snapshot(*nodes, sightings=speaking), 1)
 
-    assert states(made) == {"busy": "ready", "idle": "draining", "booting": "destroying"}
+    assert states(made) == {"busy": "ready", "idle": "draining", "booting": "booting"}
 
 
 def test_a_confirmed_drain_is_left_to_finish() -> None:

@@ -33,6 +33,7 @@ from tests.unit.core.builders import (
     an_instance,
     heard,
     idle,
+    nobody_there,
     rules,
 )
 
@@ -183,8 +184,10 @@ def test_a_state_may_last_only_so_long_in_seconds_of_sight(state: NodeState, tim
     early = a_node(state=state, entered_on=5_010.0 - 99.0)
     due = a_node(state=state, entered_on=5_010.0 - 100.0)
 
-    assert only(a_snapshot(early), timeouts=timeouts).state is state
-    assert only(a_snapshot(due), timeouts=timeouts).state is S.DESTROYING
+    unconnected = {"n1": nobody_there()}
+
+    assert only(a_snapshot(early, idleness=unconnected), timeouts=timeouts).state is state
+    assert only(a_snapshot(due, idleness=unconnected), timeouts=timeouts).state is S.DESTROYING
 
 
 def test_a_drain_waits_for_ever_unless_the_operator_chose_otherwise() -> None:

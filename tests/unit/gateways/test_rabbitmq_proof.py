@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.clock import SystemClock
-from autoscaler.core.facts import Missing
+from autoscaler.core.facts import Missing, Unconnected
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import rabbitmq_rows
 from autoscaler.gateways.contract import FactUnavailable
@@ -31,6 +31,8 @@ def a_worker(channels: object, mailbox: Any = ...) -> Script:
             case "/api/queues/%2F/celery%40a-1.celery.pidbox":
                 named = {"name": "celery@a-1.celery.pidbox"}
                 return says(named | (owned if mailbox is ... else mailbox))
+            case "/api/queues/%2F":
+                return says({})
             case "/api/connections/1%3A2%20-%3E%203%3A4/channels":
                 return says(channels)
         return says({}, 404)
@@ -48,7 +50,10 @@ def test_what_a_worker_holds_is_the_sum_over_the_channels_of_its_connection() ->
     with looking(a_worker(channels)) as (broker, _, _):
         found = broker.unacknowledged([WORKER, WorkerName("celery@gone")], 5)
 
-    assert {WORKER: 4, "celery@gone": Missing(why="the broker knows no connection of celery@gone")} == found
+    assert {
+        WORKER: 4,
+        "celery@gone": Unconnected(why="the broker knows no connection of celery@gone"),
+    } == found
 
 
 TWO_CONNECTIONS = {
@@ -82,13 +87,27 @@ def test_what_proves_nothing_is_no_proof(channels: object, mailbox: object, why:
 
 def test_gone_is_told_from_could_not_look() -> None:
     """A broker that knows no connection has been asked; one that fails has not answered."""
-    with looking(lambda path, _q: says({}, 404 if "gone" in path else 500)) as (broker, _, _):
+
+    def script(path: str, _query: dict[str, str]) -> Answer:
+        return says({}, 404 if "gone" in path else 500 if "a-1" in path else 200)
+
+    with looking(script) as (broker, _, _):
         found = broker.unacknowledged([WORKER, WorkerName("celery@gone")], 5)
 
     gone, blind = found[WorkerName("celery@gone")], found[WORKER]
-    assert Missing(why="the broker knows no connection of celery@gone") == gone
+    assert Unconnected(why="the broker knows no connection of celery@gone") == gone
     assert isinstance(blind, Missing)
     assert "status 500" in blind.why
+    assert not isinstance(blind, Unconnected)
+
+
+def test_a_vhost_that_is_not_there_says_nothing_about_its_workers() -> None:
+    """It answers as an absent queue does, and so does a proxy in front of nothing."""
+    with looking(lambda _path, _query: says({}, 404)) as (broker, _, _):
+        found = broker.unacknowledged([WORKER], 5)[WORKER]
+
+    assert isinstance(found, Missing)
+    assert not isinstance(found, Unconnected)
 
 
 MANY = [WorkerName(f"celery@{n}") for n in range(5)]

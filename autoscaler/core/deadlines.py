@@ -1,0 +1,52 @@
+"""How long a state may last, given what the witnesses of its worker say. In go a record and what was seen of it, out
+come seconds; infinitely many where somebody may still be at work. Nothing is ended from here.
+"""
+
+from __future__ import annotations
+
+import math
+
+from autoscaler.core import lifecycle
+from autoscaler.core.facts import Idleness, Sighting, Unconnected
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import DrainExpiry, Node, Timeouts
+
+
+def allowed_s(node: Node, times: Timeouts, heard: Sighting | None, idleness: Idleness | None) -> float:
+    """Seconds of sight that this node may stay in its state, which must be one that has a deadline."""
+    limit_s: float = getattr(times, lifecycle.DEADLINES[node.state].timeout)
+    match node.state:
+        case NodeState.BOOTING:
+            return _enrolling_s(limit_s, times, idleness)
+        case NodeState.LOST:
+            return _silent_s(limit_s, times, heard, idleness)
+        case NodeState.DRAINING if times.drain_expiry is DrainExpiry.WAIT:
+            return math.inf
+        case _:
+            return limit_s
+
+
+def _enrolling_s(limit_s: float, times: Timeouts, idleness: Idleness | None) -> float:
+    """A machine past its time to enrol may have a worker at work all the same: one that we do not hear.
+
+    Its heartbeats may be switched off, or go to another exchange. Only the broker's word that nobody of that name is
+    connected ends such a machine in time; where somebody is, it has the time of a drain, if the operator chose so.
+    """
+    held = None if idleness is None else idleness.unacknowledged
+    if isinstance(held, Unconnected):
+        return limit_s
+    if times.drain_expiry is DrainExpiry.WAIT or not isinstance(held, int) or held > 0:
+        return math.inf
+    return limit_s + times.drain_s
+
+
+def _silent_s(limit_s: float, times: Timeouts, heard: Sighting | None, idleness: Idleness | None) -> float:
+    """A lost worker is waited for while the broker, a second witness, holds messages on its connection.
+
+    One whose last word was a goodbye with tasks in hand has the time of a drain: a warm shutdown finishes in silence.
+    """
+    held = None if idleness is None else idleness.unacknowledged
+    if isinstance(held, int) and held > 0:
+        return math.inf
+    left_with_work = heard is not None and not heard.online and bool(heard.active)
+    return max(limit_s, times.drain_s) if left_with_work else limit_s
