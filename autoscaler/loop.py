@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from autoscaler.clock import Clock
-from autoscaler.core import invariants, lifecycle, orders, reconcile, supply
+from autoscaler.core import held_back, invariants, lifecycle, offers, orders, reconcile, remembering, supply
 from autoscaler.core import plan as planning
 from autoscaler.core.facts import Memory, Missing, Outcome, OutcomeKind, Snapshot
 from autoscaler.core.model import (
@@ -127,6 +127,7 @@ class Loop:
         self._said: dict[PoolName, tuple[object, ...]] = {}
         self._strangers: frozenset[str] = frozenset()
         self._troubled: frozenset[NodeName] = frozenset()
+        self._held: frozenset[tuple[str, str]] = frozenset()
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
@@ -158,8 +159,7 @@ class Loop:
         seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules))
         at, monotonic = self._clock.now(), self._clock.monotonic()
         if self._looked_at is None:
-            # A changed configuration may have mended what was rejected: with a new daemon, offers wake.
-            memory, elapsed_s = replace(memory, offer_rests={}), 0.0
+            memory, elapsed_s = offers.after_restart(memory, at), 0.0
         else:
             elapsed_s = monotonic - self._looked_at
         self._looked_at = monotonic
@@ -243,7 +243,7 @@ class Loop:
             ),
             answers=(*asked.answers, *plan.answers),
             wishes=asked.changed,
-            memory=reconciled.memory,
+            memory=remembering.after(snapshot, reconciled, plan, self._rules, self._fleet),
             samples=tuple(_sample(pool, decision, plan) for pool, decision in decisions.items()),
         )
 
@@ -276,6 +276,7 @@ class Loop:
                 self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
         self._tell_troubles(tick.plan)
         self._tell_strangers(tick.reconciled.memory)
+        self._tell_held(tick)
         for decision in tick.record.decisions:
             # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
             gist = _gist(decision.decision, tick.plan)
@@ -311,6 +312,16 @@ class Loop:
             if f"{stranger.provider}/{stranger.instance.instance_id}" not in self._strangers:
                 self._log.say("stranger.seen", machine=stranger.instance.name, provider=stranger.provider)
         self._strangers = seen
+
+    def _tell_held(self, tick: Tick) -> None:
+        now = held_back.look(tick.record.memory, tick.snapshot.at)
+        keys = frozenset((held.kind, held.subject) for held in now)
+        for held in now:
+            if (held.kind, held.subject) not in self._held:
+                self._log.say("hold.began", kind=held.kind, subject=held.subject, why=held.why)
+        for kind, subject in sorted(self._held - keys):
+            self._log.say("hold.ended", kind=kind, subject=subject)
+        self._held = keys
 
     def _tell_facts(self, snapshot: Snapshot) -> None:
         """Say when a fact is missed and when it is seen again; not on every tick between."""

@@ -67,6 +67,10 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "warning", "call node kind says", "a provider or worker did not do what was asked"
         ),
         "stranger.seen": _kind("warning", "machine provider", "a machine of ours has no record"),
+        "hold.began": _kind(
+            "warning", "kind subject why", "something wanted is held back, as `status` shows"
+        ),
+        "hold.ended": _kind("info", "kind subject", "it is not held back any more"),
         "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
     }
 )

@@ -5,9 +5,11 @@ Settings go in, a `Works` of opened parts comes out. What never happens here: a 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -19,6 +21,7 @@ from autoscaler.core.model import (
     DrainExpiry,
     FleetRules,
     Offer,
+    OfferName,
     OrphanRule,
     PoolName,
     PoolRules,
@@ -40,6 +43,9 @@ from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, P
 _PROOF_MARGIN_S = 6.0
 """Beyond the broker's statistics interval: its management plugin samples what it was told in steps of 5 s by default
 (`sample_retention_policies`), and a second more because clocks and emission are not exact."""
+
+_ANY_NODE = NodeName("any")
+_FINGERPRINT_DIGITS = 16
 
 
 class _Closing(Protocol):
@@ -169,9 +175,15 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             orphans=OrphanRule(settings.fleet.orphans),
             proof_lag_s=settings.broker.statistics_interval_s + _PROOF_MARGIN_S,
             max_calls=settings.loop.max_calls_in_flight,
+            calls_per_minute={
+                ProviderName(name): provider.calls_per_minute for name, provider in settings.providers.items()
+            },
         ),
         pools=MappingProxyType(
-            {PoolName(name): pool_rules(name, pool) for name, pool in settings.pools.items()}
+            {
+                PoolName(name): replace(pool_rules(name, pool), becomes=_fingerprints(settings, name, traits))
+                for name, pool in settings.pools.items()
+            }
         ),
         settle_s={name: of.settle_s for name, of in traits.items()},
         tick_s=settings.loop.tick_s,
@@ -225,7 +237,26 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
             for offer in pool.offers
         ),
         paused=pool.paused,
+        canary=pool.canary,
     )
+
+
+def _fingerprints(
+    settings: Settings, pool_name: str, traits: Mapping[ProviderName, ProviderTraits]
+) -> Mapping[OfferName, str]:
+    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked.
+
+    Changed assets of a new release of ours change it too; a new password does not.
+    """
+    found = {}
+    for offer in pool_rules(pool_name, settings.pools[pool_name]).offers:
+        try:
+            made = user_data(settings, pool_name, _ANY_NODE, traits[offer.provider]).masked
+        except ValueError as error:  # each order will be rejected with the same reason
+            made = str(error)
+        parts = json.dumps([offer.image, offer.size, made])
+        found[offer.name] = hashlib.sha256(parts.encode()).hexdigest()[:_FINGERPRINT_DIGITS]
+    return MappingProxyType(found)
 
 
 def worker_spec(settings: Settings, pool_name: str, node: NodeName) -> WorkerSpec:

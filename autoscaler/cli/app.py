@@ -50,6 +50,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "pause": control.pause,
         "resume": control.resume,
         "hold": control.hold,
+        "wake": control.wake,
         "sweep": control.sweep,
     },
 }

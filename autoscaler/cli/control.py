@@ -120,6 +120,24 @@ def sweep(
         ordering.give(journal, settings, Wanted(kind=OrderKind.SWEEP, target=ordering.EVERYTHING), manner)
 
 
+def wake(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET", help="A pool, an account, or an offer as `status` names it.", show_default=False
+        ),
+    ],
+    config: options.Config = None,
+    no_wait: options.NoWait = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Ask again now what rests after failures, because their cause is mended."""
+    manner = Manner(config=config, wait=not no_wait, as_json=as_json)
+    settings = opened.settings(config, secrets=False)
+    with opened.journal(settings, read_only=False) as journal:
+        ordering.give(journal, settings, Wanted(kind=OrderKind.WAKE, target=target), manner)
+
+
 def _about_pool(
     kind: OrderKind,
     pool: str,

@@ -6,14 +6,15 @@ are counted as they are on record now. What never happens here: words for people
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autoscaler.cli import heartbeat
 from autoscaler.cli.heartbeat import Heartbeat
 from autoscaler.config import Settings
-from autoscaler.core import lifecycle, supply
-from autoscaler.core.facts import Memory, Rest, Stranger
+from autoscaler.core import held_back, lifecycle, supply
+from autoscaler.core.facts import Stranger
+from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
 from autoscaler.journal import Journal, read
@@ -43,15 +44,6 @@ class PoolStanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resting:
-    """An offer or an account that is not asked for machines for a while."""
-
-    name: str
-    until_at: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """The whole fleet at one instant."""
 
@@ -62,7 +54,7 @@ class Standing:
     pools: tuple[PoolStanding, ...]
     orders: tuple[Order, ...]
     strangers: tuple[Stranger, ...]
-    resting: tuple[Resting, ...]
+    held_back: tuple[HeldBack, ...]
 
 
 def look(journal: Journal, settings: Settings, at: float) -> Standing:
@@ -82,7 +74,7 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
         ),
         orders=journal.waiting_orders(),
         strangers=memory.strangers,
-        resting=tuple(_resting(memory, at)),
+        held_back=held_back.look(memory, at),
     )
 
 
@@ -120,10 +112,3 @@ def _pool(
         sentence=last.sentence if last else "",
         unseen=tuple(why for why in (given.demand_missing, given.supply_missing) if why) if given else (),
     )
-
-
-def _resting(memory: Memory, at: float) -> Iterator[Resting]:
-    rests: list[tuple[str, Rest]] = [*memory.account_rests.items(), *memory.offer_rests.items()]
-    for name, rest in rests:
-        if rest.until_at > at:
-            yield Resting(name=name, until_at=rest.until_at, why=rest.why)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from autoscaler.cli import exits, opened, options, output, standing
 from autoscaler.cli.standing import PoolStanding, Standing
+from autoscaler.core.held_back import HeldBack
 from policies.phrases import count, duration
 
 _REFRESH_S = 2.0
@@ -113,14 +114,23 @@ def _notes(now: Standing) -> Iterator[Text]:
     for order in now.orders:
         given = f"given by {order.given_by} {output.ago(order.given_at, now.at)}"
         yield output.words(f"order waiting: {order.kind.value} {order.target}, {given}", output.NOTE)
-    for rest in now.resting:
-        left = duration(rest.until_at - now.at)
-        yield output.words(f"resting for {left}: {rest.name}: {rest.why}", output.NOTE)
+    for held in now.held_back:
+        yield output.words(_held(held, now.at), output.NOTE)
     if now.strangers:
         machines = count(len(now.strangers), "machine")
         yield output.words(
             f"{machines} of ours without a record: `autoscaler orphans` shows them", output.BAD
         )
+
+
+def _held(held: HeldBack, at: float) -> str:
+    """`resting for 9 min: aws/…/t3.small: out of stock; then it is asked again, or now: autoscaler wake aws/…`"""
+    resting = held.until_at is not None
+    left = f"resting for {duration((held.until_at or at) - at)}" if resting else "held back"
+    since = f" (since {duration(at - held.since_at)})" if held.since_at is not None else ""
+    by_hand = f"; at once: `{held.by_hand}`" if held.by_hand else ""
+    then = f"then {held.ends}" if resting else held.ends
+    return f"{left}{since}: {held.subject}: {held.why}; {then}{by_hand}"
 
 
 def _document(now: Standing) -> dict[str, object]:

@@ -238,6 +238,8 @@ class Pool(Section):
     """Tasks one worker runs at once: Celery's concurrency."""
     paused: bool = False
     """Keep what is there and change nothing, until resumed."""
+    canary: bool = True
+    """After a change of image, size or bootstrap buy one machine alone first, until it has become a worker."""
     limits: Limits
     """Bounds in workers and money."""
     policies: Annotated[Many[Policy], Field(min_length=1, max_length=20)]

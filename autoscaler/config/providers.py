@@ -15,16 +15,20 @@ from autoscaler.config.secret import Secret, environ_of, resolved, revealed
 from autoscaler.config.values import AbsolutePath, Many, Section, Span, Word, other_kind
 
 BUILT_IN = ("local", "simulated", "libcloud")
+_DAEMONS = frozenset({"kind", "calls_per_minute"})
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Provider(Section):
     """What all kinds have in common."""
 
+    calls_per_minute: Annotated[float, Field(ge=1.0, le=60_000.0)] = 60.0
+    """Orders and ends of machines asked of this account in a minute, and as many at once after a quiet one."""
+
     def options(self) -> Mapping[str, object]:
         """The settings as plain values, secrets revealed, keys as attributes are named (`boot_s`); unset ones left
-        out."""
-        given = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        out, and those that are the daemon's and not the provider's."""
+        given = {name: getattr(self, name) for name in type(self).model_fields if name not in _DAEMONS}
         given |= self.__pydantic_extra__ or {}
         return {name: revealed(value) for name, value in given.items() if value is not None}
 

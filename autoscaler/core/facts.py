@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, WorkerName
+from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
 from policies.contract import Demand, Past
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
@@ -122,6 +122,21 @@ class Outcome:
     instance: Instance | None = None
 
 
+class RestKind(StrEnum):
+    """Why somebody is not asked for machines: what is tried afterwards, and what ends it early, differs."""
+
+    REFUSED = "refused"
+    """No stock, or no quota."""
+    REJECTED = "rejected"
+    """The order itself was wrong."""
+    NEVER_ENROLLED = "never_enrolled"
+    """Machines came and did not become workers."""
+    THROTTLED = "throttled"
+    """The account asked for peace."""
+    FAILING = "failing"
+    """The account does not answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
     """An offer, or a whole account, that is not asked for new machines until then."""
@@ -129,6 +144,33 @@ class Rest:
     until_at: float
     refusals: int
     why: str
+    kind: RestKind = RestKind.REFUSED
+    since_at: float = 0.0
+    """When it began; 0 in records of an older release."""
+    becomes: str = ""
+    """What the machines that failed were to become: its fingerprint, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """An account that fails: counted in ticks, so that a burst of calls that meets one failure counts once."""
+
+    calls: int = 0
+    """Ticks in a row whose calls to make and end machines got no clear answer."""
+    rest: Rest | None = None
+    """No machine is ordered there until then, and after it one at a time, until a call gets a clear answer."""
+    listings: int = 0
+    """Ticks in a row without a complete list of its machines."""
+    unlisted_since_at: float = 0.0
+    why_unlisted: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Calls that may be made to an account now, when that was counted last."""
+
+    calls: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +203,15 @@ class Memory:
     strangers: tuple[Stranger, ...] = ()
     offer_rests: Mapping[OfferName, Rest] = field(default_factory=lambda: MappingProxyType({}))
     account_rests: Mapping[ProviderName, Rest] = field(default_factory=lambda: MappingProxyType({}))
+    troubles: Mapping[ProviderName, Trouble] = field(default_factory=lambda: MappingProxyType({}))
+    buckets: Mapping[ProviderName, Bucket] = field(default_factory=lambda: MappingProxyType({}))
+    """Accounts whose calls were counted; one that is not here may be called as often as it may ever be."""
+    becoming: Mapping[NodeName, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What each machine on its way is to become: its fingerprint, as configured when it was ordered."""
+    proven: Mapping[PoolName, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Fingerprints that have become workers, the newest last."""
+    waits: tuple[Wait, ...] = ()
+    """What was held back on this tick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

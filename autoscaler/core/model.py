@@ -5,8 +5,10 @@ All of it is values. A `Node` is our record of a machine; what the provider says
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NewType
 
 from autoscaler.core.lifecycle import Event, NodeState
@@ -76,6 +78,10 @@ class PoolRules:
     timeouts: Timeouts
     offers: tuple[Offer, ...]
     paused: bool = False
+    canary: bool = True
+    """Whether a machine that is to become something new is tried alone first."""
+    becomes: Mapping[OfferName, str] = field(default_factory=lambda: MappingProxyType({}))
+    """A fingerprint of what a new machine of each offer becomes; without one nothing is known to have changed."""
 
 
 class OrphanRule(StrEnum):
@@ -96,6 +102,8 @@ class FleetRules:
     """How old a confirmed stop of consuming must be before proofs of idleness count: broker statistics lag so far."""
     max_calls: int = 16
     """Calls that may be started in one tick."""
+    calls_per_minute: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Calls that make or end machines, per account; as many may be made at once after a minute of quiet."""
 
 
 class ConsumerOrder(StrEnum):
@@ -177,11 +185,12 @@ class OrderKind(StrEnum):
     RESUME = "resume"
     HOLD = "hold"
     SWEEP = "sweep"
+    WAKE = "wake"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An operator's word. `target` is a node, a pool, or `*` for a sweep."""
+    """An operator's word. `target` is a node, a pool, an offer or an account, or `*` for all."""
 
     number: int
     kind: OrderKind
@@ -263,6 +272,26 @@ class DestroyNode:
 Action = CreateNode | DrainNode | UndrainNode | StopWorker | DestroyNode
 
 
+class WaitKind(StrEnum):
+    """What holds something back that is wanted, besides limits and rests."""
+
+    CANARY = "canary"
+    """One machine of a new kind is tried first."""
+    CALLS = "calls"
+    """The account was called often enough for now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Something wanted that waits, as an operator should read it. Found anew on each tick."""
+
+    kind: WaitKind
+    subject: str
+    """What waits: an offer for a pool, or an account."""
+    why: str
+    since_at: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTrouble:
     """A node that could not be dealt with this tick: its record stays as it was, and it is counted and paid on."""
@@ -287,6 +316,7 @@ class Plan:
     """What bound the plan, per pool, in words: capped by budget, no offer awake, …"""
     troubles: tuple[NodeTrouble, ...] = ()
     """Nodes that could not be dealt with, while being reconciled or here."""
+    waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Which offer to buy next: the first in the operator's order that is awake.
 
 An offer rests after a refusal, longer each time, and comes back by itself. One that was rejected as wrong rests until
-tomorrow: repeating it unchanged is useless, but nobody should have to wake it by hand once the cause is mended.
+tomorrow: repeating it unchanged is useless, but nobody should have to wake it by hand once the cause is mended. After
+a rest for what is likely to last, one machine at a time is tried until one becomes a worker.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, Snapshot
-from autoscaler.core.lifecycle import Event
-from autoscaler.core.model import Node, Offer, OfferName, PoolName, Transition
+from autoscaler.core import accounts
+from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, RestKind, Snapshot
+from autoscaler.core.lifecycle import ARRIVING, Event
+from autoscaler.core.model import Node, Offer, OfferName, PoolName, PoolRules, Transition
 
 _Key = TypeVar("_Key")
 
@@ -21,6 +23,8 @@ _LONGEST_REST_S = 1800.0  # stock comes back within the hour at most hosts; aski
 _REJECTED_REST_S = 86_400.0
 _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
 _LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
+TRIED_ONE_BY_ONE = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED})
+"""After these a rest's end proves nothing: the cause may last."""
 
 
 def awake(offers: Iterable[Offer], pool: PoolName, memory: Memory, at: float) -> tuple[Offer, ...]:
@@ -34,11 +38,29 @@ def why_resting(offer: Offer, pool: PoolName, memory: Memory, at: float) -> str 
     for rest in (
         memory.account_rests.get(offer.provider),
         rests.get(offer.name),
-        rests.get(_for_pool(offer, pool)),
+        rests.get(for_pool(offer.name, pool)),
     ):
         if rest is not None and rest.until_at > at:
             return rest.why
-    return None
+    return accounts.why_resting(offer.provider, memory, at)
+
+
+def probes_left(offer: Offer, pool: PoolName, memory: Memory, nodes: Iterable[Node]) -> int | None:
+    """How many machines of an offer may be tried whose rest is over and whose cause may last: one at a time.
+
+    None where nothing is to be proven. It ends with a worker that is heard, or a day after the rest.
+    """
+    rests = memory.offer_rests
+    own, of_pool = rests.get(offer.name), rests.get(for_pool(offer.name, pool))
+    doubtful_everywhere = own is not None and own.kind in TRIED_ONE_BY_ONE
+    doubtful_here = of_pool is not None and of_pool.kind in TRIED_ONE_BY_ONE
+    if not doubtful_everywhere and not doubtful_here:
+        return None
+    tried = any(
+        n.state in ARRIVING and n.offer.name == offer.name and (doubtful_everywhere or n.pool == pool)
+        for n in nodes
+    )
+    return 0 if tried else 1
 
 
 def remember(snapshot: Snapshot) -> Memory:
@@ -60,26 +82,70 @@ def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable
     """Memory after machines of an offer became workers, which wakes it, or failed to, which lets it rest.
 
     Only a worker that is heard proves an offer: one whose machines boot and never enrol would be bought for ever. That
-    is a matter of this pool, whose application may be what fails: others go on buying the same offer.
+    is a matter of this pool, whose application may be what fails: others go on buying the same offer. A machine that
+    was ordered before the rest began says nothing new: ten that fail one after another are one failure.
     """
     by_name = {node.name: node for node in nodes}
     for move in told:
         node = by_name.get(move.node)
         if node is None:
             continue
+        key = for_pool(node.offer.name, node.pool)
         if move.event in {Event.ENROL_EXPIRED, Event.ENROL_FAILED}:
+            earlier = memory.offer_rests.get(key)
+            if earlier is not None and node.ordered_at < earlier.since_at <= move.at:
+                continue
             why = f"machines of {node.offer.name} do not enrol in pool {node.pool}"
-            memory = _rested(memory, _for_pool(node.offer, node.pool), move.at, why)
+            becomes = memory.becoming.get(node.name, "")
+            memory = _rested(memory, key, move.at, why, RestKind.NEVER_ENROLLED, becomes=becomes)
         elif move.event is Event.WORKER_SEEN and node.enrolled_at is None:
-            proven = {node.offer.name, _for_pool(node.offer, node.pool)}
-            rests = {name: rest for name, rest in memory.offer_rests.items() if name not in proven}
+            rests = {
+                name: rest for name, rest in memory.offer_rests.items() if name not in {node.offer.name, key}
+            }
             memory = replace(memory, offer_rests=rests)
     return memory
+
+
+def after_changes(memory: Memory, rules: Mapping[PoolName, PoolRules], at: float) -> Memory:
+    """Memory in which nothing rests for what the configuration does not buy any more.
+
+    A machine that is to become something else than those that never enrolled may be tried, one at a time.
+    """
+    now = {
+        for_pool(offer, name): becomes
+        for name, pool in rules.items()
+        for offer, becomes in pool.becomes.items()
+    }
+    rests = {
+        key: replace(rest, until_at=min(rest.until_at, at))
+        if rest.becomes and now.get(key, rest.becomes) != rest.becomes
+        else rest
+        for key, rest in memory.offer_rests.items()
+    }
+    return replace(memory, offer_rests=rests)
+
+
+def after_restart(memory: Memory, at: float) -> Memory:
+    """Memory of a daemon that begins: what was rejected may be tried again, one machine at a time.
+
+    Whoever mended a configuration or an account restarts the daemon and expects to be heard. Other rests stand: a
+    restart brings no stock back, and a daemon that starts again and again must not buy what never enrols.
+    """
+    rests = {
+        name: replace(rest, until_at=min(rest.until_at, at)) if rest.kind is RestKind.REJECTED else rest
+        for name, rest in memory.offer_rests.items()
+    }
+    return replace(memory, offer_rests=rests)
 
 
 def throttle_s(outcome: Outcome) -> float:
     """How long the provider wants to be left in peace, within reason: its word comes from outside."""
     return min(_LONGEST_THROTTLE_S, outcome.retry_after_s or _THROTTLED_REST_S)
+
+
+def for_pool(offer: OfferName, pool: PoolName) -> OfferName:
+    """The key under which an offer rests for one pool only."""
+    return OfferName(f"{offer} for {pool}")
 
 
 def _kept(rests: Mapping[_Key, Rest], at: float, *, longest_s: float) -> dict[_Key, Rest]:
@@ -94,34 +160,46 @@ def _kept(rests: Mapping[_Key, Rest], at: float, *, longest_s: float) -> dict[_K
 def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
     offer = node.offer
     if outcome.kind is OutcomeKind.THROTTLED:
-        until_at = outcome.at + throttle_s(outcome)
         before = memory.account_rests.get(offer.provider)
+        resting = before is not None and before.until_at > outcome.at
         rest = Rest(
-            until_at=until_at,
+            until_at=outcome.at + throttle_s(outcome),
             refusals=before.refusals + 1 if before else 1,
             why=f"{offer.provider} asked us to slow down: {outcome.says}",
+            kind=RestKind.THROTTLED,
+            since_at=before.since_at if before and resting else outcome.at,
         )
         return replace(memory, account_rests={**memory.account_rests, offer.provider: rest})
-    if outcome.call is not CallKind.CREATE:
+    kind = _REFUSALS.get(outcome.kind)
+    if outcome.call is not CallKind.CREATE or kind is None:
         return memory
-    if outcome.kind not in {OutcomeKind.CAPACITY_REFUSED, OutcomeKind.REJECTED}:
-        return memory
-    longest = outcome.kind is OutcomeKind.REJECTED
-    return _rested(memory, offer.name, outcome.at, f"{offer.name} refused: {outcome.says}", longest=longest)
+    return _rested(memory, offer.name, outcome.at, f"{offer.name} refused: {outcome.says}", kind)
 
 
-def _rested(memory: Memory, name: OfferName, at: float, why: str, *, longest: bool = False) -> Memory:
+_REFUSALS = {
+    OutcomeKind.CAPACITY_REFUSED: RestKind.REFUSED,
+    OutcomeKind.REJECTED: RestKind.REJECTED,
+}
+
+
+def _rested(
+    memory: Memory, name: OfferName, at: float, why: str, kind: RestKind, *, becomes: str = ""
+) -> Memory:
     """The offer rests, twice as long as the last time. What was ordered before a rest began does not prolong it:
     a burst of orders that meets one empty shelf is one refusal."""
     earlier = memory.offer_rests.get(name)
-    if earlier is not None and earlier.until_at > at and not longest:
+    longest = kind is RestKind.REJECTED
+    resting = earlier is not None and earlier.until_at > at
+    if resting and not longest:
         return memory
     refusals = earlier.refusals + 1 if earlier else 1
     rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(refusals - 1, 10))
-    rest = Rest(until_at=at + (_REJECTED_REST_S if longest else rest_s), refusals=refusals, why=why)
+    rest = Rest(
+        until_at=at + (_REJECTED_REST_S if longest else rest_s),
+        refusals=refusals,
+        why=why,
+        kind=kind,
+        since_at=earlier.since_at if earlier is not None and resting else at,
+        becomes=becomes,
+    )
     return replace(memory, offer_rests={**memory.offer_rests, name: rest})
-
-
-def _for_pool(offer: Offer, pool: PoolName) -> OfferName:
-    """The key under which an offer rests for one pool only."""
-    return OfferName(f"{offer.name} for {pool}")

@@ -35,6 +35,7 @@ class NodeOrder:
 
 
 _POOL_ORDERS = frozenset({OrderKind.PAUSE, OrderKind.RESUME, OrderKind.HOLD})
+_FLEET_ORDERS = frozenset({OrderKind.SWEEP, OrderKind.WAKE})
 _NODE_EVENTS: Mapping[OrderKind, Mapping[NodeState, Event]] = {
     OrderKind.DRAIN: {
         NodeState.READY: Event.DRAIN_CHOSEN,
@@ -77,7 +78,7 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
     """What each order about a node means now. A node may be named by its record or by its machine."""
     found = []
     for order in orders:
-        if order.kind in _POOL_ORDERS or order.kind is OrderKind.SWEEP:
+        if order.kind in _POOL_ORDERS | _FLEET_ORDERS:
             continue
         node = next((n for n in nodes if order.target in {n.name, n.machine}), None)
         if node is None:

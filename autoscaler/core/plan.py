@@ -6,19 +6,35 @@ What is undecided after this is a bug: execution makes no choices.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core import actions, limits, moves, offers, orders, remarks, selection, strangers, supply
+from autoscaler.core import (
+    actions,
+    call_budget,
+    limits,
+    moves,
+    offers,
+    orders,
+    purchases,
+    remarks,
+    selection,
+    strangers,
+    supply,
+)
+from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import (
     Action,
     ConsumerOrder,
     CreateNode,
+    DestroyNode,
     FleetRules,
     Node,
     NodeTrouble,
+    Offer,
     OrderAnswer,
     OrphanRule,
     Plan,
@@ -26,10 +42,12 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
     Transition,
+    Wait,
+    WaitKind,
 )
 from autoscaler.core.reconcile import Reconciled, Rules
 from policies.contract import Decision
-from providers.contract import NodeName
+from providers.contract import NodeName, ProviderName
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,12 +57,16 @@ class _Draft:
     snapshot: Snapshot
     memory: Memory
     fleet: FleetRules
+    calls: CallBudget
     nodes: dict[NodeName, Node]
     transitions: list[Transition] = field(default_factory=list)
     answers: list[OrderAnswer] = field(default_factory=list)
     remarks: list[tuple[PoolName, str]] = field(default_factory=list)
     creates: list[CreateNode] = field(default_factory=list)
     troubles: list[NodeTrouble] = field(default_factory=list)
+    becoming: dict[NodeName, str] = field(default_factory=dict)
+    """What the machines ordered by this plan are to become."""
+    waits: list[Wait] = field(default_factory=list)
 
     def of_pool(self, pool: PoolName) -> tuple[Node, ...]:
         return supply.of_pool(self.nodes.values(), pool)
@@ -72,21 +94,29 @@ def plan(
         fleet=fleet,
         nodes={node.name: node for node in reconciled.nodes},
         troubles=list(reconciled.troubles),
+        calls=call_budget.budget(snapshot, reconciled.memory, fleet),
     )
     _obey(draft)
     _keep_ordered_drains(draft)
-    for name, pool in rules.items():
-        if name in decisions and not decisions[name].input.paused:
-            _scale(draft, pool, decisions[name])
+    short = {
+        name: _scale(draft, pool, decisions[name])
+        for name, pool in rules.items()
+        if name in decisions and not decisions[name].input.paused
+    }
     _give_up_unconfigured(draft, rules)
     chosen = _actions(draft, rules)
+    for name, more in short.items():
+        if more:  # after everything else: what saves money has the first claim on an account's calls
+            _buy(draft, rules[name], decisions[name], more)
     troubled = {trouble.node for trouble in draft.troubles}
     sound = [node for node in draft.nodes.values() if node.name not in troubled]
     return Plan(
-        actions=chosen,
+        # Creates stand already recorded as CREATING, so each of them must go out with this plan.
+        actions=(*chosen, *draft.creates),
         nodes=tuple(draft.nodes.values()),
         transitions=tuple(draft.transitions),
         answers=(
+            *reconciled.answers,
             *draft.answers,
             *orders.sweeps(snapshot.orders, len(reconciled.memory.strangers), snapshot.at),
         ),
@@ -97,6 +127,7 @@ def plan(
             *remarks.late_enrolments(snapshot, sound, rules, reconciled.memory.clocks),
         ),
         troubles=tuple(draft.troubles),
+        waits=tuple(draft.waits),
     )
 
 
@@ -123,8 +154,11 @@ def _keep_ordered_drains(draft: _Draft) -> None:
             draft.move(node, Event.DRAIN_CHOSEN, "an operator drains it")
 
 
-def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
-    """Bring serving plus arriving to the number wanted: take back before buying, let go the cheapest first."""
+def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
+    """Bring serving plus arriving to the number wanted: take back before buying, let go the cheapest first.
+
+    Returns how many are to be bought.
+    """
     nodes = draft.of_pool(pool.name)
     have = supply.supply(nodes, pool.slots, draft.snapshot).workers
     if decision.wanted > have:
@@ -133,15 +167,15 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
             for node in selection.returners(nodes, more):
                 draft.move(node, Event.UNDRAIN_CHOSEN, "load came back")
                 more -= 1
-        if more:
-            _buy(draft, pool, decision, more)
-    elif decision.wanted < have:
+        return more
+    if decision.wanted < have:
         for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings):
             draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
+    return 0
 
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
-    snapshot, nodes = draft.snapshot, draft.of_pool(pool.name)
+    snapshot = draft.snapshot
     blind = _why_not_buy(snapshot, pool) or _unsettled(draft, pool)
     if blind:
         draft.remark(pool.name, blind)
@@ -159,13 +193,42 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
         )
         draft.remark(pool.name, f"no offer can be asked now: {why}")
         return
-    offer = awake[0]
-    unrecorded = strangers.prices_per_h(draft.memory, pool)
+    left, reasons = asked, []
+    for offer in awake:
+        count, by, exhausted = _part(draft, pool, offer, left)
+        _order(draft, pool, decision, offer, count)
+        left -= count
+        reasons += [by] if by else []
+        if exhausted or not left:
+            break
+    if left and reasons:
+        draft.remark(pool.name, f"{asked - left} of {asked} more bought: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def _part(draft: _Draft, pool: PoolRules, offer: Offer, asked: int) -> tuple[int, str, bool]:
+    """How many of `asked` are bought of this offer, what binds that, and whether it binds the other offers too."""
+    nodes, memory = draft.of_pool(pool.name), draft.memory
+    unrecorded = strangers.prices_per_h(memory, pool)
     room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
-    count = min(room.nodes, draft.fleet.max_calls - len(draft.creates))
-    if room.bound_by:
-        draft.remark(pool.name, f"{count} of {asked} more bought: {room.bound_by}")
-    for _ in range(max(0, count)):
+    pace = draft.fleet.max_calls - len(draft.creates)
+    most = min(room.nodes, max(0, pace))
+    means = purchases.Means(
+        at=draft.snapshot.at,
+        memory=memory,
+        fleet=draft.fleet,
+        calls=draft.calls,
+        nodes=draft.nodes.values(),
+        becoming={**memory.becoming, **draft.becoming},
+    )
+    lot = purchases.lot(offer, pool, most, means)
+    draft.waits.extend(lot.waits)
+    return lot.count, lot.bound_by or room.bound_by, lot.count == most
+
+
+def _order(draft: _Draft, pool: PoolRules, decision: Decision, offer: Offer, count: int) -> None:
+    """Record so many new machines of that offer as ordered, each with the call that orders it."""
+    snapshot, becomes = draft.snapshot, pool.becomes.get(offer.name)
+    for _ in range(count):
         number = len(draft.creates)
         name = NodeName(f"{draft.fleet.name}-{pool.name}-{snapshot.name_seed}{number:x}")
         draft.nodes[name] = Node(
@@ -195,6 +258,9 @@ def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None
         draft.creates.append(
             CreateNode(node=name, pool=pool.name, offer=offer, timeout_s=pool.timeouts.call_s)
         )
+        draft.calls.take(offer.provider)
+        if becomes:
+            draft.becoming[name] = becomes
 
 
 def _asked_unseen(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> int:
@@ -251,28 +317,32 @@ def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
 def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     """One action at most for each node that has no call in flight, the ones that save money first."""
     chosen: list[Action] = []
+    late: Counter[ProviderName] = Counter()
     for node in sorted(draft.nodes.values(), key=actions.urgency):
         if len(chosen) >= draft.fleet.max_calls:
             break
         if node.name in draft.snapshot.in_flight:
             continue
-        action = _needed(draft, node, rules)
+        action, after = _needed(draft, node, rules)
+        if isinstance(action, DestroyNode) and not draft.calls.take(action.provider):
+            late[action.provider] += 1
+            continue
         if action is not None:
             chosen.append(action)
-    # Creates stand already recorded as CREATING, so each of them must go out with this plan.
-    return (*chosen, *draft.creates)
+            draft.nodes[node.name] = after
+    for provider, count in late.items():
+        why = f"{count} ends wait: {call_budget.in_words(draft.fleet, provider)}"
+        draft.waits.append(Wait(kind=WaitKind.CALLS, subject=provider, why=why, since_at=draft.snapshot.at))
+    return tuple(chosen)
 
 
-def _needed(draft: _Draft, node: Node, rules: Rules) -> Action | None:
-    """The call that this node needs, noted in its record; none where that cannot be told."""
+def _needed(draft: _Draft, node: Node, rules: Rules) -> tuple[Action | None, Node]:
+    """The call that this node needs, and its record with that noted; none where that cannot be told."""
     pool = rules.get(node.pool)
     timeouts = pool.timeouts if pool else Timeouts()
     try:
-        action, after = actions.needed(node, draft.snapshot, draft.memory, timeouts)
+        return actions.needed(node, draft.snapshot, draft.memory, timeouts)
     except Exception as error:  # noqa: BLE001 - around one node: one that is odd never stops the others
         trouble = NodeTrouble(node=node.name, pool=node.pool, error=f"{type(error).__name__}: {error}")
         draft.troubles.append(trouble)
-        return None
-    if action is not None:
-        draft.nodes[node.name] = after
-    return action
+        return None, node

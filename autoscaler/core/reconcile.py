@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import deadlines, lifecycle, moves, offers, strangers
+from autoscaler.core import deadlines, lessons, lifecycle, moves, offers, strangers
 from autoscaler.core.facts import (
     REFUSALS,
     SIGHTINGS_CLOCK,
@@ -29,10 +29,12 @@ from autoscaler.core.model import (
     FleetRules,
     Node,
     NodeTrouble,
+    OrderAnswer,
     PoolName,
     PoolRules,
     Timeouts,
     Transition,
+    Wait,
 )
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
@@ -51,6 +53,9 @@ class Reconciled:
     memory: Memory
     troubles: tuple[NodeTrouble, ...] = ()
     """Nodes whose facts could not be taken in; their records are as they were."""
+    answers: tuple[OrderAnswer, ...] = ()
+    """To orders that are about what is remembered."""
+    waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,17 +146,14 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         after, transitions = _reconcile_isolated(node, view, troubles)
         nodes.append(after)
         told.extend(transitions)
-    memory = replace(
-        offers.after_enrolments(offers.remember(snapshot), tuple(told), snapshot.nodes),
-        clocks=clocks,
-        good_looks=_good_looks(snapshot),
-    )
-    found = strangers.find(snapshot, memory, tuple(nodes), rules, fleet)
+    learnt = lessons.learn(snapshot, tuple(told), rules, clocks)
+    found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet)
     return Reconciled(
         nodes=(*nodes, *found.adopted),
         transitions=(*told, *found.transitions),
-        memory=replace(memory, strangers=found.strangers),
+        memory=replace(learnt.memory, strangers=found.strangers),
         troubles=tuple(troubles),
+        answers=learnt.answers,
     )
 
 
@@ -380,11 +382,3 @@ def _advance_clocks(snapshot: Snapshot) -> dict[str, float]:
     for key in seen:
         clocks[key] = clocks.get(key, 0.0) + snapshot.elapsed_s
     return clocks
-
-
-def _good_looks(snapshot: Snapshot) -> dict[PoolName, int]:
-    before = snapshot.memory.good_looks
-    return {
-        pool: 0 if isinstance(demand, Missing) else before.get(pool, 0) + 1
-        for pool, demand in snapshot.demand.items()
-    }

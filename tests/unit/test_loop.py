@@ -8,7 +8,17 @@ from typing import Any, cast
 
 import pytest
 
-from autoscaler.core.facts import CallKind, Hands, Idleness, Memory, Missing, Outcome, OutcomeKind, Rest
+from autoscaler.core.facts import (
+    CallKind,
+    Hands,
+    Idleness,
+    Memory,
+    Missing,
+    Outcome,
+    OutcomeKind,
+    Rest,
+    RestKind,
+)
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish
 from autoscaler.journal.contract import JournalUnavailable, TickRecord
@@ -22,6 +32,7 @@ from tests.unit.core.builders import (
     FLEET,
     OFFER,
     POOL,
+    SECOND_OFFER,
     a_demand,
     a_listing,
     a_node,
@@ -181,16 +192,19 @@ def test_time_in_which_we_did_not_look_ages_nobody() -> None:
     assert stage.journal.kept.clocks["sightings"] == before + 30.0
 
 
-def test_with_a_new_daemon_offers_wake() -> None:
-    """A changed configuration may have mended what was rejected; accounts that asked for peace keep it."""
+def test_with_a_new_daemon_rejected_offers_wake() -> None:
+    """A changed configuration may have mended what was rejected, so one machine is tried there; accounts that asked
+    for peace keep it."""
     stage = Stage()
-    rest = Rest(until_at=stage.clock.at + 9_000, refusals=1, why="wrong image")
+    rest = Rest(
+        until_at=stage.clock.at + 9_000, refusals=1, why="wrong image", kind=RestKind.REJECTED, since_at=1.0
+    )
     stage.journal.kept = Memory(
         clocks=CLOCKS, offer_rests={OFFER.name: rest}, account_rests={CLOUD: replace(rest, until_at=0.0)}
     )
     stage.tick()
 
-    assert {a.offer for a in stage.calls.actions if isinstance(a, CreateNode)} == {OFFER}
+    assert [OFFER, SECOND_OFFER] == [a.offer for a in stage.calls.actions if isinstance(a, CreateNode)]
 
 
 def test_a_missing_fact_is_said_once_and_its_return_too() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.core.facts import Memory, Rest, Stranger
+from autoscaler.core.facts import Memory, Rest, RestKind, Stranger, Trouble
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import OrderKind, PoolName, PoolWish, Transition
+from autoscaler.core.model import OrderKind, PoolName, PoolWish, Transition, Wait, WaitKind
+from autoscaler.core.offers import for_pool
 from autoscaler.journal import TickRecord, orders
 from providers.contract import NodeName
 from tests.unit.cli.office import Office, a_decision
@@ -59,7 +60,7 @@ def test_status_as_json_names_every_fact(office: Office) -> None:
 
     facts = office.command("status", "--json").facts
 
-    assert {"at", "fleet", "currency", "daemon", "pools", "orders", "strangers", "resting"} == facts.keys()
+    assert {"at", "fleet", "currency", "daemon", "pools", "orders", "strangers", "held_back"} == facts.keys()
     assert {"running", "owner", "since_at", "last_tick_at"} == facts["daemon"].keys()
     (pool,) = facts["pools"]
     assert ("images", 42, 1, 5, False) == tuple(
@@ -110,6 +111,49 @@ def test_status_shows_what_an_operator_wished_and_what_rests(office: Office) -> 
         assert words in told
     assert "1 machine of ours without a record" in told
     assert "long ago" not in told
+
+
+def test_status_says_what_is_held_back_until_when_and_how_to_end_it(office: Office) -> None:
+    """Each with its reason, for people in a line and for programs in fields."""
+    now = time.time()
+    image = Rest(
+        until_at=now + 599, refusals=2, why="no such image", kind=RestKind.REJECTED, since_at=now - 7_200
+    )
+    silent = replace(image, until_at=now - 5, why="they do not enrol", kind=RestKind.NEVER_ENROLLED)
+    broken = replace(image, until_at=now + 59, why="3 times no answer", kind=RestKind.FAILING)
+    memory = Memory(
+        offer_rests={OFFER.name: image, for_pool(OFFER.name, PoolName("images")): silent},
+        troubles={
+            CLOUD: Trouble(
+                calls=3, rest=broken, listings=4, unlisted_since_at=now - 60, why_unlisted="503 from the API"
+            )
+        },
+        waits=(
+            Wait(kind=WaitKind.CALLS, subject=CLOUD, why="2 ends wait", since_at=now - 20),
+            Wait(kind=WaitKind.CANARY, subject=f"{OFFER.name} for images", why="one first", since_at=now - 9),
+        ),
+    )
+    with office.journal() as journal:
+        journal.commit(TickRecord(at=now, memory=memory))
+
+    told = office.command("status").out
+    held = office.command("status", "--json").facts["held_back"]
+
+    for words in (
+        f"{OFFER.name}: no such image; then one machine is tried until one enrols; at once: ",
+        f"`autoscaler wake {OFFER.name}`",
+        f"{OFFER.name} for images: they do not enrol; one machine is tried until one enrols",
+        "its machines cannot be listed: 503 from the API; when they can be",
+        f"{CLOUD}: 3 times no answer; then one order is tried until one is answered",
+        "2 ends wait; within a minute",
+        "one first; when its worker is heard; at once: `autoscaler wake images`",
+    ):
+        assert words in told
+    assert "(since 2 h)" in told
+    assert {"failing", "unlisted", "rejected", "never_enrolled", "calls", "canary"} == {
+        h["kind"] for h in held
+    }
+    assert {"kind", "subject", "why", "since_at", "until_at", "ends", "by_hand"} == held[0].keys()
 
 
 def test_status_shows_nodes_of_pools_that_left_the_configuration(office: Office) -> None:

@@ -22,6 +22,7 @@ EVERY_ORDER = {
     OrderKind.RESUME: ["resume", "images"],
     OrderKind.HOLD: ["hold", "images", "3", "--for", "2h"],
     OrderKind.SWEEP: ["sweep", "--yes"],
+    OrderKind.WAKE: ["wake", "images"],
 }
 
 

@@ -10,8 +10,26 @@ import pytest
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import PoolName, Transition
-from autoscaler.core.offers import after_enrolments, awake, remember, why_resting
-from tests.unit.core.builders import AT, CLOUD, OFFER, POOL, SECOND_OFFER, a_node, a_snapshot
+from autoscaler.core.offers import (
+    after_changes,
+    after_enrolments,
+    after_restart,
+    awake,
+    probes_left,
+    remember,
+    why_resting,
+)
+from tests.unit.core.builders import (
+    AT,
+    CLOUD,
+    OFFER,
+    POOL,
+    SECOND_OFFER,
+    a_node,
+    a_pool,
+    a_snapshot,
+    rules,
+)
 
 NODE = a_node(state=NodeState.CREATING)
 DAY_S = 86_400.0
@@ -57,7 +75,7 @@ def test_a_burst_of_orders_that_is_refused_is_one_refusal() -> None:
 
 def enrolment(event: Event, memory: Memory, *, at: float = AT, **node: Any) -> Memory:
     """Memory after a machine of the offer became a worker, or did not."""
-    machine = a_node(**node)
+    machine = a_node(**({"name": NODE.name} | node))
     told = Transition(
         node=machine.name,
         pool=machine.pool,
@@ -83,7 +101,7 @@ def test_an_offer_whose_machines_do_not_enrol_rests_longer_each_time() -> None:
     memory = Memory()
     rests, at = [], AT
     for _ in range(3):
-        memory = enrolment(Event.ENROL_EXPIRED, memory, at=at)
+        memory = enrolment(Event.ENROL_EXPIRED, memory, at=at, ordered_at=at)
         (rest,) = memory.offer_rests.values()
         rests.append(rest.until_at - at)
         assert "do not enrol" in (why_resting(OFFER, POOL, memory, at) or "")
@@ -91,6 +109,52 @@ def test_an_offer_whose_machines_do_not_enrol_rests_longer_each_time() -> None:
 
     assert rests == [30, 60, 120]
     assert enrolment(Event.WORKER_SEEN, memory).offer_rests == {}
+
+
+def test_machines_ordered_before_a_rest_do_not_prolong_it() -> None:
+    """Ten of one burst whose deadlines pass one after another are one failure."""
+    once = enrolment(Event.ENROL_EXPIRED, Memory(), ordered_at=AT - 600)
+
+    assert once == enrolment(Event.ENROL_EXPIRED, once, at=AT + 100, ordered_at=AT - 500)
+
+
+def test_after_machines_that_did_not_enrol_one_is_tried_until_it_does() -> None:
+    """Half open: the rest is over, and one machine on its way is enough to know more."""
+    failed = enrolment(Event.ENROL_EXPIRED, Memory())
+    on_its_way = a_node("n2", NodeState.BOOTING)
+
+    assert probes_left(OFFER, POOL, failed, ()) == 1
+    assert probes_left(OFFER, POOL, failed, (on_its_way,)) == 0
+    assert probes_left(OFFER, PoolName("another"), failed, (on_its_way,)) is None
+    assert probes_left(OFFER, POOL, enrolment(Event.WORKER_SEEN, failed), (on_its_way,)) is None
+
+
+def test_stock_that_came_back_is_bought_as_wanted() -> None:
+    """A refusal for want of stock says nothing about what the machine would be."""
+    assert probes_left(OFFER, POOL, after(OutcomeKind.CAPACITY_REFUSED), ()) is None
+
+
+def test_a_restart_wakes_what_was_rejected_and_nothing_else() -> None:
+    """Whoever mended his credentials restarts; a daemon that starts again and again does not buy what never enrols."""
+    rejected = after(OutcomeKind.REJECTED)
+    others = enrolment(Event.ENROL_EXPIRED, after(OutcomeKind.CAPACITY_REFUSED))
+
+    assert why_resting(OFFER, POOL, after_restart(rejected, AT), AT) is None
+    assert probes_left(OFFER, POOL, after_restart(rejected, AT), ()) == 1
+    assert after_restart(others, AT) == others
+
+
+def test_another_image_or_bootstrap_wakes_what_never_enrolled() -> None:
+    """The machines that failed were to become something else than those bought now."""
+    failed = Memory(becoming={NODE.name: "old"})
+    failed = enrolment(Event.ENROL_EXPIRED, failed)
+
+    def today(becomes: str) -> Memory:
+        return after_changes(failed, rules(a_pool(becomes={OFFER.name: becomes})), AT)
+
+    assert today("old") == failed
+    assert why_resting(OFFER, POOL, today("new"), AT) is None
+    assert probes_left(OFFER, POOL, today("new"), ()) == 1
 
 
 def test_machines_that_do_not_enrol_in_one_pool_do_not_stop_another() -> None:

@@ -1,0 +1,38 @@
+"""What a tick teaches: answers and enrolments taken into the memory, and an operator's word about it obeyed.
+
+In go the snapshot and the moves that the world made, out come the memory and the answers to those who ordered. Records
+of nodes are not touched here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autoscaler.core import accounts, canary, offers, waking
+from autoscaler.core.facts import Missing, Snapshot
+from autoscaler.core.model import PoolName, PoolRules, Transition
+from autoscaler.core.waking import Woken
+
+
+def learn(
+    snapshot: Snapshot,
+    told: tuple[Transition, ...],
+    rules: Mapping[PoolName, PoolRules],
+    clocks: Mapping[str, float],
+) -> Woken:
+    """The memory after this tick's facts, but for strangers and what the plan adds."""
+    memory = accounts.remember(snapshot, offers.remember(snapshot))
+    memory = offers.after_enrolments(memory, told, snapshot.nodes)
+    memory = canary.learn(memory, told, snapshot.nodes, rules)
+    memory = offers.after_changes(memory, rules, snapshot.at)
+    memory = replace(memory, clocks=clocks, good_looks=_good_looks(snapshot))
+    return waking.wake(snapshot.orders, memory, rules)
+
+
+def _good_looks(snapshot: Snapshot) -> dict[PoolName, int]:
+    before = snapshot.memory.good_looks
+    return {
+        pool: 0 if isinstance(demand, Missing) else before.get(pool, 0) + 1
+        for pool, demand in snapshot.demand.items()
+    }

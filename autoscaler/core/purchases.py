@@ -1,0 +1,76 @@
+"""How many machines of one offer may be ordered now, besides limits and budget: what is not proven is tried alone.
+
+In go an offer that is awake and how many are asked for, out comes how many may go out, with the reason and what waits.
+What never happens here: a look at what the pool may afford; that is `limits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from autoscaler.core import accounts, call_budget, canary, offers
+from autoscaler.core.call_budget import CallBudget
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Wait, WaitKind
+from providers.contract import NodeName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """What may be ordered of one offer on this tick. `bound_by` is empty where all that is asked for may."""
+
+    count: int
+    bound_by: str = ""
+    waits: tuple[Wait, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a lot may look at: all nodes with the plan's own, and what machines on their way are to become."""
+
+    at: float
+    memory: Memory
+    fleet: FleetRules
+    calls: CallBudget
+    nodes: Collection[Node]
+    becoming: Mapping[NodeName, str]
+
+
+def lot(offer: Offer, pool: PoolRules, asked: int, means: Means) -> Lot:
+    """The part of `asked` that neither a trial nor the account's calls hold back."""
+    count, by, kind, subject = min(_bounds(offer, pool, asked, means), key=lambda bound: bound[0])
+    if count >= asked:
+        return Lot(count=asked)
+    waits = () if kind is None else (Wait(kind=kind, subject=subject, why=by, since_at=means.at),)
+    return Lot(count=count, bound_by=by, waits=waits)
+
+
+_Bound = tuple[int, str, WaitKind | None, str]
+
+
+def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bound]:
+    memory, nodes = means.memory, means.nodes
+    key = offers.for_pool(offer.name, pool.name)
+    new = canary.probes_left(offer, pool, memory, means.becoming, nodes)
+    doubtful = offers.probes_left(offer, pool.name, memory, nodes)
+    failing = accounts.probes_left(offer.provider, memory, nodes)
+    calls = call_budget.in_words(means.fleet, offer.provider)
+    found: list[tuple[int | None, str, WaitKind | None, str]] = [
+        (
+            new,
+            f"one machine of {offer.name} is tried first, its image or bootstrap is new",
+            WaitKind.CANARY,
+            key,
+        ),
+        (doubtful, f"one machine of {offer.name} is tried first, the last ones failed", None, key),
+        (
+            failing,
+            f"one order is tried first at {offer.provider}, which gave no answers",
+            None,
+            offer.provider,
+        ),
+        (means.calls.whole(offer.provider), calls, WaitKind.CALLS, offer.provider),
+        (asked, "", None, ""),
+    ]
+    return [(most, by, kind, subject) for most, by, kind, subject in found if most is not None]

@@ -1,0 +1,59 @@
+"""What the composition root hands to the core: the configuration in its words, and what machines are to become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autoscaler import wiring
+from autoscaler.core.model import OfferName, PoolName
+from providers.contract import ProviderName, ProviderTraits
+from tests.unit.config.documents import settings
+
+HERE = ProviderName("here")
+TRAITS = {HERE: ProviderTraits(settle_s=1.0)}
+TOKEN = 'app = "shop"\nenvironment = { TOKEN = { env = "TOKEN" } }'
+
+
+def becomes(*changes: tuple[str, str], token: str = "t0ken") -> Mapping[OfferName, str]:
+    loaded = settings(*changes, environ={"PASSWORD": "secret", "TOKEN": token})
+    return wiring.rulebook(loaded, TRAITS).pools[PoolName("images")].becomes
+
+
+def test_what_machines_become_changes_with_image_size_and_bootstrap() -> None:
+    """Each of these may be what keeps a new machine from becoming a worker."""
+    changed = [
+        becomes(),
+        becomes(('app = "shop"', 'app = "shop.v2"')),
+        becomes(("slots = 4", "slots = 8")),
+        becomes(('provider = "here"', 'provider = "here"\nimage = "debian-13"')),
+        becomes(('provider = "here"', 'provider = "here"\nsize = "large"')),
+    ]
+
+    assert len({value for offers in changed for value in offers.values()}) == len(changed)
+
+
+def test_place_limits_and_secrets_change_nothing_about_what_machines_become() -> None:
+    """A fingerprint stands in the journal: no secret may be guessed from it."""
+    alike = [
+        becomes(),
+        becomes(("max_workers = 4", "max_workers = 9")),
+        becomes(('provider = "here"', 'provider = "here"\nlocation = "osl"\nprice_per_hour = 0.2')),
+    ]
+
+    assert len({value for offers in alike for value in offers.values()}) == 1
+    assert becomes(('app = "shop"', TOKEN)) == becomes(('app = "shop"', TOKEN), token="another")
+
+
+def test_what_cannot_be_rendered_stops_no_daemon() -> None:
+    """The order itself is rejected with the reason; the other pools go on."""
+    tight = {HERE: ProviderTraits(settle_s=1.0, user_data_limit_bytes=10)}
+
+    assert len(wiring.rulebook(settings(), tight).pools[PoolName("images")].becomes) == 1
+
+
+def test_an_accounts_pace_is_the_daemons_and_not_its_providers_option() -> None:
+    """Other people's providers know nothing of it and would refuse it."""
+    paced = settings(('kind = "local"', 'kind = "elsewhere"\ncalls_per_minute = 30\nflavour = "sour"'))
+
+    assert {"flavour": "sour"} == paced.providers["here"].options()
+    assert {HERE: 30.0} == wiring.rulebook(paced, TRAITS).fleet.calls_per_minute
