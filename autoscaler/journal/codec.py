@@ -67,7 +67,7 @@ def read_node(row: Row) -> Node:
     offer = {name.removeprefix("offer_"): columns.pop(name) for name in row if name.startswith("offer_")}
     try:
         columns["queues"] = json.loads(columns["queues"])
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _damaged("nodes", row["name"], error) from error
     return read_row(NODE, columns | {"offer": offer}, table="nodes", key=row["name"])
 
@@ -168,10 +168,20 @@ def _plain(value: object) -> object:
 
 def _read_document(adapter: TypeAdapter[T], document: str, *, table: str, key: object) -> T:
     try:
-        plain = json.loads(document)
+        plain = json.loads(document, parse_constant=_number)
+        if not isinstance(plain, dict):
+            raise TypeError("it is no object")
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(table, key, error) from error
     return read_row(adapter, plain, table=table, key=key)
+
+
+def _number(constant: str) -> float:
+    """Python's word for what JSON has none for. With NaN among the clocks every comparison of times would say no, and
+    so every deadline would be over."""
+    if constant == "NaN":
+        raise ValueError("NaN is no number")
+    return float(constant)
 
 
 def _damaged(table: str, key: object, error: Exception) -> JournalUnavailable:

@@ -22,6 +22,8 @@ from autoscaler.journal.contract import JournalUnavailable
 
 BUSY_S = 5.0
 """How long a command or the daemon waits for the other's write, which takes milliseconds."""
+_SMALLEST_BYTES = 512
+"""No SQLite database is smaller: one page of the smallest size."""
 _WRITING = "journal_writing"
 
 _MEANINGS = (
@@ -100,6 +102,11 @@ def open_database(url: str, *, read_only: bool) -> Database:
             if read_only:
                 raise JournalUnavailable(f"there is no journal at {file} yet")
             _create(file)
+        if 0 < file.stat().st_size < _SMALLEST_BYTES:
+            # SQLite would take the stump for an empty database, and all that was in it would be forgotten.
+            raise JournalUnavailable(
+                f"the journal {file} cannot be opened: it was cut off, or is no SQLite database"
+            )
         return _open_file(file, read_only=read_only)
 
 
@@ -135,6 +142,7 @@ def _open_file(file: Path, *, read_only: bool, place: Path | None = None) -> Dat
                 schema.require_current(connection, place=database.place)
         else:
             _bring_up_to_date(database)
+            _require_whole_nodes(database)
     except BaseException:
         database.close()
         raise
@@ -170,6 +178,19 @@ def _bring_up_to_date(database: Database) -> None:
         _write_ahead(database.file)
     with database.writing("bring its schema up to date") as connection:
         schema.upgrade(connection, place=database.place)
+
+
+def _require_whole_nodes(database: Database) -> None:
+    """Refuse a file in which records of nodes are lost: a damaged page can read as an empty one, without an error.
+
+    Only this table and its indices are looked at, which takes milliseconds.
+    """
+    with database.reading("check its nodes") as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check(nodes)").scalar()
+    if found != "ok":
+        raise JournalUnavailable(
+            f"the journal {database.place}: its nodes cannot be relied on: it is damaged ({found})"
+        )
 
 
 def _write_ahead(file: Path) -> None:

@@ -37,7 +37,7 @@ def nodes(
     if states is not None:
         query = query.where(table.state.in_([state.value for state in states]))
     elif not include_gone:
-        query = query.where(table.state != NodeState.GONE.value)
+        query = query.where(table.state.is_distinct_from(NodeState.GONE.value))
     with journal.reading("read the nodes") as connection:
         return tuple(codec.read_node(row) for row in connection.execute(query).mappings())
 

@@ -93,6 +93,6 @@ def _alembic() -> Config:
 
 def _newer(place: str, standing: str | None) -> JournalUnavailable:
     return JournalUnavailable(
-        f"the journal {place} has schema {standing}, newer than this program's {tables.SCHEMA}: "
+        f"the journal {place} has schema {str(standing)[:40]}, newer than this program's {tables.SCHEMA}: "
         "run the release that wrote it, or a later one"
     )
