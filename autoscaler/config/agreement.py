@@ -206,7 +206,7 @@ def _of_reach(
 def _of_source(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:
     """Which of the keys about the application belong together."""
     source = bootstrap.get("source", "image")
-    if source in _INSTALLED and not bootstrap.get("reference"):
+    if isinstance(source, str) and source in _INSTALLED and not bootstrap.get("reference"):
         yield Finding(
             place=(*place, "reference"),
             found="nothing",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ VARIABLE = "AUTOSCALER_CONFIG"
 DEFAULT_PATH = Path("/etc/autoscaler/config.toml")
 LARGEST_BYTES = 4_194_304
 """No configuration is larger; a wrong path may lead to something endless."""
+PATIENCE_S = 10.0
+"""For a pipe, as the shell makes one of `--config <(command)`: so long it may be silent."""
 
 _AT_LINE = re.compile(r"^(.*?) \(at (?:line (\d+), column \d+|end of document)\)$", re.DOTALL)
 _VALID_TOML = "a file in TOML"
@@ -83,8 +86,7 @@ def _read(path: Path, source: str) -> str:
     try:
         if path.is_dir():
             raise _whole_file(source, "a directory", expected)
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        content = _content(path, source, expected)
         if len(content) > LARGEST_BYTES:
             raise _whole_file(source, f"more than {LARGEST_BYTES} bytes", expected)
         return content.decode("utf-8-sig").replace("\r\n", "\n")
@@ -99,6 +101,21 @@ def _read(path: Path, source: str) -> str:
         raise _whole_file(source, found, expected) from None
     except ValueError:
         raise _whole_file(source, "a path that no file can have", expected) from None
+
+
+def _content(path: Path, source: str, expected: str) -> bytes:
+    """What is in the file, and a byte too many where it is too large. Opening a pipe would wait for who writes it."""
+    chunks, size = [], 0
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+        while size <= LARGEST_BYTES:
+            if not select.select([file], [], [], PATIENCE_S)[0]:
+                raise _whole_file(source, f"that nothing came from it for {PATIENCE_S:g} s", expected)
+            chunk = file.read(LARGEST_BYTES + 1 - size)
+            if not chunk:
+                break
+            chunks.append(chunk)
+            size += len(chunk)
+    return b"".join(chunks)
 
 
 def _syntax(error: tomllib.TOMLDecodeError) -> Problem:

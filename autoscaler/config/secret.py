@@ -23,6 +23,7 @@ LARGEST_BYTES = 65_536
 REFERENCES = ("env", "file", "credential")
 HOW_TO_WRITE = '{ env = "NAME" }, { file = "/path" } or { credential = "NAME" }'
 
+_LONGEST_NAME = 500
 _NAME = re.compile(r"[A-Za-z0-9_.@-]+")
 _REFERENCE_SCHEMA = {
     "description": "A secret, by reference: an environment variable, a file, or a credential given by systemd.",
@@ -153,6 +154,8 @@ def _from_reference(value: object, info: ValidationInfo) -> Secret:
 def _follow(kind: str, name: object, environ: Mapping[str, str]) -> Secret:
     if not isinstance(name, str) or not name or not name.isprintable():
         raise wrong(f"{kind} without a name in quotes that can be printed", HOW_TO_WRITE)
+    if len(name) > _LONGEST_NAME:
+        raise wrong(f"{kind} with a name of {len(name)} characters", f"one of at most {_LONGEST_NAME}")
     match kind:
         case "env":
             return _from_variable(name, environ)

@@ -21,6 +21,7 @@ UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 60
 DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s?(ms|s|m|h|d|w)")
 _NUMBER_AND_UNIT = re.compile(r"([0-9.,]+)\s*([^\W\d]+)")
 _NUMBER_ALONE = re.compile(r"[0-9]+(\.[0-9]+)?")
+_LONGEST_ADVISED = 100
 _EXAMPLES = 'a duration in quotes with its unit, such as "10s", "5m" or "1h"'
 
 DURATION_MARK = "x-duration"
@@ -105,6 +106,8 @@ class Span:
 
 def _duration_advice(text: str) -> str:
     """What is wrong with it, where that can be said."""
+    if len(text) > _LONGEST_ADVISED:
+        return ""  # nobody meant a duration, and looking for one takes time by the square of the length
     if _NUMBER_ALONE.fullmatch(text):
         return f'The unit is missing; if seconds are meant, write "{text}s".'
     parts = _NUMBER_AND_UNIT.fullmatch(text)
