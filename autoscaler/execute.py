@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from autoscaler.clock import Clock
 from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
@@ -73,6 +73,66 @@ _KINDS: Mapping[type[BaseException], OutcomeKind] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """All by which an action reaches the world."""
+
+    providers: Mapping[ProviderName, Provider]
+    workers: WorkerControl
+    render: Render
+
+
+def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
+    """Do this one thing, and say how it ended. Never raises: whatever goes wrong, its node gets one outcome."""
+
+    def ended(kind: OutcomeKind, says: str = "", **more: Any) -> Outcome:
+        call = _CALLS[type(action)]
+        return Outcome(node=action.node, call=call, kind=kind, at=clock.now(), says=says[:500], **more)
+
+    try:
+        order = ways.render(action) if isinstance(action, CreateNode) else None
+    except ValueError as error:  # nothing was sent yet, so this no is definite
+        return ended(OutcomeKind.REJECTED, str(error))
+    except Exception as error:  # noqa: BLE001 - around one action; as definite, but the message may hold anything
+        return ended(OutcomeKind.REJECTED, f"the order could not be written: {type(error).__name__}")
+    try:
+        return ended(OutcomeKind.DONE, instance=_call(action, order, ways))
+    except Exception as error:  # noqa: BLE001 - around one action: whatever it does, its node gets one outcome
+        kind = next((k for t, k in _KINDS.items() if isinstance(error, t)), None)
+        # A stranger's message may hold anything, the user data included; its type is enough.
+        says = str(error) if kind or isinstance(error, ProviderError) else type(error).__name__
+        retry_after_s = error.retry_after_s if isinstance(error, Throttled) else None
+        return ended(kind or OutcomeKind.UNKNOWN, says, retry_after_s=retry_after_s)
+
+
+def timeout_s(action: Action) -> float:
+    """How long its call may take."""
+    return action.timeout_s if isinstance(action, CreateNode | DestroyNode) else CONTROL_TIMEOUT_S
+
+
+def _call(action: Action, order: InstanceSpec | None, ways: Ways) -> Instance | None:
+    match action:
+        case CreateNode():
+            assert order is not None
+            return _provider(ways, action.offer.provider).create(order, timeout_s=action.timeout_s)
+        case DestroyNode():
+            provider = _provider(ways, action.provider)
+            provider.destroy(action.machine, action.instance_id, timeout_s=action.timeout_s)
+        case DrainNode():
+            ways.workers.cancel_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
+        case UndrainNode():
+            ways.workers.add_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
+        case StopWorker():
+            ways.workers.stop_worker(action.worker, CONTROL_TIMEOUT_S)
+    return None
+
+
+def _provider(ways: Ways, name: ProviderName) -> Provider:
+    if name not in ways.providers:
+        raise RequestRejected(f"the provider {name} is not configured any more: nothing can be asked of it")
+    return ways.providers[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     action: Action
     deadline: float
@@ -90,9 +150,7 @@ class Executor:
         clock: Clock,
         max_calls: int,
     ) -> None:
-        self._providers = providers
-        self._workers = workers
-        self._render = render
+        self._ways = Ways(providers=providers, workers=workers, render=render)
         self._clock = clock
         self._pool = ThreadPoolExecutor(max_workers=max_calls, thread_name_prefix="call")
         self._lock = threading.Lock()
@@ -104,7 +162,7 @@ class Executor:
         """Start every action. The caller has made sure that none of their nodes has a call in flight."""
         for action in actions:
             call = _Call(
-                action=action, deadline=self._clock.monotonic() + _ABANDON_FACTOR * _timeout_s(action)
+                action=action, deadline=self._clock.monotonic() + _ABANDON_FACTOR * timeout_s(action)
             )
             with self._lock:
                 if action.node in self._under_way:
@@ -120,8 +178,12 @@ class Executor:
                 if now > call.deadline:
                     del self._under_way[node]
                     self._mailbox.append(
-                        self._outcome(
-                            call.action, OutcomeKind.UNKNOWN, says="no answer long after its deadline"
+                        Outcome(
+                            node=node,
+                            call=_CALLS[type(call.action)],
+                            kind=OutcomeKind.UNKNOWN,
+                            at=self._clock.now(),
+                            says="no answer long after its deadline",
                         )
                     )
             return frozenset(self._under_way)
@@ -149,78 +211,10 @@ class Executor:
             # Given up while it waited for a thread: begun now, a create would make a machine of a record long ended.
             if self._under_way.get(call.action.node) is not call:
                 return
-        outcome = self._carry_out(call.action)
+        outcome = carry_out(call.action, self._ways, self._clock)
         with self._ended:
             # A call that was given up has been answered for already; its late word is settled by looking.
             if self._under_way.get(call.action.node) is call:
                 del self._under_way[call.action.node]
                 self._mailbox.append(outcome)
             self._ended.notify_all()
-
-    def _carry_out(self, action: Action) -> Outcome:
-        try:
-            order = self._render(action) if isinstance(action, CreateNode) else None
-        except ValueError as error:  # nothing was sent yet, so this no is definite
-            return self._outcome(action, OutcomeKind.REJECTED, says=str(error))
-        except Exception as error:  # noqa: BLE001 - around one action; as definite, but the message may hold anything
-            return self._outcome(
-                action, OutcomeKind.REJECTED, says=f"the order could not be written: {type(error).__name__}"
-            )
-        try:
-            instance = self._call(action, order)
-        except Exception as error:  # noqa: BLE001 - around one action: whatever it does, its node gets one outcome
-            kind = next((k for t, k in _KINDS.items() if isinstance(error, t)), None)
-            return self._outcome(
-                action,
-                kind or OutcomeKind.UNKNOWN,
-                # A stranger's message may hold anything, the user data included; its type is enough.
-                says=str(error) if kind or isinstance(error, ProviderError) else type(error).__name__,
-                retry_after_s=error.retry_after_s if isinstance(error, Throttled) else None,
-            )
-        return self._outcome(action, OutcomeKind.DONE, instance=instance)
-
-    def _call(self, action: Action, order: InstanceSpec | None) -> Instance | None:
-        match action:
-            case CreateNode():
-                assert order is not None
-                return self._provider(action.offer.provider).create(order, timeout_s=action.timeout_s)
-            case DestroyNode():
-                provider = self._provider(action.provider)
-                provider.destroy(action.machine, action.instance_id, timeout_s=action.timeout_s)
-            case DrainNode():
-                self._workers.cancel_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
-            case UndrainNode():
-                self._workers.add_consumers(action.worker, action.queues, CONTROL_TIMEOUT_S)
-            case StopWorker():
-                self._workers.stop_worker(action.worker, CONTROL_TIMEOUT_S)
-        return None
-
-    def _provider(self, name: ProviderName) -> Provider:
-        if name not in self._providers:
-            raise RequestRejected(
-                f"the provider {name} is not configured any more: nothing can be asked of it"
-            )
-        return self._providers[name]
-
-    def _outcome(
-        self,
-        action: Action,
-        kind: OutcomeKind,
-        *,
-        says: str = "",
-        retry_after_s: float | None = None,
-        instance: Instance | None = None,
-    ) -> Outcome:
-        return Outcome(
-            node=action.node,
-            call=_CALLS[type(action)],
-            kind=kind,
-            at=self._clock.now(),
-            says=says[:500],
-            retry_after_s=retry_after_s,
-            instance=instance,
-        )
-
-
-def _timeout_s(action: Action) -> float:
-    return action.timeout_s if isinstance(action, CreateNode | DestroyNode) else CONTROL_TIMEOUT_S

@@ -6,7 +6,7 @@ Queues by pool go in, a `Demand` or the reason why there is none comes out. Noth
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Missing, Unconnected
@@ -32,6 +32,14 @@ Look = Row | Missing | None
 """What was seen of one queue: its row, why there is none, or None for a queue that does not exist."""
 
 
+class API(Protocol):
+    """What is asked of a broker: see `ManagementAPI`."""
+
+    def get(self, *path: str, until: float | None = None, **query: str) -> Any: ...
+
+    def close(self) -> None: ...
+
+
 class RabbitMQ:
     """One vhost of one broker, through its management API."""
 
@@ -47,8 +55,10 @@ class RabbitMQ:
         control_exchange: str = "celery",
         timeout_s: float = 5.0,
         statistics_interval_s: float = 5.0,
+        api: API | None = None,
     ) -> None:
-        self._api = ManagementAPI(
+        """`api` is asked in place of one over HTTP, where a broker is played."""
+        self._api = api or ManagementAPI(
             url=management_url, username=username, password=password, ca_file=ca_file, timeout_s=timeout_s, clock=clock
         )  # fmt: skip
         self._user = username
