@@ -51,30 +51,58 @@ class SimulatedProvider(_Provider):
     """A cloud in memory, for trying out."""
     boot_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="boot")
     """From the order until a machine runs."""
+    slow_boot_s: Annotated[float, Span("0s", "1h")] = Field(default=600.0, alias="slow_boot")
+    """How much longer a slow boot takes."""
     list_lag_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="list_lag")
     """How late listings tell the truth."""
+    lies_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="lies")
+    """How long a listing that calls itself complete may leave out a machine, beyond its lag; part of the settle time."""
     late_create_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="late_create")
     """How much later an order is carried out whose answer was lost."""
+    very_late_create_s: Annotated[float, Span("0s", "1h")] = Field(default=60.0, alias="very_late_create")
+    """How much later still, at most, where it is created late."""
+    retry_after_s: Annotated[float, Span("0s", "1h")] = Field(default=30.0, alias="retry_after")
+    """What one who asked too often is told to wait."""
     names_unique: bool = False
     """Whether the cloud itself refuses a second machine of the same name."""
     refuse_creates: Share = 0.0
     """Share of the orders that are refused for want of stock."""
+    refuse_by_quota: Share = 0.0
+    """Share of the orders that are refused because the account has all that it may have."""
     reject_creates: Share = 0.0
     """Share of the orders that are refused as unusable."""
     throttle_creates: Share = 0.0
     """Share of the orders that are refused for now."""
+    throttle_creates_mutely: Share = 0.0
+    """Share of the orders that are refused for now, without a word of how long."""
     lose_requests: Share = 0.0
     """Share of the orders that never arrive, without an answer."""
     lose_answers: Share = 0.0
     """Share of the orders that are carried out, without an answer."""
+    create_late: Share = 0.0
+    """Share of the orders that are carried out much later, without an answer."""
+    create_twice: Share = 0.0
+    """Share of the orders that are carried out twice."""
+    boot_slowly: Share = 0.0
+    """Share of the machines that take long to boot."""
+    never_boot: Share = 0.0
+    """Share of the machines that never run."""
     fail_listings: Share = 0.0
     """Share of the listings that fail."""
     cut_listings: Share = 0.0
     """Share of the listings that lack a machine and say that they are incomplete."""
+    empty_listings: Share = 0.0
+    """Share of the listings that are empty and say that they are complete."""
+    skip_pages: Share = 0.0
+    """Share of the listings that lack a third of the machines and say that they are complete."""
     ignore_destroys: Share = 0.0
     """Share of the destroys that are taken and not carried out."""
+    lose_destroys: Share = 0.0
+    """Share of the destroys that never arrive, without an answer."""
     lose_destroy_answers: Share = 0.0
     """Share of the destroys that are carried out, without an answer."""
+    throttle_destroys: Share = 0.0
+    """Share of the destroys that are refused for now."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The dice; the same seed gives the same faults."""
 

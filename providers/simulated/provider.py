@@ -39,27 +39,55 @@ from providers.simulated.cloud import (
 _USER_DATA_LIMIT_BYTES = 32_768
 _SHARES = {
     "refuse_creates": Fault.CAPACITY,
+    "refuse_by_quota": Fault.QUOTA,
     "reject_creates": Fault.REJECTED,
     "throttle_creates": Fault.THROTTLED,
+    "throttle_creates_mutely": Fault.THROTTLED_MUTELY,
     "lose_requests": Fault.REQUEST_LOST,
     "lose_answers": Fault.ANSWER_LOST,
+    "create_late": Fault.CREATED_LATE,
+    "create_twice": Fault.CREATED_TWICE,
     "fail_listings": Fault.LISTING_FAILS,
     "cut_listings": Fault.LISTING_CUT,
+    "empty_listings": Fault.LISTING_EMPTY,
+    "skip_pages": Fault.PAGE_SKIPPED,
     "ignore_destroys": Fault.DESTROY_IGNORED,
+    "lose_destroys": Fault.DESTROY_LOST,
     "lose_destroy_answers": Fault.DESTROY_UNANSWERED,
+    "throttle_destroys": Fault.DESTROY_THROTTLED,
+    "boot_slowly": Fault.SLOW_BOOT,
+    "never_boot": Fault.NEVER_BOOTS,
 }
 _REFUSALS: dict[Fault, type[ProviderError]] = {
     Fault.CAPACITY: CapacityRefused,
+    Fault.QUOTA: CapacityRefused,
     Fault.REJECTED: RequestRejected,
     Fault.REQUEST_LOST: OutcomeUnknown,
+    Fault.THROTTLED_MUTELY: Throttled,
 }
+_UNANSWERED = frozenset({Fault.ANSWER_LOST, Fault.CREATED_LATE})
+_SPANS_S = (
+    "boot_s",
+    "slow_boot_s",
+    "list_lag_s",
+    "lies_s",
+    "late_create_s",
+    "very_late_create_s",
+    "retry_after_s",
+)
 _LONGEST_S = 3600.0
 
 
 def open_simulated(*, name: str, fleet: str, options: Options, clock: Clock) -> SimulatedProvider:
-    """Options: `boot_s`, `list_lag_s`, `late_create_s`, `names_unique`, `seed`, and a share (0.0 to 1.0) of the calls
-    for each fault: `refuse_creates`, `reject_creates`, `throttle_creates`, `lose_requests`, `lose_answers`,
-    `fail_listings`, `cut_listings`, `ignore_destroys`, `lose_destroy_answers`.
+    """Options: `boot_s`, `slow_boot_s`, `list_lag_s`, `lies_s`, `late_create_s`, `very_late_create_s`, `retry_after_s`,
+    `names_unique`, `seed`, and a share (0.0 to 1.0) of the calls for each fault: of creates `refuse_creates`,
+    `refuse_by_quota`, `reject_creates`, `throttle_creates`, `throttle_creates_mutely`, `lose_requests`, `lose_answers`,
+    `create_late`, `create_twice`, `boot_slowly`, `never_boot`; of listings `fail_listings`, `cut_listings`,
+    `empty_listings`, `skip_pages`; of destroys `ignore_destroys`, `lose_destroys`, `lose_destroy_answers`,
+    `throttle_destroys`.
+
+    `lies_s` is a promise that the account's settle time rests on: who lets listings be empty or skip pages sees to it
+    that none does for longer.
 
     Programs may give `cloud`, a `SimulatedCloud` that other provider objects are open on too, in place of all others.
     """
@@ -67,12 +95,10 @@ def open_simulated(*, name: str, fleet: str, options: Options, clock: Clock) -> 
     if isinstance(cloud, SimulatedCloud):
         Reader(name, options, known=("cloud",))
         return SimulatedProvider(cloud=cloud, fleet=fleet)
-    known = ("boot_s", "list_lag_s", "late_create_s", "names_unique", "seed", *_SHARES)
-    reader = Reader(name, options, known=known)
+    reader = Reader(name, options, known=(*_SPANS_S, "names_unique", "seed", *_SHARES))
+    usual = Habits()
     habits = Habits(
-        boot_s=reader.number("boot_s", default=0.0, most=_LONGEST_S),
-        list_lag_s=reader.number("list_lag_s", default=0.0, most=_LONGEST_S),
-        late_create_s=reader.number("late_create_s", default=0.0, most=_LONGEST_S),
+        **{each: reader.number(each, default=getattr(usual, each), most=_LONGEST_S) for each in _SPANS_S},
         names_unique=reader.flag("names_unique", default=False),
         seed=reader.whole("seed", default=0),
         shares={fault: reader.number(option, default=0.0, most=1.0) for option, fault in _SHARES.items()},
@@ -91,7 +117,7 @@ class SimulatedProvider:
     def traits(self) -> ProviderTraits:
         return ProviderTraits(
             # The lag is exact here; twice of it, and a second, is the margin that is asked of every dialect.
-            settle_s=2 * self.cloud.habits.list_lag_s + 1.0,
+            settle_s=2 * self.cloud.habits.list_lag_s + self.cloud.habits.lies_s + 1.0,
             user_data_limit_bytes=_USER_DATA_LIMIT_BYTES,
             user_data_gzip=True,
             names_unique=self.cloud.habits.names_unique,
@@ -107,14 +133,16 @@ class SimulatedProvider:
             )
         if spec.fleet != self._fleet:
             raise RequestRejected(f"{spec.name}: is of fleet {spec.fleet}; expected {self._fleet}")
-        fault = self.cloud.met(OF_CREATES)
+        fault = self.cloud.met(OF_CREATES, spec)
         if fault is Fault.THROTTLED:
             raise Throttled(f"{spec.name}: asked too often", retry_after_s=self.cloud.habits.retry_after_s)
         if fault in _REFUSALS:
             raise _REFUSALS[fault](f"{spec.name}: create met the fault {fault.value!r}")
-        late_s = self.cloud.habits.late_create_s if fault is Fault.ANSWER_LOST else 0.0
-        machine = self.cloud.make(spec, late_s=late_s)
-        if fault is Fault.ANSWER_LOST:
+        machine = self.cloud.make(spec, late_s=self.cloud.late_s(fault))
+        if fault is Fault.CREATED_TWICE:
+            self.cloud.make(spec, second=True)
+        if fault in _UNANSWERED:
+            assert fault is not None
             raise OutcomeUnknown(f"{spec.name}: create met the fault {fault.value!r}")
         if machine is None:
             raise RequestRejected(f"{spec.name}: a machine of this name stands already")
@@ -124,6 +152,10 @@ class SimulatedProvider:
         """End one machine by id, else those of this name that a listing shows."""
         del timeout_s
         fault = self.cloud.met(OF_DESTROYS)
+        if fault is Fault.DESTROY_THROTTLED:
+            raise Throttled(f"{name}: asked too often", retry_after_s=self.cloud.habits.retry_after_s)
+        if fault is Fault.DESTROY_LOST:
+            raise OutcomeUnknown(f"{name}: destroy met the fault {fault.value!r}")
         really = fault is not Fault.DESTROY_IGNORED
         if not self.cloud.end(self._fleet, name, instance_id, really=really):
             raise InstanceAbsent(f"{name}: no such machine of fleet {self._fleet}")
@@ -136,7 +168,11 @@ class SimulatedProvider:
         fault = self.cloud.met(OF_LISTINGS)
         if fault is Fault.LISTING_FAILS:
             raise ListingUnavailable(f"fleet {self._fleet}: listing met the fault {fault.value!r}")
+        if fault is Fault.LISTING_EMPTY:
+            return Listing(instances=(), complete=True)
         at, machines = self.cloud.seen_at(), self.cloud.listed(self._fleet)
+        if fault is Fault.PAGE_SKIPPED:
+            machines = self.cloud.page_skipped(machines)
         if fault is Fault.LISTING_CUT:
             missing = self.cloud.one_of(machines) if machines else None
             return Listing(
