@@ -1,176 +1,87 @@
-"""Calls on virtual time: the four methods of the production executor, each call with a fate drawn from the seed.
+"""Calls on virtual time: the four methods of the production executor, and its own way to carry an action out.
 
-A request may be lost, late or refused, and its answer lost. What was sent reaches the world even after its daemon died;
-the answers of a dead daemon's calls reach nobody.
+A request takes a while to arrive, and its answer as long to come back; one that is not answered is given up when its
+time-out is over. What was sent reaches the world even after its daemon died; answers then reach nobody.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
-from autoscaler.core.model import Action, CreateNode, DestroyNode, DrainNode, StopWorker, UndrainNode
-from autoscaler.simulate.contract import Fault
-from autoscaler.simulate.world import Machine, World
-from providers.contract import Instance, InstanceId, InstanceState, NodeName
-
-_CALLS = {
-    CreateNode: CallKind.CREATE,
-    DrainNode: CallKind.DRAIN,
-    UndrainNode: CallKind.UNDRAIN,
-    StopWorker: CallKind.STOP,
-    DestroyNode: CallKind.DESTROY,
-}
-_CONTROL_TIMEOUT_S = 5.0
-LATEST_S = 20.0
-"""How long after its time-out a request may still be carried out by the provider."""
+from autoscaler.core.facts import Outcome, OutcomeKind
+from autoscaler.core.model import Action, CreateNode
+from autoscaler.execute import Ways, WorkerControl, carry_out, timeout_s
+from autoscaler.simulate.clouds import FLEET
+from autoscaler.simulate.world import World
+from providers.contract import InstanceSpec, NodeName, Provider, ProviderName
 
 
-class WorldExecutor:
+class Calls:
     """One daemon's calls under way and its mailbox."""
 
-    def __init__(self, world: World, seed: str) -> None:
+    def __init__(
+        self, world: World, providers: Mapping[ProviderName, Provider], workers: WorkerControl, seed: str
+    ) -> None:
         self._world = world
+        self._ways = Ways(providers=providers, workers=workers, render=self._render)
         self._dice = random.Random(f"calls {seed}")
         self._under_way: set[NodeName] = set()
         self._mailbox: list[Outcome] = []
         self._dead = False
 
     def die(self) -> None:
+        """The daemon is gone: half of what waits to be sent never leaves, and no answer is taken."""
         self._dead = True
 
     def in_flight(self) -> frozenset[NodeName]:
+        """Nodes whose call has not ended."""
         return frozenset(self._under_way)
 
     def outcomes(self) -> tuple[Outcome, ...]:
+        """Answers not yet taken in."""
         return tuple(self._mailbox)
 
     def forget(self, outcomes: tuple[Outcome, ...]) -> None:
-        self._mailbox = [o for o in self._mailbox if o not in outcomes]
+        """These were committed."""
+        taken = set(map(id, outcomes))
+        self._mailbox = [o for o in self._mailbox if id(o) not in taken]
 
     def dispatch(self, actions: tuple[Action, ...]) -> None:
+        """Send every action."""
         for action in actions:
-            assert action.node not in self._under_way
+            if action.node in self._under_way:
+                raise AssertionError(f"{action.node} has a call in flight already")
             self._under_way.add(action.node)
-            match action:
-                case CreateNode():
-                    self._create(action)
-                case DestroyNode():
-                    self._destroy(action)
-                case _:
-                    self._control(action)
+            self._world.clock.later(self._dice.uniform(0.2, 2.0), self._arrival(action))
 
-    def _strikes(self, fault: Fault, chance: float) -> bool:
-        return self._world.trouble.strikes(fault, self._world.elapsed, self._dice, chance)
-
-    def _answer(
-        self,
-        action: Action,
-        after_s: float,
-        kind: OutcomeKind,
-        instance: Callable[[], Instance | None] = lambda: None,
-    ) -> None:
+    def _arrival(self, action: Action) -> Callable[[], None]:
         def arrive() -> None:
-            if self._dead:
+            if self._dead and self._dice.random() < 0.5:
                 return
+            if isinstance(action, CreateNode):
+                self._world.asked(action.node)
+            outcome = carry_out(action, self._ways, self._world.wall)
+            unheard = outcome.kind is OutcomeKind.UNKNOWN
+            wait_s = timeout_s(action) if unheard else self._dice.uniform(0.2, 2.0)
+            self._world.clock.later(wait_s, lambda: self._answer(action, outcome))
+
+        return arrive
+
+    def _answer(self, action: Action, outcome: Outcome) -> None:
+        if not self._dead:
             self._under_way.discard(action.node)
-            self._mailbox.append(
-                Outcome(
-                    node=action.node,
-                    call=_CALLS[type(action)],
-                    kind=kind,
-                    at=self._world.now(),
-                    says="as the dice fell",
-                    retry_after_s=20.0 if kind is OutcomeKind.THROTTLED else None,
-                    instance=instance(),
-                )
-            )
+            self._mailbox.append(replace(outcome, at=self._world.wall.now()))
 
-        self._world.later(after_s, arrive)
-
-    def _create(self, action: CreateNode) -> None:
-        world, made = self._world, list[Machine]()
-        world.create_requests[action.node] += 1
-
-        def carry_out() -> None:
-            made.append(world.make(action.node, action.offer.provider))
-
-        takes_s = self._dice.uniform(0.5, 3)
-        if self._strikes(Fault.CAPACITY_REFUSED, 0.06):
-            self._answer(action, takes_s, OutcomeKind.CAPACITY_REFUSED)
-        elif self._strikes(Fault.THROTTLED, 0.06):
-            self._answer(action, takes_s, OutcomeKind.THROTTLED)
-        elif self._strikes(Fault.REQUEST_LOST, 0.08):
-            self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
-        elif self._strikes(Fault.ANSWER_LOST, 0.1):
-            world.later(takes_s, carry_out)
-            self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
-        elif self._strikes(Fault.CREATED_LATE, 0.1):
-            world.later(action.timeout_s + self._dice.uniform(0, LATEST_S), carry_out)
-            self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
-        else:
-            world.later(takes_s, carry_out)
-            self._answer(action, takes_s + 0.5, OutcomeKind.DONE, lambda: _instance(made[0]))
-
-    def _destroy(self, action: DestroyNode) -> None:
-        world = self._world
-        takes_s = self._dice.uniform(0.5, 3)
-        there = any(m.instance_id == action.instance_id or m.name == action.machine for m in world.alive())
-        if not there:
-            self._answer(action, takes_s, OutcomeKind.ABSENT)
-            return
-
-        def carry_out() -> None:
-            for machine in world.alive():
-                by_id = action.instance_id is not None
-                if machine.instance_id == action.instance_id or (
-                    not by_id and machine.name == action.machine
-                ):
-                    world.end(machine, by_daemon=True)
-
-        if self._strikes(Fault.THROTTLED, 0.1):
-            self._answer(action, takes_s, OutcomeKind.THROTTLED)
-        elif self._strikes(Fault.DESTROY_HOLLOW, 0.1):
-            self._answer(action, takes_s, OutcomeKind.DONE)  # taken, and not done
-        elif self._strikes(Fault.DESTROY_IGNORED, 0.1):
-            self._answer(action, action.timeout_s, OutcomeKind.UNKNOWN)
-        else:
-            world.later(takes_s, carry_out)
-            lost = self._strikes(Fault.DESTROY_UNANSWERED, 0.1)
-            self._answer(
-                action,
-                action.timeout_s if lost else takes_s,
-                OutcomeKind.UNKNOWN if lost else OutcomeKind.DONE,
-            )
-
-    def _control(self, action: DrainNode | UndrainNode | StopWorker) -> None:
-        world = self._world
-        worker = world.worker_of(action.worker.removeprefix("celery@"))
-        unheard = (
-            worker is None
-            or worker.silent_until > world.elapsed
-            or world.trouble.now("broker", world.elapsed)
+    @staticmethod
+    def _render(action: CreateNode) -> InstanceSpec:
+        return InstanceSpec(
+            name=action.node,
+            fleet=FLEET,
+            pool=action.pool,
+            size=action.offer.size,
+            image=action.offer.image,
+            location=action.offer.location,
+            user_data=b"",
         )
-        if unheard or self._strikes(Fault.ORDER_LOST, 0.15):
-            self._answer(action, _CONTROL_TIMEOUT_S, OutcomeKind.UNKNOWN)
-            return
-        assert worker is not None
-
-        def carry_out() -> None:
-            if isinstance(action, StopWorker):
-                worker.stopping = True
-            else:
-                worker.consuming = isinstance(action, UndrainNode)
-
-        world.later(0.5, carry_out)
-        lost = self._strikes(Fault.ORDER_LOST, 0.15)
-        self._answer(
-            action, _CONTROL_TIMEOUT_S if lost else 1.0, OutcomeKind.UNKNOWN if lost else OutcomeKind.DONE
-        )
-
-
-def _instance(machine: Machine) -> Instance:
-    return Instance(
-        name=machine.name, instance_id=InstanceId(machine.instance_id), state=InstanceState.PENDING
-    )

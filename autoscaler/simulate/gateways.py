@@ -1,170 +1,222 @@
-"""The world as the production observer sees it: providers, broker and workers, each in the words of its contract.
+"""The broker and the workers as the production gateways meet them: rows of a management API, heartbeats, control.
 
-All of these only look; what is done to the world goes through `calls`. Nothing here draws dice, so looks may run on
-threads.
+Above the wire all is production code: `RabbitMQ` reads the rows, `Hearing` keeps the heartbeats. What is told may be
+late, missing or a lie; here it is made so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from autoscaler.core.facts import Hands, Missing, Sighting, Sightings, Unconnected
+from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import PoolName, WorkerName
-from autoscaler.simulate.world import EPOCH, World
-from policies.contract import Demand, Reading, Trust
-from providers.contract import (
-    Finding,
-    Instance,
-    InstanceId,
-    InstanceSpec,
-    InstanceState,
-    Listing,
-    ListingUnavailable,
-    OutcomeUnknown,
-    ProviderTraits,
-    Purchase,
-)
+from autoscaler.gateways.celery_events import Hearing, WorkerEvent
+from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.gateways.management_api import NotFound, Unreachable
+from autoscaler.gateways.rabbitmq import RabbitMQ
+from autoscaler.simulate.contract import Fault
+from autoscaler.simulate.workers import Worker
+from autoscaler.simulate.world import World
 
-_UNMEASURED = Reading(value=None, trust=Trust.ABSENT, why="not simulated")
-_HEARTBEAT_S = 2
-LIST_LAG_S = 15.0
-SETTLE_S = 25.0
+_FIGURES_LATE_S = 5.0
+"""The broker's statistics interval: figures about one connection are up to this old, and exactly so here."""
+_SLOW_FIGURES_LATE_S = 10.0
+"""A broker under load samples late; `proof_lag_s` allows for 11 s."""
+_DEAF_AFTER_S = 10.0
+"""As `CeleryLink` has it: so long it takes until our own probe is missed."""
+_NONSENSE: tuple[object, ...] = (-1, -(10**9), 10**15, "many", None, 3.5, True)
 
 
-class WorldProvider:
-    """Lists late: what was made is seen only after the lag, what ended is seen as long."""
+class ManagementAPI:
+    """What the broker's management plugin answers."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._name = name
+        self._last: dict[str, Mapping[str, Any]] = {}
 
-    @property
-    def traits(self) -> ProviderTraits:
-        return ProviderTraits(settle_s=SETTLE_S)
-
-    def list_instances(self, *, timeout_s: float) -> Listing:
-        world, trouble = self._world, self._world.trouble
-        if trouble.now(f"failing {self._name}", world.elapsed):
-            raise ListingUnavailable(f"{self._name} does not answer")
-        found = [
-            Instance(
-                name=m.name,
-                instance_id=InstanceId(m.instance_id),
-                state=InstanceState.RUNNING if m.ended_at is None else InstanceState.ENDING,
-                pool="images",
-                created_at=EPOCH + m.created_at,
-            )
-            for m in world.machines
-            if m.provider == self._name
-            and m.created_at + LIST_LAG_S <= world.elapsed
-            and (m.ended_at is None or world.elapsed < m.ended_at + LIST_LAG_S)
-        ]
-        if trouble.now(f"incomplete {self._name}", world.elapsed):
-            return Listing(instances=tuple(found[::2]), complete=False, why_incomplete="a page is missing")
-        return Listing(instances=tuple(found), complete=True)
-
-    def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
-        raise OutcomeUnknown("the world is changed through its calls alone")
-
-    def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
-        raise OutcomeUnknown("the world is changed through its calls alone")
-
-    def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
-        return ()
+    def get(self, *path: str, until: float | None = None, **query: str) -> Any:
+        """The rows that `RabbitMQ` asks for. Raises NotFound or Unreachable."""
+        world, at = self._world, self._world.clock.elapsed
+        slow = world.script.lasts(Fault.BROKER_SLOW, at)
+        if world.broker_down() or (slow and world.script.dice(Fault.BROKER_SLOW).random() < 0.3):
+            raise Unreachable("the broker does not answer in time")
+        match path:
+            case "connections", connection, "channels":
+                return self._channels(connection, _SLOW_FIGURES_LATE_S if slow else _FIGURES_LATE_S)
+            case "queues", _, name if name.endswith(".pidbox"):
+                return self._mailbox(name)
+            case "queues", _, name:
+                return self._queue(PoolName(name), slow=slow)
+            case "queues", _:
+                return {
+                    "items": [],
+                    "page_count": 1,
+                    "total_count": 0,
+                }  # the vhost is there: that is all it is asked for
+            case _:
+                raise NotFound("nobody asks for this here")
 
     def close(self) -> None:
-        pass
+        """Nothing is held open."""
 
+    def _queue(self, name: PoolName, *, slow: bool) -> Mapping[str, Any]:
+        world, at = self._world, self._world.clock.elapsed
+        queue = world.queues[name]
+        if slow and name in self._last:
+            return self._last[name]
+        row: dict[str, Any] = {
+            "name": name,
+            "messages_ready": len(queue.ready),
+            "messages_unacknowledged": queue.unacknowledged,
+            "consumers": len(world.workers),
+            "arguments": {},
+            "message_stats": {
+                "publish": queue.published,
+                "ack": queue.acknowledged,
+                "redeliver": queue.redelivered,
+            },
+        }
+        self._last[name] = row
+        if world.script.lasts(Fault.BROKER_PARTIAL, at, name):
+            return {"name": name}
+        if world.script.lasts(Fault.IMPLAUSIBLE, at, name):
+            dice = world.script.dice(Fault.IMPLAUSIBLE)
+            return {**row, dice.choice(("messages_ready", "messages_unacknowledged")): dice.choice(_NONSENSE)}
+        return row
 
-class WorldBroker:
-    """Figures of the queue, those about single consumers late by the statistics interval."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def demand(self, queues: Mapping[PoolName, tuple[str, ...]]) -> Mapping[PoolName, Demand | Missing]:
-        world = self._world
-        if world.trouble.now("broker", world.elapsed):
-            return dict.fromkeys(queues, Missing(why="the broker is down"))
-        held = sum(m.worker.unacknowledged[-1] for m in world.alive() if m.worker and m.worker.up)
-        seen = Demand(
-            backlog=len(world.queue),
-            in_progress=held,
-            arrivals_per_s=_UNMEASURED,
-            completions_per_s=_UNMEASURED,
-            wait_s=_UNMEASURED,
-            measured_at=world.now(),
-        )
-        return dict.fromkeys(queues, seen)
-
-    def unacknowledged(
-        self, workers: Iterable[WorkerName], within_s: float
-    ) -> Mapping[WorkerName, int | Missing]:
-        world = self._world
-        if world.trouble.now("broker", world.elapsed):
-            return {w: Missing(why="the broker is down") for w in workers}
-        found = {w: world.worker_of(w.removeprefix("celery@")) for w in workers}
+    def _mailbox(self, name: str) -> Mapping[str, Any]:
+        named = self._world.workers.get(name.removeprefix("celery@").removesuffix(".celery.pidbox"))
+        if not named:
+            raise NotFound(f"there is no queue {name}")
+        connections = [f"{worker.name} {worker.pid}" for worker in named]
         return {
-            w: Unconnected(why="no connection of its") if of is None else of.unacknowledged[0]
-            for w, of in found.items()
+            "name": name,
+            "consumer_details": [{"channel_details": {"connection_name": c}} for c in connections],
         }
 
+    def _channels(self, connection: str, late_s: float) -> list[Mapping[str, Any]]:
+        name, _, pid = connection.partition(" ")
+        worker = next((w for w in self._world.workers.get(name, ()) if w.pid == int(pid)), None)
+        if worker is None:
+            raise NotFound(f"there is no connection {connection}")
+        at = self._world.clock.elapsed
+        held = 0 if at < worker.unacknowledged_lies_until else worker.held_at(at - late_s)
+        return [{"messages_unacknowledged": 0}, {"messages_unacknowledged": held}]
 
-class WorldWorkers:
-    """One daemon's ear: it knows only whom it heard since it began to listen."""
+
+def open_broker(world: World) -> RabbitMQ:
+    """The production gateway on the played API."""
+    return RabbitMQ(
+        management_url="",
+        username="",
+        password="",
+        vhost="/",
+        clock=world.wall,
+        api=ManagementAPI(world),
+    )
+
+
+class Ear:
+    """One daemon's ear and voice towards the workers: it knows only whom it heard since it began to listen."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._heard: dict[WorkerName, tuple[float, Sighting]] = {}
-        self._listening_since = world.elapsed
-        world.listeners.append(self._listen)
-
-    def sightings(self) -> Sightings | Missing:
-        if self._deaf():
-            return Missing(why="our own probe is not heard")
-        now = self._world.elapsed
-        return Sightings(
-            listening_s=now - self._listening_since,
-            workers={
-                name: Sighting(
-                    worker=name, silent_s=now - at, online=last.online, pid=last.pid, active=last.active
-                )
-                for name, (at, last) in self._heard.items()
-            },
-        )
-
-    def hands(self, workers: Iterable[WorkerName], timeout_s: float) -> Mapping[WorkerName, Hands | Missing]:
-        answers: dict[WorkerName, Hands | Missing] = {}
-        for name in workers:
-            worker = self._world.worker_of(name.removeprefix("celery@"))
-            if self._deaf() or worker is None or worker.silent_until > self._world.elapsed:
-                answers[name] = Missing(why="no answer")
-                continue
-            running = len(worker.running)
-            answers[name] = Hands(active=running, reserved=len(worker.held) - running, scheduled=0)
-        return answers
+        self._hearing = Hearing()
+        self._since: float | None = None
+        self._open_at = world.clock.elapsed
+        self._turn = 0
+        world.goodbyes.append(self._goodbye)
 
     def stop(self) -> None:
-        self._world.listeners.remove(self._listen)
+        """Listen no more."""
+        self._world.goodbyes.remove(self._goodbye)
+
+    def sightings(self) -> Sightings | Missing:
+        """All heard until now; heartbeats are taken in here, as they were sent."""
+        at = self._world.clock.elapsed
+        if not self._deaf():
+            if self._since is None:
+                self._since = at
+            self._open_at = at
+            self._listen()
+        elif at - self._open_at > _DEAF_AFTER_S:
+            self._since = None
+        if self._since is None:
+            return Missing(why="our own probe is not heard")
+        return Sightings(listening_s=at - self._since, workers=self._hearing.sightings(at))
+
+    def hands(self, workers: Iterable[WorkerName], timeout_s: float) -> Mapping[WorkerName, Hands | Missing]:
+        """What each says that it holds."""
+        return {name: self._hands(name) for name in workers}
+
+    def cancel_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
+        """Order it to stop consuming."""
+        self._order(worker, lambda told: told.cancel())
+
+    def add_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None:
+        """Order it to consume again."""
+        self._order(worker, lambda told: told.consume())
+
+    def stop_worker(self, worker: WorkerName, timeout_s: float) -> None:
+        """Order a warm shutdown."""
+        self._order(worker, self._world.stop_worker)
 
     def _deaf(self) -> bool:
-        trouble, at = self._world.trouble, self._world.elapsed
-        return trouble.now("deaf", at) or trouble.now("broker", at)
+        world = self._world
+        return world.script.lasts(Fault.DEAF, world.clock.elapsed) or world.broker_down()
 
-    def _listen(self, world: World) -> None:
-        if self._deaf():
-            self._listening_since = world.elapsed
-            return
-        for machine in world.machines:
-            worker, name = machine.worker, WorkerName(f"celery@{machine.name}")
-            if worker is None or worker.silent_until > world.elapsed:
-                continue
-            goodbye = (
-                not worker.up and worker.stopping and name in self._heard and self._heard[name][1].online
+    def _listen(self) -> None:
+        beats = []
+        for worker in self._world.workers_up():
+            if worker.answers and not worker.stopping:
+                beat = worker.last_beat()
+                beats.append((beat.at, worker.pid, worker, beat))
+        for beat_at, pid, worker, beat in sorted(beats, key=lambda b: b[:2]):
+            event = WorkerEvent(
+                worker=WorkerName(f"celery@{worker.name}"),
+                online=True,
+                pid=pid,
+                active=beat.active,
+                processed=beat.processed,
             )
-            beats = worker.up and (world.elapsed - worker.up_since) % _HEARTBEAT_S == 0
-            if goodbye or beats:
-                told = Sighting(
-                    worker=name, silent_s=0.0, online=worker.up, pid=worker.pid, active=len(worker.running)
-                )
-                self._heard[name] = (world.elapsed, told)
+            self._hearing.take(event, beat_at)
+
+    def _goodbye(self, worker: Worker) -> None:
+        if not self._deaf() and self._since is not None and worker.answers:
+            event = WorkerEvent(
+                worker=WorkerName(f"celery@{worker.name}"),
+                online=False,
+                pid=worker.pid,
+                active=len(worker.running),
+                processed=worker.processed,
+            )
+            self._hearing.take(event, self._world.clock.elapsed)
+
+    def _reached(self, name: WorkerName) -> Worker:
+        """Who gets a message to that name: two workers of one name share a mailbox, and take turns."""
+        named = self._world.workers.get(name.removeprefix("celery@"), ())
+        self._turn += 1
+        worker = named[self._turn % len(named)] if named else None
+        if self._deaf() or worker is None or not worker.answers:
+            raise FactUnavailable(f"{name} does not answer")
+        return worker
+
+    def _hands(self, name: WorkerName) -> Hands | Missing:
+        try:
+            worker = self._reached(name)
+        except FactUnavailable as error:
+            return Missing(why=str(error))
+        if self._world.clock.elapsed < worker.hands_lie_until:
+            return Hands(active=0, reserved=0, scheduled=0)
+        return Hands(active=len(worker.running), reserved=len(worker.reserved), scheduled=0)
+
+    def _order(self, name: WorkerName, what: Callable[[Worker], None]) -> None:
+        script, at = self._world.script, self._world.clock.elapsed
+        worker = self._reached(name)
+        lost = script.strikes(Fault.ORDER_LOST, at)
+        if lost and script.dice(Fault.ORDER_LOST).random() < 0.5:
+            raise FactUnavailable(f"{name} was not reached")
+        what(worker)
+        if lost:
+            raise FactUnavailable(f"the answer of {name} was lost")

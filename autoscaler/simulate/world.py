@@ -1,187 +1,304 @@
-"""A small world on virtual time: one FIFO queue, machines that boot into workers, and what happens to all of them.
+"""What really is there: accounts with machines, workers on them, the broker with its queues, and what befalls them all.
 
-The world knows everything and tells nobody but through `gateways`. It moves in steps of one second, by `World.run_to`,
-and all its chance comes from one seed. What never happens here: a choice of the daemon's.
+The world knows everything and tells nobody but through `gateways`; it is changed through `calls` alone. It keeps no
+diary: what ended is counted and forgotten, so that a life may be long. What never happens here: a choice of the
+daemon's.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from autoscaler.simulate.contract import Fault
-from autoscaler.simulate.script import Trouble
+from autoscaler.core.model import PoolName
+from autoscaler.simulate import clouds
+from autoscaler.simulate.clock import EPOCH, SteppedClock, WorldClock
+from autoscaler.simulate.contract import Fault, Scenario
+from autoscaler.simulate.fleet import ACCOUNTS, CALL_S, Fleet
+from autoscaler.simulate.script import Script
+from autoscaler.simulate.workers import Worker, Zombie
+from autoscaler.simulate.workload import Load, Queue
+from providers.contract import ProviderName
+from providers.simulated import Machine, SimulatedCloud
 
-EPOCH = 1_700_000_000.0
-STATISTICS_LAG_S = 5
-"""How old the broker's own figures about a consumer may be."""
-
-
-@dataclass(slots=True)
-class Task:
-    """One message and the work it asks for."""
-
-    number: int
-    left_s: int
-
-
-@dataclass(slots=True)
-class Worker:
-    """A Celery worker: it takes messages up to twice its slots, and works on as many as it has slots."""
-
-    slots: int
-    pid: int
-    up_since: float
-    up: bool = True
-    consuming: bool = True
-    stopping: bool = False
-    silent_until: float = 0.0
-    held: list[Task] = field(default_factory=list)
-    unacknowledged: deque[int] = field(default_factory=lambda: deque([0], maxlen=STATISTICS_LAG_S))
-
-    @property
-    def running(self) -> list[Task]:
-        return self.held[: self.slots]
+_KEPT_S = 7200.0
+"""How long the world remembers the names of machines: far longer than any request is under way."""
+_REQUEUES_S = 60.0
+"""How long the broker waits for a connection's heartbeats before it takes its messages back."""
 
 
-@dataclass(slots=True)
-class Machine:
-    """A paid machine. `ended_at` is when it really ended; listings tell of either later."""
+@dataclass(slots=True, eq=False)
+class Place:
+    """A machine that stands, and the worker on it."""
 
-    name: str
-    instance_id: str
-    provider: str
-    created_at: float
-    boots_at: float
-    never_enrols: bool
-    ended_at: float | None = None
+    machine: Machine
+    account: ProviderName
+    pool: PoolName
+    price_per_h: float
     worker: Worker | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """A machine that we ended while its worker ran tasks."""
+
+    place: Place
+    at: float
+    tasks: int
+
+
+class _Landlord:
+    """What one account tells of its machines."""
+
+    def __init__(self, world: World, account: ProviderName) -> None:
+        self._world = world
+        self._account = account
+
+    def made(self, machine: Machine) -> None:
+        world = self._world
+        world.clock.later(
+            machine.created_at - world.clock.now(), lambda: world.appear(machine, self._account)
+        )
+
+    def ended(self, machine: Machine) -> None:
+        self._world.vanish(machine, self._account)
+
+
 class World:
-    """Queue, machines, and a diary of what must never happen."""
+    """One life's outside."""
 
-    def __init__(self, seed: int, trouble: Trouble, *, slots: int, early_ack: bool) -> None:
-        self.dice = random.Random(f"world {seed}")
-        self.trouble = trouble
-        self.slots = slots
-        self.early_ack = early_ack
-        self.elapsed = 0.0
-        self.machines: list[Machine] = []
-        self.queue: deque[Task] = deque()
-        self.sent = self.done = self.lost = self.lost_with_machines = 0
-        self.create_requests: Counter[str] = Counter()
-        self.destroyed_busy: list[tuple[str, float]] = []
-        """Machines ended by the daemon while their worker ran a task, and since when that worker was up."""
-        self.listeners: list[Callable[[World], None]] = []
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = 0
+    def __init__(self, scenario: Scenario, script: Script, fleet: Fleet) -> None:
+        self.script = script
+        self.fleet = fleet
+        self.clock = WorldClock()
+        self.wall = SteppedClock(self.clock)
+        self.dice = random.Random(f"world {scenario.seed}")
+        self.accounts: dict[ProviderName, SimulatedCloud] = {
+            name: clouds.open_cloud(
+                script, self.clock, name, _Landlord(self, name), boot_s=fleet.boot_s, call_s=CALL_S
+            )
+            for name in ACCOUNTS
+        }
+        self.queues = {pool: Queue(pool, self.broker_delivers) for pool in fleet.rules}
+        self.loads = [self._load(pool, scenario) for pool in fleet.rules]
+        self.places: dict[tuple[ProviderName, str], Place] = {}
+        self.workers: dict[str, list[Worker]] = {}
+        """Worker processes that are up, by the name of their machine; two where the provider made it twice."""
+        self.standing: Counter[PoolName] = Counter()
+        self.seconds: Counter[PoolName] = Counter()
+        """Of those standing, how many nobody asked for, and their price."""
+        self.cost_per_h = dict.fromkeys(fleet.rules, 0.0)
+        self.cost_of_seconds_per_h = dict.fromkeys(fleet.rules, 0.0)
+        self.kills: list[Kill] = []
+        self.goodbyes: list[Callable[[Worker], None]] = []
+        self.asked_at: dict[str, float] = {}
+        """When a machine of that name was ordered, by the world's clock."""
+        self.doubled: str = ""
+        """A name that was ordered a second time."""
+        self.made_twice: dict[str, float] = {}
+        """Names that the provider gave to two machines, and when."""
+        self.nodes = 0
+        self.node_s = 0.0
+        self.done = self.lost = 0
+        """Tasks finished, and gone for ever, by workers that ended."""
+        self._worlds_doing = False
 
-    def now(self) -> float:
-        return EPOCH + self.elapsed
+    # What the broker is like now.
 
-    def monotonic(self) -> float:
-        return self.elapsed
+    def broker_down(self) -> bool:
+        """Whether nobody reaches the broker."""
+        return self.script.lasts(Fault.BROKER_DOWN, self.clock.elapsed)
 
-    def later(self, after_s: float, what: Callable[[], None]) -> None:
-        """Do this in so many seconds, whoever asked for it still being there or not."""
-        self._numbers += 1
-        heapq.heappush(self._later, (self.elapsed + after_s, self._numbers, what))
+    def broker_delivers(self) -> bool:
+        """Whether workers get tasks from it."""
+        return not self.broker_down()
+
+    # Looking things up.
+
+    @property
+    def sent(self) -> int:
+        """Tasks published so far."""
+        return sum(load.sent for load in self.loads)
+
+    def workers_up(self) -> Iterator[Worker]:
+        """Every worker process that runs."""
+        for named in self.workers.values():
+            yield from named
+
+    def finished(self) -> int:
+        """Tasks done so far."""
+        return self.done + sum(worker.processed for worker in self.workers_up())
+
+    def outstanding(self) -> int:
+        """Tasks that wait or are held."""
+        held = sum(len(w.running) + len(w.reserved) for w in self.workers_up())
+        return held + sum(len(queue.ready) for queue in self.queues.values())
+
+    # Time.
 
     def run_to(self, until: float) -> None:
-        while self.elapsed < until:
-            self.elapsed = min(until, self.elapsed + 1.0)
-            while self._later and self._later[0][0] <= self.elapsed:
-                heapq.heappop(self._later)[2]()
-            self._step()
-            for listener in self.listeners:
-                listener(self)
+        """Let time pass."""
+        self.clock.run_to(until)
+        for queue in self.queues.values():
+            queue.deliver()
 
-    def send(self, count: int, seconds: Callable[[], int]) -> None:
-        for _ in range(count):
-            self.sent += 1
-            self.queue.append(Task(self.sent, seconds()))
+    def tidy(self) -> None:
+        """Forget what nobody can ask about any more."""
+        at = self.clock.elapsed
+        for cloud in self.accounts.values():
+            cloud.forget(EPOCH + at - _KEPT_S / 2)
+        for name in [n for n, asked_at in self.asked_at.items() if asked_at < at - _KEPT_S]:
+            del self.asked_at[name]
 
-    def alive(self) -> list[Machine]:
-        return [m for m in self.machines if m.ended_at is None]
+    # Machines.
 
-    def worker_of(self, name: str) -> Worker | None:
-        """The worker on the machine of that name, if it is up."""
-        return next((m.worker for m in self.alive() if m.name == name and m.worker and m.worker.up), None)
+    def asked(self, name: str) -> None:
+        """A create of that name was sent."""
+        if name in self.asked_at:
+            self.doubled = name
+        self.asked_at[name] = self.clock.elapsed
 
-    def make(self, name: str, provider: str) -> Machine:
-        """The provider makes a machine; its worker comes later, or never."""
-        self._numbers += 1
-        machine = Machine(
-            name=name,
-            instance_id=f"i-{self._numbers}",
-            provider=provider,
-            created_at=self.elapsed,
-            boots_at=self.elapsed + self.dice.randint(5, 30),
-            never_enrols=self.trouble.strikes(Fault.NEVER_ENROLS, self.elapsed, self.dice, 0.03),
-        )
-        self.machines.append(machine)
-        return machine
+    def appear(self, machine: Machine, account: ProviderName) -> None:
+        """A machine stands from now on; its worker comes later, or never."""
+        pool = PoolName(machine.pool)
+        offers = self.fleet.rules[pool].offers
+        price = next(o.price_per_h for o in offers if o.provider == account and o.size == machine.size)
+        place = Place(machine, account, pool, price)
+        self.places[account, machine.instance_id] = place
+        self.nodes += 1
+        self.standing[pool] += 1
+        self.cost_per_h[pool] += price
+        if machine.second:
+            self.seconds[pool] += 1
+            self.made_twice[machine.name] = self.clock.elapsed
+            self.cost_of_seconds_per_h[pool] += price
+        if machine.boots_at != float("inf"):
+            boots_in_s = machine.boots_at - self.clock.now() + self.dice.uniform(0, 10)
+            self.clock.later(boots_in_s, lambda: self._boot(place, pid=100))
+        self._draw_fate(place)
 
-    def end(self, machine: Machine, *, by_daemon: bool) -> None:
-        """The machine stops. What it ran is lost with early acknowledgement; what was not acknowledged goes back."""
-        worker, machine.ended_at = machine.worker, self.elapsed
+    def vanish(self, machine: Machine, account: ProviderName) -> None:
+        """A machine stands no more."""
+        place = self.places.pop((account, machine.instance_id))
+        self.standing[place.pool] -= 1
+        self.cost_per_h[place.pool] -= place.price_per_h
+        self.node_s += self.clock.now() - machine.created_at
+        if machine.second:
+            self.seconds[place.pool] -= 1
+            self.cost_of_seconds_per_h[place.pool] -= place.price_per_h
+        worker = place.worker
         if worker is None or not worker.up:
             return
-        worker.up = False
-        if worker.running and by_daemon:
-            self.destroyed_busy.append((machine.name, worker.up_since))
-        if self.early_ack:
-            self.lost += len(worker.running)
-            self.lost_with_machines += 0 if by_daemon else len(worker.running)
-            del worker.held[: worker.slots]
-        self._put_back(worker)
+        if worker.works and not self._worlds_doing:
+            self.kills.append(Kill(place=place, at=self.clock.elapsed, tasks=len(worker.running)))
+        worker.end()
 
-    def restart(self, machine: Machine) -> None:
-        """A new worker process in the old one's place: it consumes, whatever its predecessor was told."""
-        old = machine.worker
-        if old is not None and old.up and not old.stopping:
-            self._put_back(old)
-            machine.worker = Worker(slots=old.slots, pid=old.pid + 1, up_since=self.elapsed)
+    def _boot(self, place: Place, *, pid: int) -> None:
+        if self.places.get((place.account, place.machine.instance_id)) is not place:
+            return
+        if self.broker_down():  # it cannot connect, and tries again
+            self.clock.later(5.0, lambda: self._boot(place, pid=pid))
+            return
+        worker = Worker(
+            self.clock,
+            self.queues[place.pool],
+            self.fleet.workers[place.pool],
+            name=place.machine.name,
+            pid=pid + (1000 if place.machine.second else 0),
+            over=self._bury,
+        )
+        place.worker = worker
+        self.workers.setdefault(worker.name, []).append(worker)
+        self._draw_temper(worker)
 
-    def _put_back(self, worker: Worker) -> None:
-        self.queue.extendleft(reversed(worker.held))
-        worker.held = []
+    def stop_worker(self, worker: Worker) -> None:
+        """A warm shutdown. Its goodbye is its first act."""
+        worker.stop()
+        for heard in list(self.goodbyes):
+            heard(worker)
 
-    def _step(self) -> None:
-        broker_up = not self.trouble.now("broker", self.elapsed)
-        for machine in self.alive():
-            if machine.worker is None:
-                if self.elapsed >= machine.boots_at and not machine.never_enrols and broker_up:
-                    machine.worker = Worker(slots=self.slots, pid=100, up_since=self.elapsed)
-            elif machine.worker.up:
-                self._work(machine.worker, broker_up=broker_up)
-            self._misfortune(machine)
+    def _bury(self, worker: Worker) -> None:
+        named = self.workers[worker.name]
+        named.remove(worker)
+        self.done += worker.processed
+        self.lost += worker.lost
+        if not named:
+            del self.workers[worker.name]
 
-    def _work(self, worker: Worker, *, broker_up: bool) -> None:
-        for task in list(worker.running):
-            task.left_s -= 1
-            if task.left_s <= 0:
-                worker.held.remove(task)
-                self.done += 1
-        if worker.stopping:
-            reserved, worker.held = worker.held[worker.slots :], worker.running
-            self.queue.extendleft(reversed(reserved))
-            worker.up = bool(worker.held)
-        elif worker.consuming and broker_up:
-            while self.queue and len(worker.held) < 2 * worker.slots:
-                worker.held.append(self.queue.popleft())
-        held = len(worker.held)
-        worker.unacknowledged.append(max(0, held - worker.slots) if self.early_ack else held)
+    # What befalls machines and workers.
 
-    def _misfortune(self, machine: Machine) -> None:
-        worker = machine.worker
-        if self.trouble.strikes(Fault.MACHINE_DIES, self.elapsed, self.dice, 0.0006):
-            self.end(machine, by_daemon=False)
-        elif worker is not None and self.trouble.strikes(Fault.WORKER_SILENT, self.elapsed, self.dice, 0.002):
-            worker.silent_until = self.elapsed + self.dice.randint(5, 80)
-        elif self.trouble.strikes(Fault.WORKER_RESTARTS, self.elapsed, self.dice, 0.003):
-            self.restart(machine)
+    def _draw_fate(self, place: Place) -> None:
+        if self.script.strikes(Fault.MACHINE_DIES, self.clock.elapsed):
+            dice = self.script.dice(Fault.MACHINE_DIES)
+            self.clock.later(dice.expovariate(1 / 600), lambda: self._die(place))
+
+    def _die(self, place: Place) -> None:
+        if self.places.get((place.account, place.machine.instance_id)) is place:
+            self._worlds_doing = True
+            self.accounts[place.account].crash(place.machine.instance_id)
+            self._worlds_doing = False
+
+    def _draw_temper(self, worker: Worker) -> None:
+        """What will befall this worker process."""
+        script, at = self.script, self.clock.elapsed
+        if script.strikes(Fault.WORKER_SILENT, at):
+            dice = script.dice(Fault.WORKER_SILENT)
+            self.clock.later(dice.choice((0.0, dice.expovariate(1 / 300))), lambda: self._fall_silent(worker))
+        if script.strikes(Fault.WORKER_RESTARTS, at):
+            dice = script.dice(Fault.WORKER_RESTARTS)
+            self.clock.later(dice.expovariate(1 / 300), lambda: self._restart(worker))
+        if script.strikes(Fault.WORKER_ZOMBIE, at):
+            dice = script.dice(Fault.WORKER_ZOMBIE)
+            self.clock.later(dice.expovariate(1 / 300), lambda: self._turn_zombie(worker))
+        # With early acknowledgement the broker's word is worthless about what runs, so the worker's own is the only
+        # proof there is: if that one lies, nobody could know. And nobody's two witnesses lie at the same time.
+        if not worker.habits.early_ack and script.strikes(Fault.HANDS_LIE, at):
+            worker.hands_lie_until = at + script.dice(Fault.HANDS_LIE).uniform(60, 1800)
+        elif script.strikes(Fault.UNACKNOWLEDGED_LIES, at):
+            worker.unacknowledged_lies_until = at + script.dice(Fault.UNACKNOWLEDGED_LIES).uniform(60, 1800)
+
+    def _fall_silent(self, worker: Worker) -> None:
+        """Unheard and deaf to orders for a while, at work all the same; or dead in silence, its machine standing."""
+        dice = self.script.dice(Fault.WORKER_SILENT)
+        if not worker.up:
+            return
+        if dice.random() < 0.25:
+            worker.silent_from, worker.silent_until = self.clock.elapsed, float("inf")
+            worker.zombie = Zombie.NEVER_FINISHES
+            self.clock.later(_REQUEUES_S, lambda: self._end_worker(worker))
+        else:
+            # Shorter than silence and lost deadline together: a worker that works unheard for longer than an operator
+            # allows is given up by his word.
+            worker.silent_from = self.clock.elapsed
+            worker.silent_until = worker.silent_from + dice.uniform(5, 120)
+
+    def _end_worker(self, worker: Worker) -> None:
+        if worker.up:
+            worker.end()
+
+    def _restart(self, worker: Worker) -> None:
+        """A new process in the old one's place: it consumes, whatever its predecessor was told."""
+        place = next((p for p in self.places.values() if p.worker is worker), None)
+        if place is None or not worker.up or worker.stopping:
+            return
+        self._end_worker(worker)
+        self._boot(place, pid=worker.pid + 1)
+
+    def _turn_zombie(self, worker: Worker) -> None:
+        dice = self.script.dice(Fault.WORKER_ZOMBIE)
+        if worker.up and worker.zombie is None:
+            worker.zombie = dice.choice(list(Zombie))
+            self.clock.later(dice.uniform(60, 1800), worker.wake)
+
+    def _load(self, pool: PoolName, scenario: Scenario) -> Load:
+        rules = self.fleet.rules[pool]
+        return Load(
+            self.clock,
+            self.queues[pool],
+            random.Random(f"load {scenario.seed} {pool}"),
+            slots=rules.limits.max_workers * rules.slots,
+            task_s=self.fleet.task_s[pool],
+            until_s=scenario.trouble_s,
+        )

@@ -1,0 +1,114 @@
+"""What must hold at every moment, whatever goes wrong, and what must be so once nothing does any more.
+
+The world and the records go in; out comes nothing, or a `Harm`. The few excuses stand here, each with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolName
+from autoscaler.simulate.world import Kill, World
+from policies.contract import Past
+
+_ROUNDING = 1e-6
+
+
+class Harm(Exception):
+    """Something that must never happen; `count` names the count of the contract that it belongs to."""
+
+    def __init__(self, count: str, says: str) -> None:
+        super().__init__(says)
+        self.count = count
+
+
+@dataclass(slots=True)
+class Known:
+    """What could be known of machines whose end was asked for; times are the world's."""
+
+    end_asked_at: dict[str, float] = field(default_factory=dict)
+    """When it was first written down that the end of a machine of that name is asked for. From then on it may have
+    been: a daemon that was killed in between cannot know, and so nothing may take it back."""
+    given_up: dict[str, float] = field(default_factory=dict)
+    """When an operator ordered to destroy a machine of that name, by force if need be."""
+
+    swept_at: float = float("inf")
+    """When an operator first ordered a sweep."""
+
+    def noted(self, nodes: Iterable[Node], at: float) -> None:
+        """These records were written."""
+        for node in nodes:
+            if node.destroy_asks:
+                self.end_asked_at.setdefault(node.machine, at)
+
+    def forget(self, before: float) -> None:
+        """Drop what is long over."""
+        for known in (self.end_asked_at, self.given_up):
+            for name in [name for name, at in known.items() if at < before]:
+                del known[name]
+
+
+def always(world: World, known: Known) -> None:
+    """Raise Harm for the first rule that is broken now."""
+    if world.doubled:
+        raise Harm("double_creates", f"{world.doubled} was ordered a second time")
+    for pool, rules in world.fleet.rules.items():
+        ceiling, budget = rules.limits.max_workers, rules.limits.max_cost_per_hour
+        standing = world.standing[pool] - world.seconds[pool]
+        if standing > ceiling:
+            raise Harm("ceiling_breaches", f"{standing} machines of {pool} are paid, allowed are {ceiling}")
+        cost = world.cost_per_h[pool] - world.cost_of_seconds_per_h[pool]
+        if budget is not None and cost > budget * (1 + 1e-3) + _ROUNDING:
+            raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
+    for kill in world.kills:
+        if not _excused(kill, known, world):
+            name = kill.place.machine.name
+            raise Harm("busy_kills", f"{name} was ended while it worked on {kill.tasks} tasks")
+    world.kills.clear()
+
+
+def _excused(kill: Kill, known: Known, world: World) -> bool:
+    """Whether nobody could have known better, or a person did know."""
+    name, worker = kill.place.machine.name, kill.place.worker
+    assert worker is not None
+    # An operator's word to destroy it is the one order that takes tasks along; a drain does not.
+    if name in known.given_up:
+        return True
+    # A sweep ends a machine that the provider made twice although a worker of its name is heard: the manual says so.
+    if name in world.made_twice and known.swept_at <= kill.at:
+        return True
+    # Its end had been asked for before this worker process began: a request that was sent cannot be taken back.
+    asked_at = known.end_asked_at.get(name)
+    return asked_at is not None and worker.up_since >= asked_at
+
+
+def unrest(world: World, nodes: tuple[Node, ...], past: Mapping[PoolName, tuple[Past, ...]]) -> str:
+    """Why the world is not at rest; empty when all work is done and records, machines and wishes agree."""
+    outstanding = world.outstanding()
+    if outstanding:
+        return f"{outstanding} of {world.sent} tasks are not done"
+    recorded = sorted(node.machine for node in nodes)
+    standing = sorted(place.machine.name for place in world.places.values())
+    if recorded != standing:
+        return f"records {recorded}, machines {standing}"
+    for pool, rules in world.fleet.rules.items():
+        of_pool = [node for node in nodes if node.pool == pool]
+        serving = sum(node.state is NodeState.READY for node in of_pool)
+        wanted = past[pool][-1].wanted if past.get(pool) else None
+        if not (len(of_pool) == serving == wanted == rules.limits.min_workers):
+            states = ", ".join(f"{n.name} {n.state.value}" for n in of_pool)
+            return f"{pool}: {serving} serve ({states}), {wanted} wanted, floor {rules.limits.min_workers}"
+    return ""
+
+
+def at_last(world: World, nodes: tuple[Node, ...]) -> None:
+    """Raise Harm for what may not be so at the end of a life, at rest or not."""
+    recorded = {node.machine for node in nodes}
+    for place in world.places.values():
+        if place.machine.name not in recorded:
+            raise Harm("leaked_nodes", f"{place.machine.name} stands without a record")
+    lost = world.sent - world.finished() - world.outstanding() - world.lost
+    if lost:
+        raise Harm("tasks_lost", f"{lost} tasks are nowhere")

@@ -1,0 +1,171 @@
+"""One daemon's life: the production loop and observer over the played gateways, and all the ways in which it ends.
+
+It is killed before or after its commit or between two calls of one plan, or stopped and woken when another has its
+lease. What never happens here: a decision, or a fault of the world's.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from enum import StrEnum
+from typing import Any
+
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import Action, Node, Order, PoolName, PoolWish
+from autoscaler.journal import JournalUnavailable, TickRecord
+from autoscaler.loop import Loop
+from autoscaler.observe import Observer
+from autoscaler.simulate import clouds, gateways
+from autoscaler.simulate.calls import Calls
+from autoscaler.simulate.contract import Fault
+from autoscaler.simulate.ledger import Leased, Shared
+from autoscaler.simulate.world import World
+from policies.contract import Past
+
+Noted = Callable[[TickRecord], None]
+
+
+class Crash(Exception):
+    """The daemon ends here, as by `kill -9`."""
+
+
+class End(StrEnum):
+    """Where in its tick a daemon ends."""
+
+    BEFORE_COMMIT = "before commit"
+    BEFORE_DISPATCH = "before dispatch"
+    AMID_DISPATCH = "amid dispatch"
+    AFTER_DISPATCH = "after dispatch"
+    STOPPED_BEFORE_COMMIT = "stopped before commit"
+    STOPPED_BEFORE_DISPATCH = "stopped before dispatch"
+    """It is stopped there, and goes on when another daemon has long taken over."""
+
+
+class AtOnce(Executor):
+    """A pool that runs each look when it is asked for: no threads, and always in the same order."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """The finished future of this call."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as any executor does: the error is the answer
+            future.set_exception(error)
+        return future
+
+
+class _Silent:
+    def say(self, event: str, /, **fields: object) -> None:
+        pass
+
+
+class Daemon:
+    """One process, from its start to its end."""
+
+    def __init__(self, world: World, shared: Shared, seed: str, *, noted: Noted) -> None:
+        """`noted` is told of what was committed."""
+        self._world = world
+        self._noted = noted
+        self._journal: Leased = shared.claim()
+        self._ear = gateways.Ear(world)
+        self._left: tuple[Action, ...] = ()
+        self._unwritten: TickRecord | None = None
+        self.ends: End | None = None
+        providers = {
+            name: clouds.open_account(cloud, name, world.clock) for name, cloud in world.accounts.items()
+        }
+        names = random.Random(f"names {seed}")
+        self._calls = Calls(world, providers, self._ear, seed)
+        self._loop = Loop(
+            rulebook=world.fleet.rulebook({name: p.traits.settle_s for name, p in providers.items()}),
+            journal=_Writing(self._journal, self._commit),
+            observer=Observer(
+                broker=gateways.open_broker(world),
+                workers=self._ear,
+                providers=providers,
+                queues={pool: rules.queues for pool, rules in world.fleet.rules.items()},
+                clock=world.wall,
+                timeout_s=30.0,
+                pool=AtOnce(),
+            ),
+            executor=_Sending(self._calls, self._dispatch),
+            clock=world.wall,
+            log=_Silent(),
+            name_seed=lambda: f"{names.getrandbits(32):08x}",
+        )
+
+    def tick(self) -> None:
+        """One tick of the production loop. Raises Crash where it ends, or what the loop raises."""
+        self._loop.tick()
+
+    def die(self) -> None:
+        """It is no more; what it sent may still arrive."""
+        self._calls.die()
+        self._ear.stop()
+
+    def wake(self) -> None:
+        """A stopped daemon goes on in the middle of its tick, and must find that it may do nothing any more.
+
+        Raises JournalUnavailable, as it should.
+        """
+        if self._unwritten is not None:
+            self._journal.commit(self._unwritten)
+        self._journal.require_lease()
+        self._calls.dispatch(self._left)
+
+    def _commit(self, record: TickRecord) -> None:
+        if self._world.script.lasts(Fault.DISK_FULL, self._world.clock.elapsed):
+            raise JournalUnavailable("the disk is full")
+        if self.ends is End.BEFORE_COMMIT:
+            raise Crash
+        if self.ends is End.STOPPED_BEFORE_COMMIT:
+            self._unwritten = record
+            raise Crash
+        self._journal.commit(record)
+        self._noted(record)
+        if self.ends is End.BEFORE_DISPATCH:
+            raise Crash
+
+    def _dispatch(self, actions: tuple[Action, ...]) -> None:
+        if self.ends is End.STOPPED_BEFORE_DISPATCH:
+            self._left = actions
+            raise Crash
+        sent = actions[: len(actions) // 2] if self.ends is End.AMID_DISPATCH else actions
+        self._calls.dispatch(sent)
+        if self.ends is not None:
+            raise Crash
+
+
+class _Writing:
+    """The journal, with this daemon's end in its commit."""
+
+    def __init__(self, journal: Leased, commit: Noted) -> None:
+        self._journal = journal
+        self.commit = commit
+
+    def live_nodes(self) -> tuple[Node, ...]:
+        return self._journal.live_nodes()
+
+    def memory(self) -> Memory:
+        return self._journal.memory()
+
+    def waiting_orders(self) -> tuple[Order, ...]:
+        return self._journal.waiting_orders()
+
+    def wishes(self) -> Mapping[PoolName, PoolWish]:
+        return self._journal.wishes()
+
+    def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
+        return self._journal.past(since_at)
+
+
+class _Sending:
+    """The calls, with this daemon's end in their dispatch."""
+
+    def __init__(self, calls: Calls, dispatch: Callable[[tuple[Action, ...]], None]) -> None:
+        self.dispatch = dispatch
+        self.in_flight = calls.in_flight
+        self.outcomes = calls.outcomes
+        self.forget = calls.forget

@@ -1,0 +1,106 @@
+"""The fleet that a life is lived with: pools, offers, limits and times, drawn from the seed.
+
+What never happens here: a fault, or anything that changes during a life.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autoscaler.core.model import DrainExpiry, FleetRules, Offer, PoolName, PoolRules, Timeouts
+from autoscaler.loop import Rulebook
+from autoscaler.simulate.clouds import FLEET
+from autoscaler.simulate.contract import Scenario
+from autoscaler.simulate.workers import Habits
+from policies.contract import Limits, PolicySpec, Stabilization
+from providers.contract import ProviderName
+
+ACCOUNTS = (ProviderName("north"), ProviderName("south"))
+TICK_S = 10.0
+PROOF_LAG_S = 11.0
+"""As `wiring` has it for the broker's usual statistics interval of 5 s."""
+CALL_S = 15.0
+_NAMES = ("images", "mails", "sums")
+_PRICES = {"small": 0.1, "large": 0.25}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The rules, and how the workers of each pool are configured."""
+
+    rules: Mapping[PoolName, PoolRules]
+    workers: Mapping[PoolName, Habits]
+    task_s: Mapping[PoolName, float]
+    boot_s: float
+
+    def rulebook(self, settle_s: Mapping[ProviderName, float]) -> Rulebook:
+        """In the words of the loop."""
+        return Rulebook(
+            fleet=FleetRules(name=FLEET, proof_lag_s=PROOF_LAG_S, max_calls=self.max_calls),
+            pools=self.rules,
+            settle_s=settle_s,
+            tick_s=TICK_S,
+        )
+
+    @property
+    def max_calls(self) -> int:
+        """Enough that a fleet of a thousand is bought in minutes."""
+        return max(16, sum(pool.limits.max_workers for pool in self.rules.values()) // 20)
+
+
+def draw(scenario: Scenario) -> Fleet:
+    """Two or three pools. All times are short, so that a life meets its deadlines often."""
+    dice = random.Random(f"fleet {scenario.seed}")
+    names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
+    rules, workers, task_s = {}, {}, {}
+    for name in names:
+        ceiling = scenario.nodes // len(names) if scenario.nodes else dice.randint(2, 12)
+        slots = dice.choice((1, 2, 4))
+        workers[name] = Habits(slots=slots, prefetch=dice.choice((1, 1, 4)), early_ack=dice.random() < 0.5)
+        task_s[name] = dice.choice((8.0, 30.0, 90.0))
+        rules[name] = _pool(name, dice, ceiling=max(1, ceiling), slots=slots)
+    return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=dice.uniform(5, 40))
+
+
+def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int) -> PoolRules:
+    sizes = dice.choice((("small",), ("small", "large")))
+    accounts = ACCOUNTS if dice.random() < 0.5 else ACCOUNTS[::-1]
+    offers = tuple(
+        Offer(provider=p, location="here", size=s, image="debian", price_per_h=_PRICES[s], quantum_s=60)
+        for s in sizes
+        for p in accounts
+    )
+    floor = dice.choice((0, 0, 1, max(1, ceiling // 3)))
+    # A budget below the floor's price would keep the floor from ever being reached, which is no fault of the daemon's.
+    budget = max(floor * _PRICES["large"], ceiling * _PRICES["small"] * dice.uniform(0.6, 2.0))
+    return PoolRules(
+        name=name,
+        queues=(name,),
+        slots=slots,
+        policies=(
+            PolicySpec(kind="backlog", options={"messages_per_worker": slots * dice.choice((1, 2, 4))}),
+        ),
+        limits=Limits(
+            min_workers=floor,
+            max_workers=ceiling,
+            on_unknown=dice.choice((0, floor, min(ceiling, floor + 2))),
+            max_creates_in_flight=max(4, ceiling // 4),
+            max_cost_per_hour=budget if dice.random() < 0.6 else None,
+        ),
+        stabilization=Stabilization(
+            scale_in_window_s=dice.choice((20.0, 60.0)), scale_in_cooldown_s=10.0, good_looks=2
+        ),
+        timeouts=Timeouts(
+            create_s=90,
+            enrol_s=150,
+            silence_s=30,
+            lost_s=180,
+            drain_s=600,
+            drain_expiry=DrainExpiry.WAIT,
+            stop_s=30,
+            call_s=CALL_S,
+        ),
+        offers=offers,
+    )

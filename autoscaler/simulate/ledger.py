@@ -1,0 +1,231 @@
+"""The journal in memory: the contract of the real one without its database, so that a life takes no time for it.
+
+What one daemon writes with an old epoch is refused here as there; tests hold both to the same rules. What never happens
+here: anything on a disk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Protocol
+
+from autoscaler.core.facts import Memory
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, Order, OrderKind, PoolName, PoolWish
+from autoscaler.journal import Journal as DurableJournal
+from autoscaler.journal import JournalUnavailable, TickRecord, open_journal
+from autoscaler.journal import orders as durable_orders
+from autoscaler.loop import Journal
+from policies.contract import Past
+from providers.contract import NodeName
+
+_PAST_KEPT = 64
+"""Decisions kept of each pool: at ticks of 10 s more than any window of a simulated fleet reaches back."""
+_NAMES_KEPT = 20_000
+
+
+class Ledger:
+    """What all daemons of one life share."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.nodes: dict[NodeName, Node] = {}
+        self.used: dict[NodeName, None] = {}
+        self.memory = Memory()
+        self.orders: dict[int, Order] = {}
+        self.wishes: dict[PoolName, PoolWish] = {}
+        self.past: dict[PoolName, deque[Past]] = {}
+        self._numbers = 0
+
+    def claim(self) -> LedgerOfOne:
+        """The lease passes to another daemon; whoever had it writes no more."""
+        self.epoch += 1
+        return LedgerOfOne(self, self.epoch)
+
+    def give(
+        self,
+        kind: OrderKind,
+        target: str,
+        at: float,
+        *,
+        workers: int | None,
+        until_at: float | None,
+        force: bool,
+    ) -> None:
+        """An operator's word."""
+        self._numbers += 1
+        self.orders[self._numbers] = Order(
+            number=self._numbers,
+            kind=kind,
+            target=target,
+            given_at=at,
+            given_by="kari",
+            workers=workers,
+            until_at=until_at,
+            force=force,
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class LedgerOfOne:
+    """The ledger as one daemon writes it, with the epoch of its lease."""
+
+    def __init__(self, ledger: Ledger, epoch: int) -> None:
+        self._ledger = ledger
+        self._epoch = epoch
+
+    def live_nodes(self) -> tuple[Node, ...]:
+        """Every record that is not GONE, by name."""
+        nodes = self._ledger.nodes
+        return tuple(nodes[name] for name in sorted(nodes))
+
+    def memory(self) -> Memory:
+        """What the last tick handed to the next."""
+        return self._ledger.memory
+
+    def waiting_orders(self) -> tuple[Order, ...]:
+        """Orders without an answer, oldest first."""
+        return tuple(self._ledger.orders.values())
+
+    def wishes(self) -> Mapping[PoolName, PoolWish]:
+        """The operators' standing word."""
+        return dict(self._ledger.wishes)
+
+    def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
+        """Earlier decisions since then, oldest first, begun by the one that still stood at that time."""
+        return {pool: _since(decided, since_at) for pool, decided in self._ledger.past.items() if decided}
+
+    def require_lease(self) -> None:
+        """Raises JournalUnavailable when somebody took the lease after us."""
+        if self._ledger.epoch != self._epoch:
+            raise JournalUnavailable(
+                f"the lease of epoch {self._epoch} is lost: it is {self._ledger.epoch} now"
+            )
+
+    def commit(self, record: TickRecord) -> None:
+        """Write one tick, whole or not at all. Raises JournalUnavailable."""
+        ledger = self._ledger
+        self.require_lease()
+        for node in record.new_nodes:
+            if node.name in ledger.used:
+                raise JournalUnavailable(f"node {node.name} cannot be ordered: its name was used before")
+        for node in record.changed_nodes:
+            if node.name not in ledger.nodes:
+                raise JournalUnavailable(f"node {node.name} has no live record")
+        for node in (*record.new_nodes, *record.changed_nodes):
+            ledger.used[node.name] = None
+            if node.state is NodeState.GONE:
+                ledger.nodes.pop(node.name, None)
+            else:
+                ledger.nodes[node.name] = node
+        for told in record.decisions:
+            decision, supply = told.decision, told.decision.input.supply
+            past = Past(
+                at=told.at, recommended=decision.recommended, wanted=decision.wanted, workers=supply.workers
+            )
+            ledger.past.setdefault(told.pool, deque(maxlen=_PAST_KEPT)).append(past)
+        for answer in record.answers:
+            ledger.orders.pop(answer.number, None)
+        for wish in record.wishes:
+            ledger.wishes[wish.pool] = wish
+        ledger.memory = record.memory
+        while len(ledger.used) > max(_NAMES_KEPT, 2 * len(ledger.nodes)):
+            del ledger.used[next(name for name in ledger.used if name not in ledger.nodes)]
+
+
+def _since(decided: deque[Past], since_at: float) -> tuple[Past, ...]:
+    """After a step of the wall clock times are not in order; like the real journal, each is judged by its own."""
+    standing = max((i for i, past in enumerate(decided) if past.at < since_at), default=None)
+    found = [(past.at, i, past) for i, past in enumerate(decided) if past.at >= since_at or i == standing]
+    return tuple(past for _, _, past in sorted(found, key=lambda each: each[:2]))
+
+
+class Durable:
+    """The real journal, in memory too but with its database, where a life is to be lived with all of it."""
+
+    def __init__(self) -> None:
+        self._journal: DurableJournal = open_journal("sqlite://")
+        self.epoch = 0
+
+    def claim(self) -> DurableOfOne:
+        """The lease passes on; a journal in memory is one process's, so its own lease cannot be taken twice."""
+        self.epoch += 1
+        return DurableOfOne(self, self._journal, self.epoch)
+
+    def give(
+        self,
+        kind: OrderKind,
+        target: str,
+        at: float,
+        *,
+        workers: int | None,
+        until_at: float | None,
+        force: bool,
+    ) -> None:
+        """An operator's word."""
+        durable_orders.give(
+            self._journal, kind, target, by="kari", at=at, workers=workers, until_at=until_at, force=force
+        )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._journal.close()
+
+
+class DurableOfOne:
+    """The real journal as one daemon writes it."""
+
+    def __init__(self, shared: Durable, journal: DurableJournal, epoch: int) -> None:
+        self._shared = shared
+        self._journal = journal
+        self._epoch = epoch
+        self.live_nodes = journal.live_nodes
+        self.memory = journal.memory
+        self.waiting_orders = journal.waiting_orders
+        self.wishes = journal.wishes
+        self.past = journal.past
+
+    def require_lease(self) -> None:
+        """Raises JournalUnavailable when somebody took the lease after us."""
+        if self._shared.epoch != self._epoch:
+            raise JournalUnavailable(
+                f"the lease of epoch {self._epoch} is lost: it is {self._shared.epoch} now"
+            )
+
+    def commit(self, record: TickRecord) -> None:
+        """Write one tick. Raises JournalUnavailable."""
+        self.require_lease()
+        self._journal.commit(record)
+
+
+class Leased(Journal, Protocol):
+    """A journal with the lease of one daemon."""
+
+    def require_lease(self) -> None: ...
+
+
+class Shared(Protocol):
+    """A journal that daemons take from each other."""
+
+    def claim(self) -> Leased: ...
+
+    def give(
+        self,
+        kind: OrderKind,
+        target: str,
+        at: float,
+        *,
+        workers: int | None,
+        until_at: float | None,
+        force: bool,
+    ) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_ledger(seed: int) -> Shared:
+    """Every eighth life is lived with the real journal."""
+    return Durable() if seed % 8 == 7 else Ledger()

@@ -1,0 +1,91 @@
+"""An operator who says something now and then, and cleans up when the trouble is over, as the manual tells him to."""
+
+from __future__ import annotations
+
+import random
+
+from autoscaler.core.model import Node, OrderKind, PoolName
+from autoscaler.simulate.checks import Known
+from autoscaler.simulate.contract import Fault
+from autoscaler.simulate.ledger import Shared
+from autoscaler.simulate.world import World
+
+_KINDS = (
+    OrderKind.DRAIN,
+    OrderKind.UNDRAIN,
+    OrderKind.DESTROY,
+    OrderKind.HOLD,
+    OrderKind.PAUSE,
+    OrderKind.RESUME,
+)
+"""No FORGET: who forgets a standing machine takes cost and ceiling upon himself, and there is nothing to check."""
+_SWEEPS_EVERY_S = 900.0
+
+
+class Operator:
+    """The only one who gives orders."""
+
+    def __init__(self, world: World, shared: Shared, known: Known) -> None:
+        self._world = world
+        self._shared = shared
+        self._known = known
+        self._swept_at = float("-inf")
+
+    def speak(self, nodes: tuple[Node, ...]) -> str:
+        """One order, if the dice say so. Returns it in words."""
+        script, at = self._world.script, self._world.clock.elapsed
+        if not script.strikes(Fault.OPERATOR, at):
+            return ""
+        dice = script.dice(Fault.OPERATOR)
+        kind, force = dice.choice(_KINDS), dice.random() < 0.3
+        if kind in {OrderKind.DRAIN, OrderKind.UNDRAIN, OrderKind.DESTROY}:
+            return self._about_node(kind, nodes, dice, force=force)
+        pool = dice.choice(list(self._world.fleet.rules))
+        return self._about_pool(kind, pool, dice)
+
+    def clean_up(self, strangers: int) -> str:
+        """After the trouble: pools go on, and what was only reported is swept, again and again until it is gone."""
+        at = self._world.clock.elapsed
+        if at < self._swept_at + _SWEEPS_EVERY_S:
+            return ""
+        if self._swept_at < 0:
+            for pool in self._world.fleet.rules:
+                self._give(OrderKind.RESUME, pool)
+        elif not strangers:
+            return ""
+        self._swept_at = at
+        self._give(OrderKind.SWEEP, "*")
+        self._known.swept_at = min(at, self._known.swept_at)
+        return "order: sweep"
+
+    def _about_node(
+        self, kind: OrderKind, nodes: tuple[Node, ...], dice: random.Random, *, force: bool
+    ) -> str:
+        if not nodes:
+            return ""
+        node = dice.choice(nodes)
+        if kind is OrderKind.DESTROY:
+            self._known.given_up[node.machine] = self._world.clock.elapsed
+        self._give(kind, node.name, force=force)
+        return f"order: {kind.value} {node.name}{' by force' if force else ''}"
+
+    def _about_pool(self, kind: OrderKind, pool: PoolName, dice: random.Random) -> str:
+        workers = dice.randint(0, self._world.fleet.rules[pool].limits.max_workers + 1)
+        if kind is OrderKind.HOLD:
+            until_at = self._world.wall.now() + dice.uniform(30, 300)
+            self._give(kind, pool, workers=workers, until_at=until_at)
+            return f"order: hold {pool} at {workers}"
+        self._give(kind, pool)
+        return f"order: {kind.value} {pool}"
+
+    def _give(
+        self,
+        kind: OrderKind,
+        target: str,
+        *,
+        workers: int | None = None,
+        until_at: float | None = None,
+        force: bool = False,
+    ) -> None:
+        at = self._world.wall.now()
+        self._shared.give(kind, target, at, workers=workers, until_at=until_at, force=force)

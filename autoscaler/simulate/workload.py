@@ -1,0 +1,126 @@
+"""The broker's queues and what is sent to them: tasks in, tasks handed to consumers that have room.
+
+Each pool has one queue, served in turn by its workers. What never happens here: work, or a fault.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from autoscaler.simulate.clock import WorldClock
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One message and the seconds of work that it asks for."""
+
+    takes_s: float
+
+
+class Consumer(Protocol):
+    """Who takes tasks from a queue."""
+
+    waits: bool
+    """Whether it stands in the queue's line of consumers."""
+
+    def has_room(self) -> bool: ...
+
+    def take(self, task: Task) -> None: ...
+
+
+class Queue:
+    """One queue in the order of publishing, with the counters that the broker keeps of it."""
+
+    def __init__(self, name: str, delivers: Callable[[], bool]) -> None:
+        self.name = name
+        self.ready: deque[Task] = deque()
+        self.unacknowledged = 0
+        self.published = self.acknowledged = self.redelivered = 0
+        self._line: deque[Consumer] = deque()
+        self._delivers = delivers
+
+    def publish(self, task: Task) -> None:
+        """A producer sends a task."""
+        self.published += 1
+        self.ready.append(task)
+
+    def put_back(self, tasks: list[Task]) -> None:
+        """Tasks that a consumer held come to the front again, in their order."""
+        self.redelivered += len(tasks)
+        self.unacknowledged -= len(tasks)
+        self.ready.extendleft(reversed(tasks))
+        self.deliver()
+
+    def acknowledge(self) -> None:
+        """One held task is done with."""
+        self.unacknowledged -= 1
+        self.acknowledged += 1
+
+    def wait_for(self, consumer: Consumer) -> None:
+        """That consumer wants tasks as soon as there are any."""
+        if not consumer.waits:
+            consumer.waits = True
+            self._line.append(consumer)
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Hand out what can be handed out now, to the consumers in turn."""
+        if not self.ready or not self._line or not self._delivers():
+            return
+        while self.ready and self._line:
+            consumer = self._line.popleft()
+            if not consumer.has_room():
+                consumer.waits = False
+                continue
+            self.unacknowledged += 1
+            consumer.take(self.ready.popleft())
+            self._line.append(consumer)
+
+    def forget_counts(self) -> None:
+        """The broker restarts its statistics from nothing."""
+        self.published = self.acknowledged = self.redelivered = 0
+
+
+class Load:
+    """Producers of one queue: bursts whose strength changes every few minutes, until `until_s`."""
+
+    def __init__(
+        self,
+        clock: WorldClock,
+        queue: Queue,
+        dice: random.Random,
+        *,
+        slots: int,
+        task_s: float,
+        until_s: float,
+    ) -> None:
+        """`slots` are those of the whole pool at its ceiling: the load goes from nothing to more than they can do."""
+        self._clock = clock
+        self._queue = queue
+        self._dice = dice
+        self._task_s = task_s
+        self._full_per_s = slots / task_s
+        self._until_s = until_s
+        self._strength = 0.0
+        self._changes_at = 0.0
+        self.sent = 0
+        clock.later(dice.uniform(0, 30), self._burst)
+
+    def _burst(self) -> None:
+        at, dice = self._clock.elapsed, self._dice
+        if at >= self._until_s:
+            return
+        if at >= self._changes_at:
+            self._strength = dice.choice((0.0, 0.0, 0.15, 0.4, 0.8, 1.5))
+            self._changes_at = at + dice.uniform(120, 900)
+        pause_s = dice.uniform(5, 60)
+        count = int(self._strength * self._full_per_s * pause_s * dice.uniform(0.5, 1.5) + dice.random())
+        for _ in range(count if self._strength else 0):
+            self.sent += 1
+            self._queue.publish(Task(dice.uniform(0.2, 1.8) * self._task_s))
+        self._queue.deliver()
+        self._clock.later(pause_s, self._burst)
