@@ -56,7 +56,7 @@ class SimulatedProvider(_Provider):
     list_lag_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="list_lag")
     """How late listings tell the truth."""
     lies_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="lies")
-    """How long a listing that calls itself complete may leave out a machine, beyond its lag; part of the settle time."""
+    """How long a listing that calls itself complete may leave out a machine, beyond its lag; settling takes as long."""
     late_create_s: Annotated[float, Span("0s", "1h")] = Field(default=0.0, alias="late_create")
     """How much later an order is carried out whose answer was lost."""
     very_late_create_s: Annotated[float, Span("0s", "1h")] = Field(default=60.0, alias="very_late_create")
