@@ -18,7 +18,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz lint test lock pages clean
+.PHONY: help setup debian run check fuzz lint soak test lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,10 +33,14 @@ check: lint ## lint, types, import rules, unit and property tests: under a minut
 
 test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
 	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
+	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 2 --dist loadfile tests/integration
 
 fuzz: $(READY) ## hostile input for as long as one likes: EXAMPLES=20000 of each kind (2000)
 	@EXAMPLES=$(EXAMPLES) $(PYTEST) -q -n 2 --timeout 0 --hypothesis-profile=fuzz tests/fuzz
+
+soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
+	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
 
 lint: $(READY)
 	@mkdir -p build

@@ -27,6 +27,7 @@ from autoscaler.cli import (
     service,
     setup,
     status,
+    study,
     user_data,
 )
 
@@ -42,6 +43,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "orphans": orphans.orphans,
         "cloud-init": user_data.cloud_init,
     },
+    "Study": {"soak": study.soak},
     "Order": {
         "drain": control.drain,
         "undrain": control.undrain,

@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import subprocess
 from importlib import metadata
+from pathlib import Path
+
+_GIT_TIMEOUT_S = 5.0
 
 
 def version() -> str:
@@ -17,6 +21,25 @@ def version() -> str:
         return metadata.version("vps-autoscaler")
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def commit() -> str:
+    """The commit this code was checked out at, with a sign where it was changed since; empty for an installed one."""
+    top = Path(__file__).parents[2]
+    if not (top / ".git").exists():
+        return ""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607 - whichever git the user has
+            cwd=top,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return told.stdout.strip()
 
 
 def user() -> str:

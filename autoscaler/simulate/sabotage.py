@@ -1,0 +1,246 @@
+"""The production code with one of its rules broken, each as an honest programmer might break it.
+
+The soak must catch every one of them: a check that never fails proves nothing. Each is put in place for one life and
+taken out after it. Where the rule is also an invariant of plans, the mistake is made there too, as whoever believed the
+wrong rule would have. What never happens here: an exception raised to be noticed, or a part that outlives its life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from autoscaler import observe
+from autoscaler.core import actions, invariants, lifecycle, reconcile, supply
+from autoscaler.core.facts import (
+    CallKind,
+    Hands,
+    Memory,
+    Missing,
+    OutcomeKind,
+    Snapshot,
+)
+from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.model import Action, CreateNode, Node, Timeouts
+from autoscaler.journal import lease
+from autoscaler.loop import Loop, Tick
+from policies import stabilize
+from policies.contract import Demand, Reading, Trust
+from providers.contract import Listing
+
+_Step = Callable[[Node, Any], tuple[Node, Event | None, str]]
+_ANSWERED = 1_000_000
+"""As a count of asks: the provider said yes, so none follows."""
+
+
+class _Parts:
+    """Parts of the production code that were exchanged, and what stood in their places."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+
+    def put(self, place: object, name: str, part: object) -> None:
+        """Let `part` stand for that function, method or table until the life is over."""
+        before = vars(place)[name]
+        setattr(place, name, part)
+        self._stack.callback(setattr, place, name, before)
+
+    def step(self, name: str, broken: Callable[..., Any]) -> None:
+        """Exchange one of the steps by which a node is reconciled."""
+        sound = getattr(reconcile, name)
+        steps = tuple(broken if step is sound else step for step in vars(reconcile)["_STEPS"])
+        self.put(reconcile, "_STEPS", steps)
+
+
+def _repeats_an_unanswered_create(parts: _Parts) -> None:
+    """The order went out and nothing came back: order it again, under the same name."""
+    needed = actions.needed
+
+    def retrying(
+        node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts
+    ) -> tuple[Action | None, Node]:
+        unanswered = any(
+            o.node == node.name and o.call is CallKind.CREATE and o.kind is OutcomeKind.UNKNOWN
+            for o in snapshot.outcomes
+        )
+        if node.state is NodeState.CREATING and unanswered:
+            again = CreateNode(node=node.name, pool=node.pool, offer=node.offer, timeout_s=timeouts.call_s)
+            return again, node
+        return needed(node, snapshot, memory, timeouts)
+
+    parts.put(actions, "needed", retrying)
+    parts.put(invariants, "_creates_are_new", lambda *_: None)
+
+
+def _believes_absence_at_once(parts: _Parts) -> None:
+    """A machine that a complete listing does not name is gone, whatever the listing's lag."""
+    parts.put(reconcile._View, "settle_s", lambda *_: 0.0)  # noqa: SLF001 - breaking private parts is the point
+
+
+def _believes_absence_while_blind(parts: _Parts) -> None:
+    """A listing that failed is taken as one without machines."""
+    listing = vars(reconcile._View)["listing"]  # noqa: SLF001 - breaking private parts is the point
+    advance = vars(reconcile)["_advance_clocks"]
+
+    def nothing_if_missing(view: Any, node: Node) -> Listing:
+        seen = listing(view, node)
+        return Listing(instances=(), complete=True) if isinstance(seen, Missing) else seen
+
+    def always_running(snapshot: Snapshot) -> dict[str, float]:
+        seen = {
+            name: Listing(instances=(), complete=True) if isinstance(li, Missing) else li
+            for name, li in snapshot.listings.items()
+        }
+        clocks: dict[str, float] = advance(replace(snapshot, listings=seen))
+        return clocks
+
+    parts.put(reconcile._View, "listing", nothing_if_missing)  # noqa: SLF001 - as above
+    parts.put(reconcile, "_advance_clocks", always_running)
+
+
+def _commits_after_dispatch(parts: _Parts) -> None:
+    """Act first, write it down when it is done."""
+
+    def tick(loop: Loop) -> Tick:
+        made = loop.think()
+        own = vars(loop)
+        own["_executor"].dispatch(made.plan.actions)
+        own["_journal"].commit(made.record)
+        own["_executor"].forget(made.snapshot.outcomes)
+        return made
+
+    parts.put(Loop, "tick", tick)
+
+
+def _leaves_unknown_outcomes_out_of_the_ceiling(parts: _Parts) -> None:
+    """Only machines that are known to exist are counted as paid."""
+
+    def known(nodes: Iterable[Node]) -> tuple[Node, ...]:
+        return tuple(n for n in nodes if n.state in lifecycle.BILLABLE and n.instance_id is not None)
+
+    parts.put(supply, "billable", known)
+
+
+def _accepts_one_proof_of_idleness(parts: _Parts) -> None:
+    """Either witness will do: one word that nothing is held is taken for both."""
+    sound: _Step = vars(reconcile)["_proven_idle"]
+
+    def proven(node: Node, view: Any) -> tuple[Node, Event | None, str]:
+        idleness = view.snapshot.idleness.get(node.name)
+        if idleness is None:
+            return sound(node, view)
+        nothing = Hands(active=0, reserved=0, scheduled=0)
+        idle = (
+            isinstance(idleness.hands, Hands) and idleness.hands.total == 0
+        ) or idleness.unacknowledged == 0
+        agreed = replace(idleness, hands=nothing, unacknowledged=0) if idle else idleness
+        snapshot = replace(view.snapshot, idleness={**view.snapshot.idleness, node.name: agreed})
+        return sound(node, replace(view, snapshot=snapshot))
+
+    parts.step("_proven_idle", proven)
+
+
+def _stops_asking_after_the_first_yes(parts: _Parts) -> None:
+    """A destroy that was answered with yes has been done."""
+    sound, end = vars(reconcile)["_answered"], vars(actions)["_end"]
+
+    def answered(node: Node, view: Any) -> tuple[Node, Event | None, str]:
+        after, event, reason = sound(node, view)
+        done = any(o.call is CallKind.DESTROY and o.kind is OutcomeKind.DONE for o in view.outcomes)
+        return replace(after, destroy_asks=_ANSWERED) if done else after, event, reason
+
+    def end_once(
+        node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts
+    ) -> tuple[Action | None, Node]:
+        if node.destroy_asks >= _ANSWERED:
+            return None, node
+        asked: tuple[Action | None, Node] = end(node, snapshot, memory, timeouts)
+        return asked
+
+    parts.step("_answered", answered)
+    parts.put(actions, "_end", end_once)
+
+
+def _sweeps_on_an_incomplete_listing(parts: _Parts) -> None:
+    """A listing is a listing: what a page that failed would have named is swept from the records."""
+    sound = reconcile.reconcile
+
+    def believing(snapshot: Snapshot, *rules: Any) -> reconcile.Reconciled:
+        whole = {
+            name: li if isinstance(li, Missing) else replace(li, complete=True)
+            for name, li in snapshot.listings.items()
+        }
+        return sound(replace(snapshot, listings=whole), *rules)
+
+    parts.put(reconcile, "reconcile", believing)
+
+
+def _reads_missing_statistics_as_zero(parts: _Parts) -> None:
+    """A figure that is not there is 0, as `dict.get(key, 0)` reads it."""
+    sound = vars(observe)["_each"]
+    nothing = Reading(value=None, trust=Trust.ABSENT, why="not measured")
+
+    def zero_if_missing(keys: Any, found: Any) -> dict[Any, Any]:
+        seen = sound(keys, found)
+        zero = Demand(
+            backlog=0,
+            in_progress=0,
+            arrivals_per_s=nothing,
+            completions_per_s=nothing,
+            wait_s=nothing,
+            measured_at=0.0,
+        )
+        return {key: zero if isinstance(fact, Missing) else fact for key, fact in seen.items()}
+
+    parts.put(observe, "_each", zero_if_missing)
+
+
+def _ignores_the_lease(parts: _Parts) -> None:
+    """Whoever has the journal open may write."""
+    parts.put(lease.Lease, "require", lambda *_: None)
+
+
+def _lets_one_bad_node_stop_the_tick(parts: _Parts) -> None:
+    """What the handling of one node raises is nobody's business but the tick's."""
+    if "_reconcile_isolated" in vars(reconcile):
+        parts.put(reconcile, "_reconcile_isolated", vars(reconcile)["_reconcile_node"])
+
+
+def _scales_in_on_the_first_good_look(parts: _Parts) -> None:
+    """Demand is seen again, so it is believed at once."""
+    rules = tuple(rule for rule in stabilize.RULES if rule is not stabilize.good_looks)
+    parts.put(stabilize, "RULES", rules)
+
+
+SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
+    {
+        breaking.__name__.removeprefix("_"): breaking
+        for breaking in (
+            _repeats_an_unanswered_create,
+            _believes_absence_at_once,
+            _believes_absence_while_blind,
+            _commits_after_dispatch,
+            _leaves_unknown_outcomes_out_of_the_ceiling,
+            _accepts_one_proof_of_idleness,
+            _stops_asking_after_the_first_yes,
+            _sweeps_on_an_incomplete_listing,
+            _reads_missing_statistics_as_zero,
+            _ignores_the_lease,
+            _lets_one_bad_node_stop_the_tick,
+            _scales_in_on_the_first_good_look,
+        )
+    }
+)
+"""By the name of the rule that is broken. The daemon's own code never knows of them."""
+
+
+@contextmanager
+def applied(name: str) -> Iterator[None]:
+    """The production code with that rule broken; `""` breaks none. Raises KeyError for a name that is not known."""
+    with ExitStack() as stack:
+        if name:
+            SABOTAGES[name](_Parts(stack))
+        yield
