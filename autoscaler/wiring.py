@@ -173,6 +173,8 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             name=settings.fleet.name,
             currency=settings.fleet.currency,
             orphans=OrphanRule(settings.fleet.orphans),
+            orphan_share=settings.fleet.orphan_share,
+            orphan_every_s=settings.fleet.orphan_every_s,
             proof_lag_s=settings.broker.statistics_interval_s + _PROOF_MARGIN_S,
             max_calls=settings.loop.max_calls_in_flight,
             calls_per_minute={

@@ -32,6 +32,10 @@ class Fleet(Section):
     orphans: Literal["destroy", "report"] = "destroy"
     """What to do with a machine that bears our mark and that the journal does not know: drain it if its worker is
     heard and else end it, or only report it."""
+    orphan_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.2
+    """Share of an account's machines, one at least, that may be ended unasked as silent orphans …"""
+    orphan_every_s: Annotated[float, Span("1m", "1w")] = Field(default=600.0, alias="orphan_every")
+    """… in so much time. The rest of them wait, at that pace, or for `autoscaler sweep`."""
 
 
 class Loop(Section):

@@ -210,6 +210,8 @@ class Memory:
     """What each machine on its way is to become: its fingerprint, as configured when it was ordered."""
     proven: Mapping[PoolName, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Fingerprints that have become workers, the newest last."""
+    sweeps: Mapping[ProviderName, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """When silent orphans were ended unasked lately, on each account's listing clock."""
     waits: tuple[Wait, ...] = ()
     """What was held back on this tick."""
 

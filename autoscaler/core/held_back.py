@@ -23,7 +23,11 @@ _HALF_OPEN = {
 _WAITS_END = {
     WaitKind.CANARY: "when its worker is heard",
     WaitKind.CALLS: "within a minute",
+    WaitKind.ORPHANS: "by and by",
+    WaitKind.TWIN: "when the name falls silent",
+    WaitKind.ABSENCES: "when they are listed again, or by that time",
 }
+_SWEPT = frozenset({WaitKind.ORPHANS, WaitKind.TWIN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ class HeldBack:
 
     kind: str
     subject: str
-    """An offer, an offer for a pool, or an account."""
+    """An offer, an offer for a pool, an account, or a machine."""
     why: str
     since_at: float | None
     until_at: float | None
@@ -88,6 +92,7 @@ def _resting(subject: str, rest: Rest, at: float, *, wakes: str) -> HeldBack:
 
 def _waiting(wait: Wait) -> HeldBack:
     pool = wait.subject.partition(" for ")[2]
+    by_hand = "autoscaler sweep" if wait.kind in _SWEPT else ""
     return HeldBack(
         kind=wait.kind,
         subject=wait.subject,
@@ -95,5 +100,5 @@ def _waiting(wait: Wait) -> HeldBack:
         since_at=wait.since_at,
         until_at=None,
         ends=_WAITS_END[wait.kind],
-        by_hand=f"autoscaler wake {pool}" if wait.kind is WaitKind.CANARY else "",
+        by_hand=f"autoscaler wake {pool}" if wait.kind is WaitKind.CANARY else by_hand,
     )

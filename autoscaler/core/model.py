@@ -98,6 +98,10 @@ class FleetRules:
     name: str
     currency: str = "EUR"
     orphans: OrphanRule = OrphanRule.DESTROY
+    orphan_share: float = 0.2
+    """Share of an account's machines that may be ended unasked as silent orphans, one at least …"""
+    orphan_every_s: float = 600.0
+    """… in so many seconds of sight."""
     proof_lag_s: float = 6.0
     """How old a confirmed stop of consuming must be before proofs of idleness count: broker statistics lag so far."""
     max_calls: int = 16
@@ -279,6 +283,12 @@ class WaitKind(StrEnum):
     """One machine of a new kind is tried first."""
     CALLS = "calls"
     """The account was called often enough for now."""
+    ORPHANS = "orphans"
+    """Enough machines without a record were ended unasked."""
+    TWIN = "twin"
+    """Two machines bear one name, and nobody can tell which of them works."""
+    ABSENCES = "absences"
+    """Most machines of an account are absent at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +297,7 @@ class Wait:
 
     kind: WaitKind
     subject: str
-    """What waits: an offer for a pool, or an account."""
+    """What waits: an offer for a pool, an account, or a machine."""
     why: str
     since_at: float
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import deadlines, lessons, lifecycle, moves, offers, strangers
+from autoscaler.core import absences, deadlines, lessons, lifecycle, moves, offers, strangers
 from autoscaler.core.facts import (
     REFUSALS,
     SIGHTINGS_CLOCK,
@@ -126,6 +126,8 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
     """Take in every fact. Doing it twice with the same facts changes nothing more than doing it once."""
     clocks = _advance_clocks(snapshot)
     indices = {p: strangers.index(li) for p, li in snapshot.listings.items() if isinstance(li, Listing)}
+    doubts = absences.doubt(snapshot, {provider: of.by_id for provider, of in indices.items()})
+    snapshot = doubts.snapshot
     names = frozenset(node.name for node in snapshot.nodes)
     answers: dict[NodeName, list[Outcome]] = defaultdict(list)
     for outcome in snapshot.outcomes:
@@ -151,9 +153,10 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
     return Reconciled(
         nodes=(*nodes, *found.adopted),
         transitions=(*told, *found.transitions),
-        memory=replace(learnt.memory, strangers=found.strangers),
+        memory=replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps),
         troubles=tuple(troubles),
         answers=learnt.answers,
+        waits=(*doubts.waits, *found.waits),
     )
 
 

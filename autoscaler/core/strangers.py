@@ -2,15 +2,18 @@
 
 An orphan is believed only after it was seen in complete listings for the settle time. One whose worker is heard is
 recorded as DRAINING: what it holds is finished before it goes, and if load asks for it, it is taken back. A silent one
-is recorded straight into DESTROYING. Nothing is ever ended from here.
+is recorded straight into DESTROYING, once it is old enough to have enrolled, and few of them at a time. Only a second
+machine of a name that has not enrolled yet is ended at once: later nobody could tell the two apart. Nothing is ever
+ended from here.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from autoscaler.core import sweep_quota
 from autoscaler.core.facts import (
     SIGHTINGS_CLOCK,
     Memory,
@@ -20,7 +23,7 @@ from autoscaler.core.facts import (
     Stranger,
     listing_clock,
 )
-from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.lifecycle import ARRIVING, NodeState
 from autoscaler.core.model import (
     ConsumerOrder,
     FleetRules,
@@ -32,8 +35,11 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
     Transition,
+    Wait,
+    WaitKind,
     worker_of,
 )
+from autoscaler.core.sweep_quota import Quota
 from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName
 
 
@@ -44,6 +50,55 @@ class Found:
     strangers: tuple[Stranger, ...]
     adopted: tuple[Node, ...]
     transitions: tuple[Transition, ...]
+    sweeps: Mapping[ProviderName, tuple[float, ...]]
+    """As `Memory.sweeps`."""
+    waits: tuple[Wait, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One stranger, and what its judgement may look at."""
+
+    stranger: Stranger
+    snapshot: Snapshot
+    pool: PoolRules | None
+    seen_s: float
+    """How long it has been seen, in seconds of complete listings."""
+    settle_s: float
+    namesakes: tuple[Node, ...]
+    """Records of machines that bear its name."""
+    swept: bool
+
+    @property
+    def times(self) -> Timeouts:
+        return self.pool.timeouts if self.pool else Timeouts()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the worker of its name is heard."""
+        seen = self.snapshot.sightings
+        return not isinstance(seen, Missing) and works(seen, self.stranger.instance, self.times.silence_s)
+
+    @property
+    def silent(self) -> bool:
+        """Whether that worker would have been heard if it spoke."""
+        seen = self.snapshot.sightings
+        hears = not isinstance(seen, Missing) and seen.would_hear_within(self.times.silence_s)
+        return hears and not self.at_work
+
+    @property
+    def unenrolled_twin(self) -> bool:
+        """Whether it is a second machine of a name that no worker was ever heard by."""
+        # A namesake that is ending is a twin that was found before this one.
+        kept = [n for n in self.namesakes if n.state is not NodeState.DESTROYING]
+        return bool(kept) and all(n.state in ARRIVING and n.enrolled_at is None for n in kept)
+
+    @property
+    def old_enough(self) -> bool:
+        """Whether it had the time to become a worker, by its own account of its age or by ours."""
+        created_at = self.stranger.instance.created_at
+        age_s = 0.0 if created_at is None else self.snapshot.at - created_at
+        return max(age_s, self.seen_s) >= self.times.enrol_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,35 +139,70 @@ def find(
     """Compare every listing with the records. Incomplete listings add nothing and take nothing away."""
     watched: list[Stranger] = []
     adopted: list[Node] = []
-    told: list[Transition] = []
+    sweeps: dict[ProviderName, tuple[float, ...]] = {}
+    waits: list[Wait] = []
     swept = any(order.kind is OrderKind.SWEEP for order in snapshot.orders)
-    machines = Counter(node.machine for node in nodes if node.state is not NodeState.GONE)
+    namesakes: dict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        if node.state is not NodeState.GONE:
+            namesakes[node.machine].append(node)
     for provider, listing in snapshot.listings.items():
         now_on = memory.clocks.get(listing_clock(provider), 0.0)
-        for stranger in _watch(provider, listing, memory, nodes, now_on):
-            settled = now_on - stranger.since_on >= snapshot.settle_s.get(provider, 60.0)
-            visible = isinstance(listing, Listing) and listing.complete
-            end_it = fleet.orphans is OrphanRule.DESTROY or swept
-            pool = rules.get(PoolName(stranger.instance.pool or ""))
-            twin = machines[NodeName(stranger.instance.name)] > 0
-            state = _state_for(stranger, snapshot, pool, twin=twin, swept=swept)
-            if not (settled and visible and end_it) or state is None:
-                watched.append(stranger)
-                continue
-            node = _adopt(stranger, state, snapshot, memory, pool, len(adopted))
-            adopted.append(node)
-            told.append(
-                Transition(
-                    node=node.name,
-                    pool=node.pool,
-                    at=snapshot.at,
-                    event=None,
-                    before=None,
-                    after=node.state,
-                    reason=node.reason,
-                )
+        strange = _watch(provider, listing, memory, nodes, now_on)
+        if isinstance(listing, Missing) or not listing.complete:
+            watched += strange
+            sweeps[provider] = memory.sweeps.get(provider, ())
+            continue
+        quota = sweep_quota.quota(provider, listing, memory, fleet)
+        for stranger in strange:
+            case = _Case(
+                stranger=stranger,
+                snapshot=snapshot,
+                pool=rules.get(PoolName(stranger.instance.pool or "")),
+                seen_s=now_on - stranger.since_on,
+                settle_s=snapshot.settle_s.get(provider, 60.0),
+                namesakes=tuple(namesakes[stranger.instance.name]),
+                swept=swept,
             )
-    return Found(strangers=tuple(watched), adopted=tuple(adopted), transitions=tuple(told))
+            state = _state_for(case, quota) if fleet.orphans is OrphanRule.DESTROY or swept else None
+            if state is None:
+                watched.append(stranger)
+                waits += _twin_waits(case)
+            else:
+                adopted.append(_adopt(stranger, state, snapshot, memory, case.pool, len(adopted)))
+        sweeps[provider] = quota.spent_on
+        waits += quota.waits(snapshot.at)
+    return Found(
+        strangers=tuple(watched),
+        adopted=tuple(adopted),
+        transitions=tuple(_begins(node, snapshot.at) for node in adopted),
+        sweeps={provider: spent for provider, spent in sweeps.items() if spent},
+        waits=tuple(waits),
+    )
+
+
+def _begins(node: Node, at: float) -> Transition:
+    return Transition(
+        node=node.name,
+        pool=node.pool,
+        at=at,
+        event=None,
+        before=None,
+        after=node.state,
+        reason=node.reason,
+    )
+
+
+def _twin_waits(case: _Case) -> tuple[Wait, ...]:
+    """Two machines share the name of a worker that is heard: what an operator should read of it."""
+    instance = case.stranger.instance
+    if not case.namesakes or not case.at_work:
+        return ()
+    why = (
+        f"two machines bear this name and its worker is heard: {instance.instance_id} has no record and is paid "
+        "too, but nobody can tell which of them works"
+    )
+    return (Wait(kind=WaitKind.TWIN, subject=instance.name, why=why, since_at=case.snapshot.at),)
 
 
 def _watch(
@@ -146,22 +236,23 @@ def _watch(
     ]
 
 
-def _state_for(
-    stranger: Stranger, snapshot: Snapshot, pool: PoolRules | None, *, twin: bool, swept: bool
-) -> NodeState | None:
-    """DRAINING for one that works, DESTROYING for one that does not, None while it cannot be told.
+def _state_for(case: _Case, quota: Quota) -> NodeState | None:
+    """DRAINING for one that works, DESTROYING for one that does not, None while it cannot be told or may not be yet.
 
     A twin (a second machine of a name that has a live record) shares its worker's name with the recorded one: while
     that name is heard nothing can be proven about the twin, so it is only reported, and ended on an operator's word.
+    Before it is heard one of the two is surely too many, whichever it is.
     """
-    if isinstance(snapshot.sightings, Missing):
+    if case.silent and case.unenrolled_twin:
+        return NodeState.DESTROYING
+    settled = case.seen_s >= case.settle_s
+    if not settled or not (case.silent or case.at_work):
         return None
-    silence_s = (pool.timeouts if pool else Timeouts()).silence_s
-    if works(snapshot.sightings, stranger.instance, silence_s):
-        if twin:
-            return NodeState.DESTROYING if swept else None
-        return NodeState.DRAINING
-    return NodeState.DESTROYING if snapshot.sightings.would_hear_within(silence_s) else None
+    if case.swept:
+        return NodeState.DRAINING if case.at_work and not case.namesakes else NodeState.DESTROYING
+    if case.at_work:
+        return None if case.namesakes else NodeState.DRAINING
+    return NodeState.DESTROYING if case.old_enough and quota.take() else None
 
 
 def works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:

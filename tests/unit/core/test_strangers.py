@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
+import pytest
+
+from autoscaler.core.facts import Memory, Missing, Snapshot, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule
+from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, WaitKind
 from autoscaler.core.reconcile import Reconciled, reconcile
 from providers.contract import ProviderName
 from tests.unit.core.builders import (
@@ -116,6 +118,108 @@ def test_a_twin_is_not_ended_while_its_name_is_heard() -> None:
     assert len(reported.nodes) == 1
     assert (NodeState.READY, NodeState.DESTROYING) == (kept.state, ended.state)
     assert ended.instance_id == "i-twin"
+
+
+def a_world_of_orphans(*names: str, **fields: object) -> Snapshot:
+    """Silent machines without a record, in sight since long ago."""
+    listing = a_listing(*names)
+    known = tuple(Stranger(provider=CLOUD, instance=i, since_on=0.0) for i in listing.instances)
+    usual = {"memory": Memory(clocks=CLOCKS, strangers=known), "sightings": heard()}
+    return a_snapshot(**({"listings": {CLOUD: listing}} | usual | fields))
+
+
+def ended(after: Reconciled) -> list[str]:
+    return [node.machine for node in after.nodes if node.state is NodeState.DESTROYING]
+
+
+def test_no_more_than_a_share_of_the_machines_is_ended_unasked() -> None:
+    """A journal from an old copy makes a whole fleet look like orphans: it must not cost the fleet."""
+    world = a_world_of_orphans(*"abcdefghijk")
+    after = found(world)
+
+    assert len(ended(after)) == 2
+    assert len(after.memory.strangers) == 9
+    assert ["9 silent machines without a record wait"] == [w.why.partition(":")[0] for w in after.waits]
+    assert len(ended(found(a_world_of_orphans("x", "y")))) == 1
+
+
+def test_the_others_follow_at_that_pace() -> None:
+    """What is forgotten costs money: a share an hour is slow, and is never nothing."""
+    world, rest = a_world_of_orphans("x", "y"), a_listing("y")
+    once = found(world)
+
+    def again(after_s: float) -> Reconciled:
+        clocks = {
+            **once.memory.clocks,
+            listing_clock(CLOUD): once.memory.clocks[listing_clock(CLOUD)] + after_s,
+        }
+        memory = replace(once.memory, clocks=clocks)
+        return found(replace(world, nodes=(), elapsed_s=0.0, memory=memory, listings={CLOUD: rest}))
+
+    assert ended(again(599)) == []
+    assert ended(again(600)) == ["y"]
+
+
+def test_a_sweep_ends_them_all_at_once() -> None:
+    """An operator has looked."""
+    sweep = Order(number=1, kind=OrderKind.SWEEP, target="*", given_at=AT, given_by="kari")
+
+    assert len(ended(found(a_world_of_orphans(*"abcdef", orders=(sweep,))))) == 6
+
+
+def test_working_orphans_are_no_part_of_the_share() -> None:
+    """They are drained and lose nothing."""
+    names = ("a", "b", "c")
+    world = a_world_of_orphans(*names, sightings=heard(*(a_sighting(n, active=1) for n in names)))
+
+    assert [NodeState.DRAINING] * 3 == [node.state for node in found(world).nodes]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "seen_s", "ends"),
+    [
+        (AT - 599, 100, False),
+        (AT - 601, 100, True),
+        (None, 599, False),
+        (None, 601, True),
+        (AT + 1e6, 601, True),
+    ],
+)
+def test_a_machine_that_may_still_boot_is_not_ended(
+    created_at: float | None, seen_s: float, ends: bool
+) -> None:
+    """By the age that its provider tells, or by the time that we have seen it, whichever is more."""
+    young = an_instance("x", created_at=created_at)
+    known = Stranger(provider=CLOUD, instance=young, since_on=CLOCKS[listing_clock(CLOUD)] + 10 - seen_s)
+    world = a_world_of_orphans(
+        listings={CLOUD: replace(a_listing(), instances=(young,))},
+        memory=Memory(clocks=CLOCKS, strangers=(known,)),
+    )
+
+    assert bool(ended(found(world))) is ends
+
+
+@pytest.mark.parametrize("state", [NodeState.CREATING, NodeState.BOOTING])
+def test_a_twin_is_ended_at_once_before_its_name_is_heard(state: NodeState) -> None:
+    """One of the two is too many, whichever it is; once the name is heard, nobody can tell them apart."""
+    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
+    listing = replace(
+        a_listing(), instances=(*twins, an_instance("x", instance_id="i-third", created_at=AT - 5))
+    )
+    node = a_node("x", state, entered_on=5_000.0)
+
+    after = found(a_snapshot(node, listings={CLOUD: listing}, sightings=heard()))
+    just_begun = found(a_snapshot(node, listings={CLOUD: listing}, sightings=heard(listening_s=1.0)))
+
+    assert [("i-x", "booting"), ("i-twin", "destroying"), ("i-third", "destroying")] == [
+        (n.instance_id, n.state) for n in after.nodes
+    ]
+    assert len(just_begun.nodes) == 1
+
+
+def test_a_twin_whose_name_is_heard_is_told_of() -> None:
+    """It is paid, and ends by itself when the name falls silent, or on a sweep."""
+    assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in settled(a_world_with_a_twin()).waits]
 
 
 def test_a_machine_recorded_under_another_name_of_the_same_account_is_no_stranger() -> None:
