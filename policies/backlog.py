@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 from policies.contract import Demand, History, Policy, Recommendation, Supply
 from policies.options import Options
@@ -19,6 +20,12 @@ from policies.phrases import count, plain
 
 SMALLEST_SHARE = 0.001
 """One message that asks for more than a thousand workers is a slip of the hand."""
+
+
+@cache
+def _as_typed(number: float) -> Fraction:
+    """One of the few numbers of a configuration, exactly as it stands there."""
+    return Fraction(repr(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,7 @@ class Backlog:
     @property
     def _share(self) -> Fraction:
         """The option as it was typed: 0.7 is seven tenths, so seven messages ask for ten workers and not eleven."""
-        return Fraction(repr(self.messages_per_worker))
+        return _as_typed(self.messages_per_worker)
 
     def _in_hand(self, demand: Demand, supply: Supply) -> int:
         """Messages being worked on.

@@ -138,7 +138,7 @@ class Hearing:
 
 
 def _rate(processed: deque[tuple[float, int]], now: float) -> float | None:
-    recent = [(at, count) for at, count in processed if now - at <= _RATE_S]
-    if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+    first = next((seen for seen in processed if now - seen[0] <= _RATE_S), None)
+    if first is None or processed[-1][0] <= first[0]:
         return None
-    return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])
+    return (processed[-1][1] - first[1]) / (processed[-1][0] - first[0])

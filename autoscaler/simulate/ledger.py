@@ -20,7 +20,7 @@ from autoscaler.loop import Journal
 from policies.contract import Past
 from providers.contract import NodeName
 
-_PAST_KEPT = 64
+_PAST_KEPT = 24
 """Decisions kept of each pool: at ticks of 10 s more than any window of a simulated fleet reaches back."""
 _NAMES_KEPT = 20_000
 
@@ -138,9 +138,16 @@ class LedgerOfOne:
 
 def _since(decided: deque[Past], since_at: float) -> tuple[Past, ...]:
     """After a step of the wall clock times are not in order; like the real journal, each is judged by its own."""
-    standing = max((i for i, past in enumerate(decided) if past.at < since_at), default=None)
-    found = [(past.at, i, past) for i, past in enumerate(decided) if past.at >= since_at or i == standing]
-    return tuple(past for _, _, past in sorted(found, key=lambda each: each[:2]))
+    found: list[Past] = []
+    standing = False
+    for past in reversed(decided):
+        if past.at >= since_at:
+            found.append(past)
+        elif not standing:
+            standing = True
+            found.append(past)
+    found.reverse()  # sorting keeps the order of writing among alike, as the journal's query does
+    return tuple(sorted(found, key=lambda past: past.at))
 
 
 class Durable:

@@ -15,8 +15,8 @@ from autoscaler.simulate.clock import WorldClock
 from autoscaler.simulate.workload import Queue, Task
 
 HEARTBEAT_S = 2.0
-_KEPT_S = 30.0
-"""How far back the broker's figures about a consumer can be asked for: older than they ever are."""
+_FIGURES_KEPT = 64
+"""The broker's last figures about a consumer: at a few changes a second they reach back further than anybody asks."""
 
 
 class Zombie(StrEnum):
@@ -77,7 +77,7 @@ class Worker:
         self.processed = self.lost = 0
         self.waits = False
         self._beat = Beat(at=clock.elapsed, active=0, processed=0)
-        self._held: deque[tuple[float, int]] = deque([(clock.elapsed, 0)])
+        self._held: deque[tuple[float, int]] = deque([(clock.elapsed, 0)], maxlen=_FIGURES_KEPT)
         queue.wait_for(self)
 
     @property
@@ -163,9 +163,9 @@ class Worker:
     def _count_held(self) -> None:
         """After something changed: the broker's figure of it, kept as long as it may be asked for."""
         at = self.clock.elapsed
+        if self._held[-1][0] == at:
+            self._held.pop()
         self._held.append((at, self._unacknowledged()))
-        while len(self._held) > 1 and self._held[1][0] < at - _KEPT_S:
-            self._held.popleft()
 
     def _begin(self) -> None:
         while self.reserved and len(self.running) < self.habits.slots and not self.stopping:
