@@ -6,9 +6,10 @@ so a hanging account costs one thread and one sentence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar, cast
 
@@ -17,13 +18,14 @@ from autoscaler.core.facts import Hands, Idleness, Missing, Sightings
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName, WorkerName
 from policies.contract import Demand
-from providers.contract import Listing, NodeName, Provider, ProviderError, ProviderName
+from providers.contract import Instance, Listing, NodeName, Provider, ProviderError, ProviderName
 
 T = TypeVar("T")
 _WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING})
 """States whose end rests on what the worker and the broker say is held: of workers unheard only the broker is asked."""
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds; one that does not is asked again next tick."""
+_LONGEST_NAME = 255
 _SHARE_OF_MANY_CALLS = 0.8
 """Of the deadline, for a look made of many calls: it hands over what it has before it would be thrown away whole."""
 
@@ -115,7 +117,7 @@ class Observer:
 
     def _list(self, provider: Provider) -> Listing | Missing:
         try:
-            return provider.list_instances(timeout_s=self._timeout_s)
+            return sound(provider.list_instances(timeout_s=self._timeout_s))
         except ProviderError as error:
             return Missing(why=str(error))
 
@@ -134,6 +136,29 @@ class Observer:
             return Missing(why=f"no answer within {self._timeout_s:g} s")
         error = future.exception()
         return Missing(why=f"the look failed: {type(error).__name__}") if error else future.result()
+
+
+def sound(listing: Listing) -> Listing:
+    """The listing without machines that no record could hold, and incomplete for their sake.
+
+    They are there and may be paid, so nothing is bought and no absence is believed; but a name that cannot be written
+    down would fail every commit, and so would a time that is no number.
+    """
+    kept = tuple(map(_dated, filter(_recordable, listing.instances)))
+    if len(kept) == len(listing.instances):
+        return replace(listing, instances=kept)
+    why = f"{len(listing.instances) - len(kept)} machines have a name or an id that cannot be recorded"
+    return Listing(instances=kept, complete=False, why_incomplete=listing.why_incomplete or why)
+
+
+def _recordable(instance: Instance) -> bool:
+    texts = (instance.name, instance.instance_id)
+    return all(0 < len(text) <= _LONGEST_NAME and text.isprintable() for text in texts)
+
+
+def _dated(instance: Instance) -> Instance:
+    born = instance.created_at
+    return instance if born is None or math.isfinite(born) else replace(instance, created_at=None)
 
 
 def _listing(name: ProviderName) -> str:

@@ -252,6 +252,9 @@ class LibcloudProvider:
                 raise ValueError("the answer is no listing")
             if len(page) != (rows := len(re.findall(dialect.row_sign, body))):
                 raise ValueError(f"{rows} machines were answered and {len(page)} could be read")
+            # The sign stands for a state: one read without it would make up in number for one that was not read.
+            if not all(node.extra.get(dialect.state_key) for node in page):
+                raise ValueError("a machine was answered without a state")
             nodes += page
             following = re.search(paging.next_cursor, body) if paging else None
             if not following or not following[1]:

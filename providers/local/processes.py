@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ FLEET, POOL, NODE = "AUTOSCALER_LOCAL_FLEET", "AUTOSCALER_LOCAL_POOL", "AUTOSCAL
 """A machine's mark. Names of their own, because an operator may set `AUTOSCALER_NODE` in a shell of his."""
 DIRECTORY, CREATED_AT = "AUTOSCALER_LOCAL_DIRECTORY", "AUTOSCALER_LOCAL_CREATED_AT"
 """The account's directory, and the machine's birth in epoch seconds: the same from whichever process it is read."""
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""A name becomes a directory, so it is held to its contract; a process that is marked with another is none of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +73,8 @@ def look(fleet: str, directory: Path | None = None) -> Found:
                 if _keeps_under(directory, process):
                     hidden.append(f"process {process.pid} keeps a machine here and belongs to another user")
                 continue
-            node = environment.get(NODE)
-            if not node:
+            node = environment.get(NODE, "")
+            if not NAME.fullmatch(node):
                 unmarked.append((session, process))
             elif environment.get(FLEET) == fleet and directory in {
                 None,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -50,8 +50,6 @@ _LOGS_KEPT = 50
 _LONGEST_BOOT_S = 3600.0
 _START_S = 60.0
 """A directory younger than this may be that of a machine which another process is starting now."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""A name becomes a directory, so it is held to its contract."""
 _SCARCE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 """This computer is full: a lack of stock, which passes. Any other failure to start is a fault of ours."""
 
@@ -124,7 +122,7 @@ class LocalProvider:
 
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
         """Kill everything of the machine, until nothing of it runs; then remove its secrets."""
-        if not _NAME.fullmatch(name) or instance_id not in {None, name}:
+        if not processes.NAME.fullmatch(name) or instance_id not in {None, name}:
             raise InstanceAbsent(f"{name}: no machine of fleet {self._fleet} here")
         deadline = self._clock.monotonic() + timeout_s
         running = self._look().machines.get(name, [])
@@ -180,7 +178,7 @@ class LocalProvider:
                     self._forget(place.name)
 
     def _refuse(self, spec: InstanceSpec) -> None:
-        if not _NAME.fullmatch(spec.name):
+        if not processes.NAME.fullmatch(spec.name):
             raise RequestRejected(
                 f"{spec.name!r}: expected a name of lower case letters, digits and dashes, 63 at most"
             )
@@ -243,8 +241,10 @@ class LocalProvider:
 
 def _instance(name: str, mark: Mapping[str, str]) -> Instance:
     try:
-        created_at = float(mark[processes.CREATED_AT])
+        created_at: float | None = float(mark[processes.CREATED_AT])
     except (KeyError, ValueError):
+        created_at = None
+    if created_at is not None and not math.isfinite(created_at):
         created_at = None
     return Instance(
         name=name,
