@@ -18,7 +18,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz lint soak test lock pages clean
+.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,11 @@ test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, a
 
 fuzz: $(READY) ## hostile input for as long as one likes: EXAMPLES=20000 of each kind (2000)
 	@EXAMPLES=$(EXAMPLES) $(PYTEST) -q -n 2 --timeout 0 --hypothesis-profile=fuzz tests/fuzz
+
+fuzz-atheris: $(READY) ## parsers steered by coverage: TARGET=configuration|scanner|events|replies|row, TIME_S=60
+	@test -d build/atheris || $(BIN)/python $(PIP_INSTALL) --no-deps --target build/atheris -r tests/fuzz/atheris.txt
+	@PYTHONPATH=$(CURDIR):build/atheris $(BIN)/python -m tests.fuzz.guided $(or $(TARGET),configuration) \
+	  build/fuzz/$(or $(TARGET),configuration) -max_total_time=$(or $(TIME_S),60) -timeout=10
 
 soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
 	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
