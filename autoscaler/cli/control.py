@@ -12,7 +12,9 @@ import typer
 
 from autoscaler.cli import exits, opened, options, ordering, output
 from autoscaler.cli.ordering import Manner, Wanted
+from autoscaler.config import Settings
 from autoscaler.config.values import seconds
+from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind
 from policies.phrases import count
@@ -124,7 +126,9 @@ def wake(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", help="A pool, an account, or an offer as `status` names it.", show_default=False
+            metavar="TARGET",
+            help="A pool, an account, an offer as `status` names it, or * for all.",
+            show_default=False,
         ),
     ],
     config: options.Config = None,
@@ -135,7 +139,26 @@ def wake(
     manner = Manner(config=config, wait=not no_wait, as_json=as_json)
     settings = opened.settings(config, secrets=False)
     with opened.journal(settings, read_only=False) as journal:
+        known = _wakeable(settings, journal.memory())
+        if target not in known:
+            raise exits.CommandFailed(
+                f"There is no pool, account or offer {output.clean(target)!r}; there are: {', '.join(known)}.",
+                code=exits.USAGE,
+            )
         ordering.give(journal, settings, Wanted(kind=OrderKind.WAKE, target=target), manner)
+
+
+def _wakeable(settings: Settings, memory: Memory) -> tuple[str, ...]:
+    """Names that can be woken: what is configured, and what rests though it is configured no more."""
+    offers = (
+        f"{offer.provider}/{offer.location}/{offer.size}/{offer.image}"
+        for pool in settings.pools.values()
+        for offer in pool.offers
+    )
+    resting = (*memory.account_rests, *memory.troubles)
+    return tuple(
+        dict.fromkeys((*settings.pools, *settings.providers, *offers, *resting, ordering.EVERYTHING))
+    )
 
 
 def _about_pool(

@@ -124,13 +124,15 @@ def _notes(now: Standing) -> Iterator[Text]:
 
 
 def _held(held: HeldBack, at: float) -> str:
-    """`resting for 9 min: aws/…/t3.small: out of stock; then it is asked again, or now: autoscaler wake aws/…`"""
-    resting = held.until_at is not None
-    left = f"resting for {duration((held.until_at or at) - at)}" if resting else "held back"
-    since = f" (since {duration(at - held.since_at)})" if held.since_at is not None else ""
+    """What is held back and why; below it since when, what ends it by itself, and how to end it at once."""
+    named = held.subject.partition(" for ")[0] in held.why
+    since = f", since {duration(at - held.since_at)}" if held.since_at is not None else ""
+    if held.until_at is None:
+        until = f"held back{since}; {held.ends}"
+    else:
+        until = f"resting for {duration(held.until_at - at)}{since}; then {held.ends}"
     by_hand = f"; at once: `{held.by_hand}`" if held.by_hand else ""
-    then = f"then {held.ends}" if resting else held.ends
-    return f"{left}{since}: {held.subject}: {held.why}; {then}{by_hand}"
+    return f"{held.why if named else f'{held.subject}: {held.why}'}\n  {until}{by_hand}"
 
 
 def _document(now: Standing) -> dict[str, object]:

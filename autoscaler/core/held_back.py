@@ -21,11 +21,11 @@ _HALF_OPEN = {
     RestKind.FAILING: "one order is tried until one is answered",
 }
 _WAITS_END = {
-    WaitKind.CANARY: "when its worker is heard",
-    WaitKind.CALLS: "within a minute",
-    WaitKind.ORPHANS: "by and by",
-    WaitKind.TWIN: "when the name falls silent",
-    WaitKind.ABSENCES: "when they are listed again, or by that time",
+    WaitKind.CANARY: "it ends when its worker is heard",
+    WaitKind.CALLS: "calls go on within a minute",
+    WaitKind.ORPHANS: "the others follow at that pace",
+    WaitKind.TWIN: "it ends when that name falls silent",
+    WaitKind.ABSENCES: "it ends when they are listed again, or after that time",
 }
 _SWEPT = frozenset({WaitKind.ORPHANS, WaitKind.TWIN})
 
@@ -65,7 +65,7 @@ def _accounts(memory: Memory, at: float) -> Iterator[HeldBack]:
                 why=f"its machines cannot be listed: {trouble.why_unlisted}",
                 since_at=trouble.unlisted_since_at,
                 until_at=None,
-                ends="when they can be",
+                ends="it ends with the next complete list",
                 by_hand="",
             )
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from autoscaler.core.facts import (
     SIGHTINGS_CLOCK,
+    Bucket,
     CallKind,
     Hands,
     Idleness,
@@ -20,10 +21,12 @@ from autoscaler.core.facts import (
     Outcome,
     OutcomeKind,
     Rest,
+    RestKind,
     Sighting,
     Sightings,
     Snapshot,
     Stranger,
+    Trouble,
     Unconnected,
     listing_clock,
 )
@@ -180,8 +183,14 @@ orders = st.builds(
     force=st.booleans(),
 )
 rests = st.builds(
-    Rest, until_at=st.sampled_from([AT - 1, AT + 60, AT + 1e9]), refusals=st.integers(1, 9), why=st.just("no")
+    Rest,
+    until_at=st.sampled_from([AT - 1, AT + 60, AT + 1e9]),
+    refusals=st.integers(1, 9),
+    why=st.just("no"),
+    kind=st.sampled_from(RestKind),
 )
+troubles = st.builds(Trouble, calls=st.integers(0, 4), rest=st.none() | rests)
+buckets = st.builds(Bucket, calls=st.sampled_from([0.0, 0.5, 1.0, 3.0]), at=instants)
 strangers = st.builds(
     Stranger,
     provider=st.sampled_from(ACCOUNTS),
@@ -221,6 +230,9 @@ def snapshots(draw: st.DrawFn, *, seen: bool = False) -> Snapshot:
             ),
             offer_rests=draw(st.dictionaries(st.just(OFFER.name), rests, max_size=1)),
             account_rests=draw(st.dictionaries(st.sampled_from(ACCOUNTS), rests, max_size=1)),
+            troubles=draw(st.dictionaries(st.sampled_from(ACCOUNTS), troubles, max_size=1)),
+            buckets=draw(st.dictionaries(st.sampled_from(ACCOUNTS), buckets, max_size=2)),
+            proven=draw(st.dictionaries(st.sampled_from(POOLS), st.just(("old",)), max_size=2)),
         ),
         name_seed="fresh",
         settle_s=dict.fromkeys(ACCOUNTS, 30.0),
@@ -241,6 +253,10 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
     pools, decisions = {}, {}
     for name in POOLS:
         ceiling = draw(st.integers(0, 6))
+        bought = tuple(
+            replace(OFFER, provider=draw(st.sampled_from(ACCOUNTS)), price_per_h=draw(prices), location=place)
+            for place in ("osl", "sto")[: draw(st.integers(0, 2))]
+        )
         pool = a_pool(
             name=name,
             limits=Limits(
@@ -249,13 +265,10 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
                 max_creates_in_flight=draw(st.integers(1, 4)),
                 max_cost_per_hour=draw(st.none() | st.sampled_from([0.0, 0.1, 0.3, 0.6])),
             ),
+            canary=draw(st.booleans()),
+            becomes={o.name: "new" for o in bought} if draw(st.booleans()) else {},
             timeouts=Timeouts(drain_s=60.0, drain_expiry=draw(st.sampled_from(DrainExpiry))),
-            offers=tuple(
-                replace(
-                    OFFER, provider=draw(st.sampled_from(ACCOUNTS)), price_per_h=draw(prices), location=place
-                )
-                for place in ("osl", "sto")[: draw(st.integers(0, 2))]
-            ),
+            offers=bought,
         )
         pools[name] = pool
         demand = snapshot.demand[name]
@@ -267,6 +280,9 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
                 paused=draw(st.sampled_from([False, False, False, True])),
             )
     fleet = FleetRules(
-        name="shop", orphans=draw(st.sampled_from(OrphanRule)), max_calls=draw(st.integers(1, 16))
+        name="shop",
+        orphans=draw(st.sampled_from(OrphanRule)),
+        max_calls=draw(st.integers(1, 16)),
+        calls_per_minute=draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.just(6.0))),
     )
     return Rulings(fleet=fleet, pools=pools, decisions=decisions)

@@ -227,3 +227,23 @@ def test_no_path_leads_back_from_gone(state: NodeState, events: list[Event]) -> 
             assert lifecycle.TABLE[state, event] is after
         assert not gone or after is S.GONE
         state, gone = after, after is S.GONE
+
+
+@much
+@given(ticks())
+def test_what_rests_is_not_asked_and_what_is_doubtful_is_asked_once(tick: tuple[Snapshot, Rulings]) -> None:
+    """However much is wanted: no order at a resting account, one at most of a kind that was never proven."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+    memory = reconciled.memory
+    kinds: Counter[tuple[str, str]] = Counter()
+
+    for action in made.actions:
+        if isinstance(action, CreateNode):
+            provider, pool = action.offer.provider, ruled.pools[action.pool]
+            rests = [memory.account_rests.get(provider), memory.offer_rests.get(action.offer.name)]
+            rests += [trouble.rest for trouble in [memory.troubles.get(provider)] if trouble]
+            assert all(rest is None or rest.until_at <= snapshot.at for rest in rests)
+            if pool.canary and pool.becomes and memory.proven.get(pool.name):
+                kinds[pool.name, pool.becomes[action.offer.name]] += 1
+    assert all(count == 1 for count in kinds.values())

@@ -156,3 +156,14 @@ def test_what_holds_no_work_is_destroyed_unasked(office: Office, state: NodeStat
     office.on_record(a_node("n1", state))
 
     assert 0 == office.command("destroy", "n1").code
+
+
+def test_only_what_there_is_can_be_woken(office: Office) -> None:
+    """A typing mistake is told at once, with the names that would do."""
+    office.on_record()
+
+    mistaken = office.command("wake", "imagse")
+
+    assert 2 == mistaken.code
+    assert "'imagse'; there are: images, cloud, cloud///" in mistaken.err
+    assert [0, 0, 0] == [office.command("wake", name).code for name in ("cloud", "cloud///", "*")]
