@@ -12,9 +12,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from autoscaler.clock import Clock
-from autoscaler.core import held_back, invariants, lifecycle, offers, orders, reconcile, remembering, supply
+from autoscaler.core import (
+    held_back,
+    invariants,
+    lifecycle,
+    offers,
+    orders,
+    reconcile,
+    remembering,
+    stalls,
+    supply,
+    unseen,
+)
 from autoscaler.core import plan as planning
-from autoscaler.core.facts import Memory, Missing, Outcome, OutcomeKind, Snapshot
+from autoscaler.core.facts import Memory, Outcome, OutcomeKind, Snapshot
 from autoscaler.core.model import (
     Action,
     DestroyNode,
@@ -275,6 +286,10 @@ class Loop:
             if node.name in asked and node.destroy_asks >= _OVERDUE_ASKS:
                 self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
         self._tell_troubles(tick.plan)
+        for node, starved_s in stalls.news(
+            tick.snapshot.memory, tick.reconciled.memory, tick.plan.nodes, self._rules
+        ):
+            self._log.say("node.stalled", node=node.name, pool=node.pool, starved_s=round(starved_s))
         self._tell_strangers(tick.reconciled.memory)
         self._tell_held(tick)
         for decision in tick.record.decisions:
@@ -325,31 +340,13 @@ class Loop:
 
     def _tell_facts(self, snapshot: Snapshot) -> None:
         """Say when a fact is missed and when it is seen again; not on every tick between."""
-        missed = missing(snapshot)
+        missed = unseen.missing(snapshot)
         for fact, why in missed.items():
             if fact not in self._missed:
                 self._log.say("fact.missed", fact=fact, why=why)
         for fact in self._missed.keys() - missed.keys():
             self._log.say("fact.recovered", fact=fact)
         self._missed = missed
-
-
-def missing(snapshot: Snapshot) -> dict[str, str]:
-    """Each fact that could not be seen, in words, with why."""
-    missed = {f"demand of {p}": d.why for p, d in snapshot.demand.items() if isinstance(d, Missing)}
-    for provider, listing in snapshot.listings.items():
-        if isinstance(listing, Missing):
-            missed[f"machines at {provider}"] = listing.why
-        elif not listing.complete:
-            missed[f"some machines at {provider}"] = listing.why_incomplete
-    for node in snapshot.nodes:
-        if node.offer.provider not in snapshot.listings:
-            missed[f"machines at {node.offer.provider}"] = (
-                "it is not configured any more, but nodes bought there have records: configure it again, or forget them"
-            )
-    if isinstance(snapshot.sightings, Missing):
-        missed["workers"] = snapshot.sightings.why
-    return missed
 
 
 def _remarks(plan: Plan, pool: PoolName) -> tuple[str, ...]:

@@ -62,6 +62,11 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "error", "node pool error", "a node could not be dealt with; it stays as it was, the others go on"
         ),
         "node.recovered": _kind("info", "node", "it can be dealt with again"),
+        "node.stalled": _kind(
+            "warning",
+            "node pool starved_s",
+            "a worker with room takes up no task though messages wait; it is told to consume again",
+        ),
         "call.finished": _kind("info", "call node kind says", "a provider or worker answered"),
         "call.refused": _kind(
             "warning", "call node kind says", "a provider or worker did not do what was asked"

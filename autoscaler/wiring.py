@@ -224,6 +224,8 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
             lost_s=times.lost_s,
             drain_s=times.drain_s,
             drain_expiry=DrainExpiry(times.on_drain_timeout),
+            stall_s=times.stall_s,
+            task_s=times.task_s,
             stop_s=times.stop_s,
             call_s=times.call_s,
         ),

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from autoscaler import loop
 from autoscaler.cli import exits, opened, options, output
+from autoscaler.core import unseen
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import (
     Action,
@@ -60,7 +60,7 @@ def plan(
         works.workers.start()
         opened.wait_for(lambda: _heard(works.workers), _LISTEN_S)
         tick = works.loop(journal, clock=opened.CLOCK, log=failures).think()
-    missing = loop.missing(tick.snapshot)
+    missing = unseen.missing(tick.snapshot)
     if as_json:
         output.say_json(_document(tick, pools, missing, failures.why))
     else:

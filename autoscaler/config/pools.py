@@ -30,6 +30,7 @@ AbsolutePathOrNone = Annotated[str, Text(r"(?:/[^\x00-\x1f]*)?", "an absolute pa
 
 Duration = Annotated[float, Span("0s", "4w")]
 Wait = Annotated[float, Span("1s", "4w")]
+WaitOrNot = Annotated[float, Span("0s", "4w")]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 Variable = Annotated[
@@ -166,6 +167,11 @@ class Timeouts(Section):
     """For a worker that was told to stop consuming to finish what it holds."""
     on_drain_timeout: Literal["wait", "destroy"] = "wait"
     """What then: keep waiting (tasks are safe, money runs), or destroy (unfinished tasks are redelivered or lost)."""
+    stall_s: WaitOrNot = Field(default=300.0, alias="stall")
+    """For a worker to take up a task while it has room and messages wait; then it is drained and replaced. `0s`: as
+    long as it likes."""
+    task_s: WaitOrNot = Field(default=0.0, alias="task")
+    """For a task to run; then its worker is drained and replaced, by `on_drain_timeout`. `0s`: as long as it likes."""
     stop_s: Wait = Field(default=30.0, alias="stop")
     """For a drained worker to say goodbye before its machine is destroyed."""
     call_s: Wait = Field(default=60.0, alias="call")

@@ -182,6 +182,21 @@ class Stranger:
     since_on: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standstill:
+    """A serving worker whose count of tasks stands still, although it could take one up or has one in hand."""
+
+    pid: int | None
+    processed: int
+    """The count that stands still."""
+    since_on: float
+    """The reading of the clock of sightings at which it was first seen."""
+    starving: bool = False
+    """At the last look it had a free slot and messages waited for it."""
+    starved_s: float = 0.0
+    """Seconds of sight, of workers and of demand, in which that was so at every look."""
+
+
 SIGHTINGS_CLOCK = "sightings"
 
 
@@ -214,6 +229,7 @@ class Memory:
     """When silent orphans were ended unasked lately, on each account's listing clock."""
     waits: tuple[Wait, ...] = ()
     """What was held back on this tick."""
+    stalls: Mapping[NodeName, Standstill] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

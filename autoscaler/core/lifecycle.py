@@ -40,6 +40,7 @@ class Event(StrEnum):
     INSTANCE_GONE = "instance_gone"
     WORK_SEEN = "work_seen"
     DRAIN_CHOSEN = "drain_chosen"
+    REPLACE_CHOSEN = "replace_chosen"
     UNDRAIN_CHOSEN = "undrain_chosen"
     DESTROY_CHOSEN = "destroy_chosen"
     FORGOTTEN = "forgotten"
@@ -87,6 +88,10 @@ TABLE: Mapping[tuple[NodeState, Event], NodeState] = MappingProxyType(
         ): _S.DESTROYING,  # only an operator's word: its worker may work unheard
         (_S.BOOTING, _E.INSTANCE_GONE): _S.GONE,
         (_S.READY, _E.DRAIN_CHOSEN): _S.DRAINING,
+        (
+            _S.READY,
+            _E.REPLACE_CHOSEN,
+        ): _S.DRAINING,  # it is heard and makes no progress: drained, not taken back
         (_S.READY, _E.WORKER_SILENT): _S.LOST,
         (_S.READY, _E.DESTROY_CHOSEN): _S.DESTROYING,  # only an operator's word
         (_S.READY, _E.INSTANCE_GONE): _S.GONE,

@@ -59,6 +59,10 @@ class Timeouts:
     lost_s: float = 300.0
     drain_s: float = 1800.0
     drain_expiry: DrainExpiry = DrainExpiry.WAIT
+    stall_s: float = 300.0
+    """How long a worker may take up no task though it has room and messages wait; 0: as long as it likes."""
+    task_s: float = 0.0
+    """How long a task may run before its worker is replaced; 0: as long as it likes."""
     stop_s: float = 30.0
     """How long a drained worker may take to say goodbye before its machine is destroyed."""
     call_s: float = 60.0
@@ -116,7 +120,7 @@ class ConsumerOrder(StrEnum):
     NONE = "none"
     CANCEL = "cancel"
     LEAVE = "leave"
-    """As CANCEL, but by an operator's word: load does not take the worker back."""
+    """As CANCEL, but for good, by an operator's word or because it is replaced: load does not take the worker back."""
     ADD = "add"
 
 

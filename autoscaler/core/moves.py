@@ -62,8 +62,10 @@ def _clock_of(state: NodeState) -> FactKind:
 def _consumers(node: Node, event: Event, after: NodeState) -> ConsumerOrder:
     """A worker once told to stop consuming must be told to begin again; one that never was told needs no order.
 
-    An operator's word that it leave stands through silence and return, until an operator takes it back.
+    That it leave for good stands through silence and return, until an operator takes it back.
     """
+    if event is Event.REPLACE_CHOSEN:
+        return ConsumerOrder.LEAVE
     if node.consumer_order is ConsumerOrder.LEAVE and event is not Event.UNDRAIN_CHOSEN:
         return ConsumerOrder.LEAVE
     if after is NodeState.READY and node.consumer_order is ConsumerOrder.NONE:

@@ -20,6 +20,7 @@ from autoscaler.core import (
     purchases,
     remarks,
     selection,
+    stalls,
     strangers,
     supply,
 )
@@ -98,6 +99,9 @@ def plan(
     )
     _obey(draft)
     _keep_ordered_drains(draft)
+    for name, pool in rules.items():
+        if name in decisions and not decisions[name].input.paused:
+            _replace_stalled(draft, pool)
     short = {
         name: _scale(draft, pool, decisions[name])
         for name, pool in rules.items()
@@ -147,11 +151,27 @@ def _obey(draft: _Draft) -> None:
 
 
 def _keep_ordered_drains(draft: _Draft) -> None:
-    """A worker that an operator drains and that came back from silence goes on leaving."""
+    """A worker that leaves for good and that came back from silence goes on leaving."""
     deaf = isinstance(draft.snapshot.sightings, Missing)
     for node in list(draft.nodes.values()):
         if node.state is NodeState.READY and node.consumer_order is ConsumerOrder.LEAVE and not deaf:
-            draft.move(node, Event.DRAIN_CHOSEN, "an operator drains it")
+            draft.move(node, Event.DRAIN_CHOSEN, "it was told to leave for good")
+
+
+def _replace_stalled(draft: _Draft, pool: PoolRules) -> None:
+    """Workers that are heard and make no progress: first told to consume again, then drained for good.
+
+    Until then they count as serving: nothing is bought on a suspicion. Once drained they do not, so the number falls
+    short and another is bought.
+    """
+    judged = stalls.judge(pool, draft.of_pool(pool.name), draft.snapshot, draft.memory)
+    for node in judged.cured:
+        if node.consumer_order is ConsumerOrder.NONE:
+            draft.nodes[node.name] = replace(node, consumer_order=ConsumerOrder.ADD)
+    for node, reason in judged.replaced:
+        draft.move(draft.nodes[node.name], Event.REPLACE_CHOSEN, reason)
+    if judged.remark:
+        draft.remark(pool.name, judged.remark)
 
 
 def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:

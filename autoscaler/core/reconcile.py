@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import absences, deadlines, lessons, lifecycle, moves, offers, strangers
+from autoscaler.core import absences, deadlines, lessons, lifecycle, moves, offers, stalls, strangers
 from autoscaler.core.facts import (
     REFUSALS,
     SIGHTINGS_CLOCK,
@@ -150,10 +150,11 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         told.extend(transitions)
     learnt = lessons.learn(snapshot, tuple(told), rules, clocks)
     found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet)
+    stalled = stalls.watch(snapshot, nodes, rules, clocks)
     return Reconciled(
         nodes=(*nodes, *found.adopted),
         transitions=(*told, *found.transitions),
-        memory=replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps),
+        memory=replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps, stalls=stalled),
         troubles=tuple(troubles),
         answers=learnt.answers,
         waits=(*doubts.waits, *found.waits),

@@ -25,6 +25,7 @@ from autoscaler.core.facts import (
     Sighting,
     Sightings,
     Snapshot,
+    Standstill,
     Stranger,
     Trouble,
     Unconnected,
@@ -139,12 +140,22 @@ def sightings(draw: st.DrawFn) -> Sightings:
                 pid=draw(st.sampled_from([None, 7, 8])),
                 began_s=draw(st.sampled_from([None, 0.0, 40.0])),
                 active=draw(st.sampled_from([None, 0, 1])),
-                processed=draw(st.sampled_from([None, 0, 9])),
+                processed=draw(st.sampled_from([None, 9, 9, 9, 0])),
+                processed_per_s=draw(st.sampled_from([None, 0.0, 0.5])),
             )
             for name in heard
         },
     )
 
+
+standstills = st.builds(
+    Standstill,
+    pid=st.sampled_from([None, 7, 8]),
+    processed=st.sampled_from([9, 9, 0]),
+    since_on=clock_readings,
+    starving=st.booleans(),
+    starved_s=st.sampled_from([0.0, 145.0, 295.0, 400.0]),
+)
 
 counts = st.sampled_from([0, 0, 1])
 idlenesses = st.builds(
@@ -233,6 +244,7 @@ def snapshots(draw: st.DrawFn, *, seen: bool = False) -> Snapshot:
             troubles=draw(st.dictionaries(st.sampled_from(ACCOUNTS), troubles, max_size=1)),
             buckets=draw(st.dictionaries(st.sampled_from(ACCOUNTS), buckets, max_size=2)),
             proven=draw(st.dictionaries(st.sampled_from(POOLS), st.just(("old",)), max_size=2)),
+            stalls=draw(st.dictionaries(st.sampled_from(NAMES), standstills, max_size=6)),
         ),
         name_seed="fresh",
         settle_s=dict.fromkeys(ACCOUNTS, 30.0),
@@ -267,7 +279,12 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
             ),
             canary=draw(st.booleans()),
             becomes={o.name: "new" for o in bought} if draw(st.booleans()) else {},
-            timeouts=Timeouts(drain_s=60.0, drain_expiry=draw(st.sampled_from(DrainExpiry))),
+            timeouts=Timeouts(
+                drain_s=60.0,
+                drain_expiry=draw(st.sampled_from(DrainExpiry)),
+                stall_s=draw(st.sampled_from([0.0, 300.0, 300.0])),
+                task_s=draw(st.sampled_from([0.0, 600.0])),
+            ),
             offers=bought,
         )
         pools[name] = pool

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoscaler.core import invariants, lifecycle, supply
-from autoscaler.core.facts import REFUSALS, CallKind, Missing, Snapshot, Unconnected
+from autoscaler.core.facts import REFUSALS, CallKind, Missing, Sighting, Sightings, Snapshot, Unconnected
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import CreateNode, DestroyNode, OrderKind, Plan
+from autoscaler.core.model import ConsumerOrder, CreateNode, DestroyNode, OrderKind, Plan, WorkerName
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import Reconciled, reconcile
 from providers.contract import Listing
-from tests.property.core_strategies import Rulings, rulings, snapshots
+from tests.property.core_strategies import NAMES, POOLS, Rulings, rulings, snapshots, standstills
 
 S = NodeState
 RESTS_ON_HEARING = {
@@ -105,7 +105,7 @@ def test_a_missing_fact_never_ends_a_node(tick: tuple[Snapshot, Rulings]) -> Non
             listing = snapshot.listings.get(providers[told.node], Missing(why="not configured"))
             assert isinstance(listing, Listing)
             assert listing.complete
-        chosen = told.event in {Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN}
+        chosen = told.event in {Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN, Event.REPLACE_CHOSEN}
         if chosen and not {told.node, machines[told.node]} & ordered:
             assert not isinstance(snapshot.sightings, Missing)
 
@@ -182,6 +182,82 @@ def test_a_machine_whose_worker_may_be_connected_is_not_ended_as_one_that_never_
         ):
             held = snapshot.idleness[told.node].unacknowledged
             assert isinstance(held, Unconnected) or held == 0
+
+
+@st.composite
+def standing_still(draw: st.DrawFn) -> Snapshot:
+    """A pool whose workers all serve, and some of them for a long time take nothing up."""
+    snapshot = draw(snapshots(seen=draw(st.sampled_from([True, True, True, False]))))
+    serving = tuple(
+        replace(
+            n,
+            state=S.READY,
+            pool=POOLS[0],
+            name=NAMES[i],
+            machine=NAMES[i],
+            entered_on=0.0,
+            missing_on=None,
+            consumer_order=ConsumerOrder.NONE,
+        )
+        for i, n in enumerate(snapshot.nodes)
+    )
+    said = {
+        n.worker: Sighting(
+            worker=n.worker,
+            silent_s=1.0,
+            online=True,
+            pid=7,
+            active=draw(st.sampled_from([0, 2, 1, 0])),
+            processed=9,
+            processed_per_s=draw(st.sampled_from([0.5, 0.0])),
+        )
+        for n in serving
+    }
+    stalls = {
+        n.name: replace(
+            draw(standstills),
+            pid=7,
+            processed=9,
+            starving=True,
+            starved_s=draw(st.sampled_from([400.0, 0.0, 150.0])),
+        )
+        for n in serving
+    }
+    return replace(
+        snapshot,
+        nodes=serving,
+        orders=(),
+        sightings=snapshot.sightings if isinstance(snapshot.sightings, Missing) else heard_now(said),
+        memory=replace(snapshot.memory, stalls=stalls),
+    )
+
+
+def heard_now(workers: dict[WorkerName, Sighting]) -> Sightings:
+    return Sightings(listening_s=1_000.0, workers=workers)
+
+
+@settings(much, max_examples=150)
+@given(standing_still(), st.data())
+def test_a_worker_is_replaced_only_while_others_progress_or_for_a_task_too_long(
+    snapshot: Snapshot, data: st.DataObject
+) -> None:
+    """Never blind, never one that may merely be busy, and never more than one of these small pools at a time."""
+    ruled = data.draw(rulings(snapshot))
+    _, made = think(snapshot, ruled)
+    replaced = [t for t in made.transitions if t.event is Event.REPLACE_CHOSEN]
+    workers = {n.name: n.worker for n in made.nodes}
+
+    assert len(replaced) <= 1
+    for told in replaced:
+        assert not isinstance(snapshot.sightings, Missing)
+        demand, times = snapshot.demand[told.pool], ruled.pools[told.pool].timeouts
+        assert not isinstance(demand, Missing)
+        heard = snapshot.sightings.workers
+        its = heard[workers[told.node]].active or 0
+        others = (said for worker, said in heard.items() if worker != workers[told.node])
+        starves = demand.backlog > 0 and its < 2 and times.stall_s > 0
+        progress = any((said.processed_per_s or 0) > 0 for said in others)
+        assert (starves and progress) or (times.task_s > 0 and its)
 
 
 @much

@@ -1,0 +1,163 @@
+"""Workers that are heard and take nothing up: who they are, for how long, and which of them is replaced.
+
+Celery counts a task as it starts, so a worker that has a free slot and whose count stands still while messages wait for
+it does not consume, whatever it says (celery#3201). One whose slots are all busy is never judged by that: its tasks may
+be long. Facts and records go in; what comes out is remembered, or a choice for the plan. Nothing is moved here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from autoscaler.core import moves
+from autoscaler.core.facts import SIGHTINGS_CLOCK, Memory, Missing, Sighting, Snapshot, Standstill
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import ConsumerOrder, Node, PoolName, PoolRules, Timeouts
+from policies.contract import Demand
+from providers.contract import NodeName
+
+_SHARE_LEAVING = 0.1
+"""Of a pool's serving workers, at least one: so many may be leaving to be replaced at a time."""
+_CURE_AFTER = 0.5
+"""Of `timeouts.stall`: then the worker is told to consume again, which costs nothing and cures a lost consumer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is to be done about one pool's workers that stand still."""
+
+    cured: tuple[Node, ...] = ()
+    """To be told to consume again."""
+    replaced: tuple[tuple[Node, str], ...] = ()
+    """To be drained for good, each with the reason."""
+    remark: str = ""
+
+
+def watch(
+    snapshot: Snapshot,
+    nodes: Iterable[Node],
+    rules: Mapping[PoolName, PoolRules],
+    clocks: Mapping[str, float],
+) -> dict[NodeName, Standstill]:
+    """Every serving worker that stands still now, and since when. What could not be seen changes nothing."""
+    found = {}
+    for node in nodes:
+        pool = rules.get(node.pool)
+        if node.state is NodeState.READY and pool is not None:
+            still = _standstill(node, pool.timeouts, snapshot, clocks.get(SIGHTINGS_CLOCK, 0.0))
+            if still is not None:
+                found[node.name] = still
+    return found
+
+
+def judge(pool: PoolRules, nodes: tuple[Node, ...], snapshot: Snapshot, memory: Memory) -> Judged:
+    """Who is to be cured and who to be replaced; nobody while workers or demand cannot be seen.
+
+    Where nobody makes progress it is the broker, the tasks or what they depend on: then nobody is replaced for standing
+    still, and the remark says so. A task that runs longer than `timeouts.task` is its own worker's matter.
+    """
+    times, demand = pool.timeouts, snapshot.demand.get(pool.name)
+    if isinstance(snapshot.sightings, Missing) or not isinstance(demand, Demand):
+        return Judged()
+    heard = snapshot.sightings.workers
+    serving = tuple(n for n in nodes if n.state is NodeState.READY)
+    stalls = {n.name: s for n in serving if (s := memory.stalls.get(n.name)) is not None}
+    stalled = [n for n in serving if n.name in stalls]
+    starved = {n.name for n in stalled if 0 < times.stall_s <= stalls[n.name].starved_s}
+    at_work = any(_takes_up(heard.get(n.worker)) for n in serving if n.name not in starved)
+    now_on = memory.clocks.get(SIGHTINGS_CLOCK, 0.0)
+    reasons: dict[NodeName, str] = {}
+    for node in stalled:
+        still, word = stalls[node.name], heard.get(node.worker)
+        if node.name in starved and at_work:
+            waited_s = f"{still.starved_s:.0f} s"
+            reasons[node.name] = f"it took up no task for {waited_s} while messages waited: to be replaced"
+        elif word is not None and word.active and now_on - still.since_on >= times.task_s > 0:
+            reasons[node.name] = f"its tasks run longer than {times.task_s:.0f} s: to be replaced"
+    leaving = sum(_leaves_for_good(n, times, memory) for n in nodes)
+    room = max(1, int(len(serving) * _SHARE_LEAVING)) - leaving
+    longest_first = sorted(
+        (n for n in stalled if n.name in reasons), key=lambda n: (stalls[n.name].since_on, n.name)
+    )
+    return Judged(
+        cured=tuple(n for n in stalled if _is_news(n, stalls[n.name], snapshot.memory, times)),
+        replaced=tuple((n, reasons[n.name]) for n in longest_first[: max(0, room)]),
+        remark=_remark(len(starved), len(serving), times, at_work=at_work),
+    )
+
+
+def news(
+    before: Memory, after: Memory, nodes: Iterable[Node], rules: Mapping[PoolName, PoolRules]
+) -> tuple[tuple[Node, float], ...]:
+    """The nodes that are to be suspected from this tick on, with the seconds for which they have been starving."""
+    return tuple(
+        (node, still.starved_s)
+        for node in nodes
+        if (still := after.stalls.get(node.name)) is not None and node.pool in rules
+        if _is_news(node, still, before, rules[node.pool].timeouts)
+    )
+
+
+def _standstill(node: Node, times: Timeouts, snapshot: Snapshot, now_on: float) -> Standstill | None:
+    before = snapshot.memory.stalls.get(node.name)
+    if isinstance(snapshot.sightings, Missing):
+        return before
+    heard = snapshot.sightings.workers.get(node.worker)
+    if heard is None or not heard.online:
+        return before
+    if heard.active is None or heard.processed is None:
+        return None
+    if before is None or (before.pid, before.processed) != (heard.pid, heard.processed):
+        before = Standstill(pid=heard.pid, processed=heard.processed, since_on=now_on)
+    demand = snapshot.demand.get(node.pool)
+    starving = _starves(node, heard.active, demand) if isinstance(demand, Demand) else before.starving
+    blind = not isinstance(demand, Demand)
+    if not (times.stall_s > 0 and starving) and not (times.task_s > 0 and heard.active):
+        return None
+    both = before.starving and starving and not blind
+    starved_s = before.starved_s + (snapshot.elapsed_s if both else 0.0)
+    return Standstill(
+        pid=before.pid,
+        processed=before.processed,
+        since_on=before.since_on,
+        starving=starving,
+        starved_s=starved_s if starving else 0.0,
+    )
+
+
+def _starves(node: Node, active: int, demand: Demand) -> bool:
+    """Whether messages wait in a queue that this worker consumes, and it has a slot for them."""
+    # An order by an older configuration may name other queues than those that demand is seen of.
+    waiting = [q.backlog for q in demand.queues if q.name in node.queues] or [demand.backlog]
+    return active < node.slots and sum(waiting) > 0
+
+
+def _takes_up(heard: Sighting | None) -> bool:
+    """Whether a worker took up a task in the last minute, by its own word."""
+    return heard is not None and (heard.processed_per_s or 0.0) > 0
+
+
+def _is_news(node: Node, still: Standstill, before: Memory, times: Timeouts) -> bool:
+    """Whether it has been starving for long enough to be suspected, and had not on the tick before."""
+    suspect_s = times.stall_s * _CURE_AFTER
+    earlier = before.stalls.get(node.name)
+    known = earlier is not None and earlier.since_on == still.since_on and earlier.starved_s >= suspect_s
+    return 0 < suspect_s <= still.starved_s and not known
+
+
+def _leaves_for_good(node: Node, times: Timeouts, memory: Memory) -> bool:
+    """Whether it is on its way out and not to come back. One that drains far too long makes room for the next."""
+    leaving = node.state is NodeState.DRAINING and node.consumer_order is ConsumerOrder.LEAVE
+    return leaving and moves.lasted_s(node, memory.clocks) < times.drain_s
+
+
+def _remark(starved: int, serving: int, times: Timeouts, *, at_work: bool) -> str:
+    if not starved:
+        return ""
+    then = (
+        "they are replaced one after another"
+        if at_work
+        else "nobody makes progress, so none is replaced: look at the broker, the tasks and what they depend on"
+    )
+    return f"{starved} of {serving} workers took up no task for {times.stall_s:.0f} s while messages waited: {then}"
