@@ -1,4 +1,4 @@
-"""Carrying out a plan: bounded calls on worker threads, each with a deadline, one in flight a node.
+"""Carrying out a plan: bounded calls on threads of each account, each with a deadline, one in flight a node.
 
 Nothing is chosen here. Every call ends in exactly one `Outcome`, which waits in the mailbox until a commit has taken it
 in; only the loop's thread ever changes state.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autoscaler.clock import Clock
+from autoscaler.core import actions
 from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
 from autoscaler.core.model import (
     Action,
@@ -152,15 +153,20 @@ class Executor:
     ) -> None:
         self._ways = Ways(providers=providers, workers=workers, render=render)
         self._clock = clock
-        self._pool = ThreadPoolExecutor(max_workers=max_calls, thread_name_prefix="call")
+        # Threads of its own for each account, and for the workers: one that hangs holds up none of the others. They
+        # begin as they are needed.
+        self._pools = {
+            lane: ThreadPoolExecutor(max_workers=max_calls, thread_name_prefix=f"call {lane or 'workers'}")
+            for lane in (*providers, None)
+        }
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
         self._under_way: dict[NodeName, _Call] = {}
         self._mailbox: list[Outcome] = []
 
-    def dispatch(self, actions: tuple[Action, ...]) -> None:
+    def dispatch(self, chosen: tuple[Action, ...]) -> None:
         """Start every action. The caller has made sure that none of their nodes has a call in flight."""
-        for action in actions:
+        for action in chosen:
             call = _Call(
                 action=action, deadline=self._clock.monotonic() + _ABANDON_FACTOR * timeout_s(action)
             )
@@ -168,7 +174,8 @@ class Executor:
                 if action.node in self._under_way:
                     raise AssertionError(f"{action.node} has a call in flight already")
                 self._under_way[action.node] = call
-            self._pool.submit(self._run, call)
+            # One that is not configured any more is answered without a call.
+            self._pools.get(actions.lane(action), self._pools[None]).submit(self._run, call)
 
     def in_flight(self) -> frozenset[NodeName]:
         """Nodes whose call has not ended. One that ran far over its deadline is given up as unknown."""
@@ -201,7 +208,8 @@ class Executor:
 
     def stop(self, grace_s: float) -> frozenset[NodeName]:
         """Take no more; wait so long for calls under way. Returns the nodes whose calls are left to the journal."""
-        self._pool.shutdown(wait=False, cancel_futures=False)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=False)
         with self._ended:
             self._ended.wait_for(lambda: not self._under_way, timeout=grace_s)
             return frozenset(self._under_way)

@@ -46,7 +46,7 @@ class Loop(Section):
     observe_timeout_s: Annotated[float, Span("100ms", "10m")] = Field(default=8.0, alias="observe_timeout")
     """A fact that has not come after this time counts as not seen on this tick."""
     max_calls_in_flight: Annotated[int, Field(ge=1, le=256)] = 16
-    """Calls to providers and workers under way at once, and started in one tick."""
+    """Calls under way at once to one account, and to workers."""
     jitter_s: Annotated[float, Span("0s", "10m")] = Field(default=0.0, alias="jitter")
     """Each tick comes up to this much later, by chance; for many daemons on one account."""
 

@@ -6,6 +6,7 @@ for the call on this tick is the plan's matter.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from autoscaler.core.facts import Memory, Missing, Snapshot
@@ -13,6 +14,7 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import (
     Action,
     ConsumerOrder,
+    CreateNode,
     DestroyNode,
     DrainNode,
     Node,
@@ -20,9 +22,11 @@ from autoscaler.core.model import (
     Timeouts,
     UndrainNode,
 )
+from providers.contract import ProviderName
 
 _FIRST_ASK_S = 5.0
 _LONGEST_ASK_S = 300.0  # one provider blocked an account for asking too often
+_AT_ACCOUNT = frozenset({NodeState.CREATING, NodeState.BOOTING, NodeState.DESTROYING})
 _URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 1}
 
 
@@ -30,6 +34,31 @@ def urgency(node: Node) -> tuple[int, float, str]:
     """Sort key: what saves money first, and among alike those asked longest ago, so that a few deaf workers do not use
     up every tick's calls."""
     return _URGENCY.get(node.state, 9), node.next_ask_at, node.name
+
+
+Lane = ProviderName | None
+"""Calls that hang for one reason: those to one account, or (None) those to workers. Each lane has its own bound, so
+that a hanging account holds up no other."""
+
+
+def lane(action: Action) -> Lane:
+    """Where a call goes."""
+    match action:
+        case CreateNode():
+            return action.offer.provider
+        case DestroyNode():
+            return action.provider
+        case _:
+            return None
+
+
+def under_way(snapshot: Snapshot) -> Counter[Lane]:
+    """Calls in flight by lane, as far as the states of their nodes tell: machines are bought and ended at accounts."""
+    return Counter(
+        node.offer.provider if node.state in _AT_ACCOUNT else None
+        for node in snapshot.nodes
+        if node.name in snapshot.in_flight
+    )
 
 
 def needed(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> tuple[Action | None, Node]:

@@ -109,7 +109,7 @@ class FleetRules:
     proof_lag_s: float = 6.0
     """How old a confirmed stop of consuming must be before proofs of idleness count: broker statistics lag so far."""
     max_calls: int = 16
-    """Calls that may be started in one tick."""
+    """Calls under way at once to one account, or to workers."""
     calls_per_minute: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
     """Calls that make or end machines, per account; as many may be made at once after a minute of quiet."""
 

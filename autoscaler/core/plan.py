@@ -64,6 +64,8 @@ class _Draft:
     answers: list[OrderAnswer] = field(default_factory=list)
     remarks: list[tuple[PoolName, str]] = field(default_factory=list)
     creates: list[CreateNode] = field(default_factory=list)
+    under_way: Counter[actions.Lane] = field(default_factory=Counter)
+    """Calls in flight, with those of this plan."""
     troubles: list[NodeTrouble] = field(default_factory=list)
     becoming: dict[NodeName, str] = field(default_factory=dict)
     """What the machines ordered by this plan are to become."""
@@ -95,6 +97,7 @@ def plan(
         fleet=fleet,
         nodes={node.name: node for node in reconciled.nodes},
         troubles=list(reconciled.troubles),
+        under_way=actions.under_way(snapshot),
         calls=call_budget.budget(snapshot, reconciled.memory, fleet),
     )
     _obey(draft)
@@ -230,7 +233,7 @@ def _part(draft: _Draft, pool: PoolRules, offer: Offer, asked: int) -> tuple[int
     nodes, memory = draft.of_pool(pool.name), draft.memory
     unrecorded = strangers.prices_per_h(memory, pool)
     room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
-    pace = draft.fleet.max_calls - len(draft.creates)
+    pace = draft.fleet.max_calls - draft.under_way[offer.provider]
     most = min(room.nodes, max(0, pace))
     means = purchases.Means(
         at=draft.snapshot.at,
@@ -279,6 +282,7 @@ def _order(draft: _Draft, pool: PoolRules, decision: Decision, offer: Offer, cou
             CreateNode(node=name, pool=pool.name, offer=offer, timeout_s=pool.timeouts.call_s)
         )
         draft.calls.take(offer.provider)
+        draft.under_way[offer.provider] += 1
         if becomes:
             draft.becoming[name] = becomes
 
@@ -339,17 +343,17 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     chosen: list[Action] = []
     late: Counter[ProviderName] = Counter()
     for node in sorted(draft.nodes.values(), key=actions.urgency):
-        if len(chosen) >= draft.fleet.max_calls:
-            break
         if node.name in draft.snapshot.in_flight:
             continue
         action, after = _needed(draft, node, rules)
+        if action is None or draft.under_way[actions.lane(action)] >= draft.fleet.max_calls:
+            continue
         if isinstance(action, DestroyNode) and not draft.calls.take(action.provider):
             late[action.provider] += 1
             continue
-        if action is not None:
-            chosen.append(action)
-            draft.nodes[node.name] = after
+        chosen.append(action)
+        draft.under_way[actions.lane(action)] += 1
+        draft.nodes[node.name] = after
     for provider, count in late.items():
         why = f"{count} ends wait: {call_budget.in_words(draft.fleet, provider)}"
         draft.waits.append(Wait(kind=WaitKind.CALLS, subject=provider, why=why, since_at=draft.snapshot.at))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -250,3 +251,26 @@ def test_the_end_waits_for_calls_so_long_and_names_those_it_left() -> None:
         finally:
             gate.open()
         assert calls.stop(grace_s=10.0) == frozenset()
+
+
+def test_a_hanging_account_holds_up_no_other() -> None:
+    """Each account has threads of its own, and the workers too."""
+    gate, other = Gate(), ProviderName("other")
+    hanging = [a_create(f"n{i}") for i in range(3)]
+    elsewhere = replace(a_create("x"), offer=replace(OFFER, provider=other))
+    made = Executor(
+        providers={CLOUD: Scripted(create=lambda *_, **__: gate() or an_instance()), other: Scripted()},
+        workers=ScriptedWorkers(),
+        render=rendered,
+        clock=FixedClock(),
+        max_calls=2,
+    )
+    try:
+        made.dispatch((*hanging, elsewhere, DrainNode(node=NodeName("y"), worker=WORKER, queues=("images",))))
+        wait_for(lambda: len(made.outcomes()) == 2, "the other account's answer and the worker's")
+
+        assert {"x", "y"} == {outcome.node for outcome in made.outcomes()}
+        assert {"n0", "n1", "n2"} == made.in_flight()
+    finally:
+        gate.open()
+        made.stop(grace_s=10.0)

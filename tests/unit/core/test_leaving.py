@@ -32,12 +32,13 @@ from autoscaler.core.model import (
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import of_interest, reconcile
 from policies.contract import Limits
-from providers.contract import NodeName
+from providers.contract import NodeName, ProviderName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
     CLOUD,
     FLEET,
+    OFFER,
     POOL,
     a_listing,
     a_node,
@@ -367,3 +368,22 @@ def test_a_drain_that_lasts_too_long_says_what_it_waits_for(fields: dict[str, An
 
     assert says in late.remarks[0][1]
     assert in_time.remarks == ()
+
+
+def test_calls_under_way_leave_less_room_at_their_own_account_and_nowhere_else() -> None:
+    """The bound is on what is in flight: an account that hangs gets nothing more, workers and others are served."""
+    elsewhere = replace(OFFER, provider=ProviderName("other"))
+    hanging = [a_node(f"n{i}", S.DESTROYING) for i in range(2)]
+    nodes = (
+        *hanging,
+        a_node("n3", S.DESTROYING),
+        a_node("n4", S.DESTROYING, offer=elsewhere),
+        a_node("n5", consumer_order=ConsumerOrder.ADD),
+    )
+    snapshot = a_snapshot(*nodes, in_flight=frozenset(n.name for n in hanging))
+    book, fleet = rules(), replace(FLEET, max_calls=2)
+    reconciled = reconcile(snapshot, book, fleet)
+
+    made = plan(snapshot, reconciled, {POOL: wanted(3)}, book, fleet)
+
+    assert {"n4": "DestroyNode", "n5": "UndrainNode"} == {a.node: type(a).__name__ for a in made.actions}
