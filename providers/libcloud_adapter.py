@@ -24,7 +24,7 @@ from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
 from libcloud.compute.providers import get_driver
 from libcloud.utils.iso8601 import ParseError as DateParseError
 
-from providers import libcloud_check, libcloud_errors, libcloud_options
+from providers import libcloud_check, libcloud_deadline, libcloud_errors, libcloud_options
 from providers.contract import (
     Finding,
     Instance,
@@ -220,6 +220,7 @@ class LibcloudProvider:
         driver.connection.wire = driver.connection.connection.wire = Wire(
             self._clock, respell=self._dialect.respell
         )
+        libcloud_deadline.keep(driver.connection.connection.session, self._clock.monotonic)
         return driver
 
     def _arguments(self, spec: InstanceSpec) -> dict[str, object]:

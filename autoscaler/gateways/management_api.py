@@ -15,7 +15,7 @@ import urllib3
 from requests.auth import HTTPBasicAuth
 
 from autoscaler.clock import Clock
-from autoscaler.gateways import documents
+from autoscaler.gateways import documents, http_deadline
 from autoscaler.gateways.contract import FactUnavailable
 
 _LARGEST_BODY = 64 * 1024 * 1024
@@ -51,6 +51,7 @@ class ManagementAPI:
         self._clock = clock
         self._user = username
         self._session = _StraightSession()
+        http_deadline.keep(self._session, clock.monotonic)
         # As bytes, because RabbitMQ reads UTF-8 and the client would write anything else as Latin-1 or not at all.
         self._session.auth = HTTPBasicAuth(username.encode(), password.encode())
         self._session.verify = ca_file or True

@@ -22,6 +22,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     drip_s: float = 0.0
     silent_s: float = 0.0
+    drips_head: bool = False
+    """With `drip_s`, the headers come a byte at a time already."""
     length: int | None = None
 
 
@@ -65,9 +67,13 @@ def serving(script: Script) -> Iterator[ManagementServer]:
                 self.send_response(answer.status)
                 for key, value in ({"Content-Length": str(length)} | answer.headers).items():
                     self.send_header(key, value)
-                self.end_headers()
+                drips = answer.body
+                if answer.drips_head:
+                    drips, self._headers_buffer = b"".join(self._headers_buffer) + b"\r\n" + drips, []
+                else:
+                    self.end_headers()
                 if answer.drip_s:
-                    for byte in answer.body:
+                    for byte in drips:
                         self.wfile.write(bytes([byte]))
                         self.wfile.flush()
                         if state.ending.wait(answer.drip_s):

@@ -96,8 +96,12 @@ def test_a_body_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(silent_s=30), Answer(body=b" " * 1000 + b"{}", drip_s=0.05)],
-    ids=["silent", "a byte at a time"],
+    [
+        Answer(silent_s=30),
+        Answer(body=b" " * 1000 + b"{}", drip_s=0.05),
+        Answer(headers={"X-Long": "x" * 1000}, drip_s=0.05, drips_head=True),
+    ],
+    ids=["silent", "a byte at a time", "a head a byte at a time"],
 )
 def test_a_slow_server_is_left_at_the_deadline(answer: Answer) -> None:
     """Silence and a trickle both end within the time-out."""

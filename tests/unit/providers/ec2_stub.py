@@ -87,6 +87,12 @@ class Stub:
         while not self.released.wait(0.1):
             handler.wfile.write(b" ")
 
+    def drip_head(self, handler: Exchange) -> None:
+        """The same within a header, where no body was begun yet."""
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not self.released.wait(0.1):
+            handler.wfile.write(b"x")
+
 
 def answer(status: int, body: str, headers: Mapping[str, str] | None = None) -> Reply:
     """A whole answer."""
