@@ -18,7 +18,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test lock pages clean
+.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test crashes lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,9 @@ fuzz-atheris: $(READY) ## parsers steered by coverage: TARGET=configuration|scan
 
 soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
 	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
+
+crashes: $(READY) debian ## the whole crash matrix: the daemon killed at every step, compared; records in build/crashes.json
+	@$(BIN)/python -m tests.integration.crashes $(ONLY)
 
 lint: $(READY)
 	@mkdir -p build

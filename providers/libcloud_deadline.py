@@ -17,6 +17,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 Monotonic = Callable[[], float]
+_LEAST_S = 0.001
+"""For the last read: a time-out of 0 would mean that the socket never waits at all."""
 
 
 def keep(session: Any, monotonic: Monotonic) -> None:
@@ -54,9 +56,9 @@ class _Timed(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int | None:
         if self._until is not None:
             left_s = self._until - self._monotonic()
-            if left_s <= 0:
+            if left_s < 0:
                 raise TimeoutError("the time for the whole answer is up")
-            self._sock.settimeout(left_s)
+            self._sock.settimeout(max(left_s, _LEAST_S))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:

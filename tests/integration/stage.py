@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from providers.local import processes
 from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.waiting import wait_until
 
+ROOT = Path(__file__).parents[2]
 APP = Path(__file__).parent / "flood" / "app"
 AUTOSCALER = Path(sys.executable).parent / "autoscaler"
 CEILING = 3
@@ -35,7 +37,7 @@ _CONFIG = """\
 name = "{fleet}"
 
 [loop]
-tick = "1s"
+tick = "{tick}"
 observe_timeout = "4s"
 
 [broker]
@@ -48,14 +50,13 @@ statistics_interval = "1s"
 timeout = "{broker_timeout}"
 
 [journal]
-url = "sqlite:///{directory}/journal.db"
+url = {journal_url}
 
 [log]
 format = "json"
 
 [providers.here]
-kind = "local"
-directory = "{directory}/nodes"
+{account}
 
 [pools.flood]
 queues = ["{queue}"]
@@ -73,7 +74,7 @@ scale_in_window = "{scale_in_window}"
 scale_in_cooldown = "0s"
 
 [pools.flood.timeouts]
-create = "15s"
+create = "{create}"
 enrol = "60s"
 silence = "{silence}"
 stop = "10s"
@@ -81,12 +82,14 @@ stop = "10s"
 [[pools.flood.offers]]
 provider = "here"
 price_per_hour = 0.01
+{offer}
 
 [pools.flood.bootstrap]
 app = "flood_tasks"
 source = "image"
 python = "{worker_python}"
 directory = "{app}"
+{bootstrap}
 
 [pools.flood.bootstrap.environment]
 FLOOD_LEDGER = "{directory}/ledger"
@@ -113,6 +116,18 @@ class Stage:
     ceiling: int = CEILING
     scale_in_window: str = "3s"
     silence: str = "30s"
+    create: str = "15s"
+    tick: str = "1s"
+    journal_url: str | None = None
+    """None for an SQLite file in the stage's directory."""
+    account: str = ""
+    """TOML of the account that machines come from; empty for processes on this computer."""
+    offer: str = ""
+    """TOML: what an offer at that account needs besides its price."""
+    bootstrap: str = ""
+    """TOML: what a machine there is told besides."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the daemon that these name."""
     management_url: str | None = None
     """Where the daemon looks for the management API; None for the broker's own."""
     broker_timeout: str = "5s"
@@ -132,6 +147,12 @@ class Stage:
                 vhost=self.vhost,
                 directory=self.directory,
                 queue=self.queue,
+                tick=self.tick,
+                journal_url=json.dumps(self.journal),
+                account=self.account or f'kind = "local"\ndirectory = "{self.directory}/nodes"',
+                offer=self.offer,
+                bootstrap=self.bootstrap,
+                create=self.create,
                 slots=self.slots,
                 ceiling=self.ceiling,
                 scale_in_window=self.scale_in_window,
@@ -150,14 +171,28 @@ class Stage:
         return self.directory / "config.toml"
 
     @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "FLOOD_PASSWORD": self.broker.password, "AUTOSCALER_CONFIG": str(self.config)}
+    def journal(self) -> str:
+        """Its address."""
+        return self.journal_url or f"sqlite:///{self.directory}/journal.db"
 
-    def start_daemon(self) -> subprocess.Popen[bytes]:
-        """A new daemon; its log goes to `daemon.log`, all of them after each other."""
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "FLOOD_PASSWORD": self.broker.password,
+            "AUTOSCALER_CONFIG": str(self.config),
+            **self.secrets,
+        }
+
+    def start_daemon(self, *command: str) -> subprocess.Popen[bytes]:
+        """A new daemon; its log goes to `daemon.log`, all of them after each other.
+
+        `command` starts it in another way than an operator does; it runs in the root of the repository.
+        """
         with (self.directory / "daemon.log").open("ab") as log:
             daemon = subprocess.Popen(
-                [AUTOSCALER, "run"],
+                command or [AUTOSCALER, "run"],
+                cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -265,8 +300,7 @@ class Stage:
         lines: list[str] = []
         with contextlib.suppress(FileNotFoundError):
             lines = (self.directory / "daemon.log").read_text().splitlines()
-        told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-        return [each for each in told if each["event"] == event]
+        return [each for line in lines for each in _documents(line) if each["event"] == event]
 
     def tail(self, lines: int = 40) -> str:
         """The end of the daemon's log, for a failure's message."""
@@ -283,3 +317,13 @@ class Stage:
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
+
+
+def _documents(line: str) -> Iterator[dict[str, Any]]:
+    """The events of a line: a daemon that was killed may leave its last one unfinished, and the next goes on there."""
+    decoder = json.JSONDecoder()
+    for start in (found.start() for found in re.finditer(r'\{"', line)):
+        with contextlib.suppress(ValueError):
+            document, _ = decoder.raw_decode(line, start)
+            if "event" in document:
+                yield document
