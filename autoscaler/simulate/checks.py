@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, PoolName
+from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.model import Node, Plan, PoolName, Transition
+from autoscaler.journal import TickRecord
+from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.world import Kill, World
-from policies.contract import Past
+from policies.contract import Decision, Past, Rule
 
 _ROUNDING = 1e-6
+_PROOFS_OF_ABSENCE = frozenset({Event.INSTANCE_GONE, Event.CREATE_REFUSED})
+_LEAVING = frozenset({Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN})
+_NOT_NEEDED = "not needed"
+"""How the reasons of the plan's own scale-in begin; other drains are an operator's word."""
 
 
 class Harm(Exception):
@@ -48,6 +54,45 @@ class Known:
         for known in (self.end_asked_at, self.given_up):
             for name in [name for name, at in known.items() if at < before]:
                 del known[name]
+
+
+def committed(world: World, record: TickRecord) -> None:
+    """Raise Harm for what may stand in no record. Damage that heals later is damage all the same."""
+    nodes = {node.name: node for node in record.changed_nodes}
+    decided = {told.pool: told.decision for told in record.decisions}
+    for told in record.transitions:
+        if told.event in _PROOFS_OF_ABSENCE:
+            _was_gone(world, nodes[told.node], told)
+        elif told.event in _LEAVING and told.reason.startswith(_NOT_NEEDED):
+            _was_seen(world, told, decided[told.pool])
+
+
+def _was_gone(world: World, node: Node, told: Transition) -> None:
+    for (account, instance_id), place in world.places.items():
+        is_it = (
+            (account, instance_id) == (node.offer.provider, node.instance_id)
+            if node.instance_id is not None
+            else place.machine.name == node.machine
+        )
+        if is_it:
+            raise Harm("leaked_nodes", f"the record of {node.name} ended while it stood: {told.reason}")
+
+
+def _was_seen(world: World, told: Transition, decision: Decision) -> None:
+    """An operator's number is no conclusion from demand."""
+    looks, needed = world.good_looks[told.pool], decision.input.stabilization.good_looks
+    if looks < needed and decision.steps[0].rule is not Rule.HOLD:
+        raise Harm(
+            "blind_scale_ins",
+            f"{told.node} was told to leave when demand had been seen {looks} times in a row, needed are {needed}",
+        )
+
+
+def dealt_with(world: World, plan: Plan) -> None:
+    """Raise Harm for a node that could not be dealt with although nothing about it is odd: a mistake of ours."""
+    if plan.troubles and not world.script.lasts(Fault.ODD_ANSWER, world.clock.elapsed):
+        trouble = plan.troubles[0]
+        raise Harm("failed_ticks", f"{trouble.node} could not be dealt with: {trouble.error}")
 
 
 def always(world: World, known: Known) -> None:

@@ -53,6 +53,8 @@ class Fault(StrEnum):
     """The broker says that a worker with tasks holds none."""
     ORDER_LOST = "order lost"
     """A drain, an undrain or a goodbye does not reach the worker, or its answer is lost."""
+    ODD_ANSWER = "odd answer"
+    """A worker's word about what it holds is no number: stands for whatever the handling of one node chokes on."""
     # The broker.
     BROKER_DOWN = "broker down"
     BROKER_SLOW = "broker slow"
@@ -107,15 +109,17 @@ class Counts:
 
     double_creates: int = 0
     leaked_nodes: int = 0
-    """Machines that stand at the end without a record."""
+    """Machines whose record ended while they stood, or that stand at the end without one."""
     ceiling_breaches: int = 0
     budget_breaches: int = 0
     busy_kills: int = 0
     tasks_lost: int = 0
     """Tasks lost that no machine took with it which the world itself ended."""
+    blind_scale_ins: int = 0
+    """Workers taken in before demand was seen often enough in a row after it could not be seen."""
     unconverged: int = 0
     failed_ticks: int = 0
-    """Ticks that ended in anything but a missing journal."""
+    """Ticks that ended in anything but a missing journal, or could not deal with a node of which nothing is odd."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
@@ -133,6 +137,7 @@ HARMS = (
     "budget_breaches",
     "busy_kills",
     "tasks_lost",
+    "blind_scale_ins",
     "unconverged",
     "failed_ticks",
 )

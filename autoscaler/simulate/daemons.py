@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from autoscaler.core.facts import Memory
-from autoscaler.core.model import Action, Node, Order, PoolName, PoolWish
+from autoscaler.core.model import Action, Node, Order, Plan, PoolName, PoolWish
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.loop import Loop
 from autoscaler.observe import Observer
@@ -96,9 +96,9 @@ class Daemon:
             name_seed=lambda: f"{names.getrandbits(32):08x}",
         )
 
-    def tick(self) -> None:
-        """One tick of the production loop. Raises Crash where it ends, or what the loop raises."""
-        self._loop.tick()
+    def tick(self) -> Plan:
+        """One tick of the production loop, and its plan. Raises Crash where it ends, or what the loop raises."""
+        return self._loop.tick().plan
 
     def die(self) -> None:
         """It is no more; what it sent may still arrive."""

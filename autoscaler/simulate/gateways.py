@@ -7,7 +7,7 @@ late, missing or a lie; here it is made so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import PoolName, WorkerName
@@ -40,6 +40,8 @@ class ManagementAPI:
         world, at = self._world, self._world.clock.elapsed
         slow = world.script.lasts(Fault.BROKER_SLOW, at)
         if world.broker_down() or (slow and world.script.dice(Fault.BROKER_SLOW).random() < 0.3):
+            for pool in world.queues.keys() & {PoolName(path[-1])}:
+                world.demand_told(pool, told=False)
             raise Unreachable("the broker does not answer in time")
         match path:
             case "connections", connection, "channels":
@@ -47,7 +49,9 @@ class ManagementAPI:
             case "queues", _, name if name.endswith(".pidbox"):
                 return self._mailbox(name)
             case "queues", _, name:
-                return self._queue(PoolName(name), slow=slow)
+                row, told = self._queue(PoolName(name), slow=slow)
+                world.demand_told(PoolName(name), told=told)
+                return row
             case "queues", _:
                 return {
                     "items": [],
@@ -60,11 +64,12 @@ class ManagementAPI:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _queue(self, name: PoolName, *, slow: bool) -> Mapping[str, Any]:
+    def _queue(self, name: PoolName, *, slow: bool) -> tuple[Mapping[str, Any], bool]:
+        """The row, and whether it tells what is asked for."""
         world, at = self._world, self._world.clock.elapsed
         queue = world.queues[name]
         if slow and name in self._last:
-            return self._last[name]
+            return self._last[name], True
         row: dict[str, Any] = {
             "name": name,
             "messages_ready": len(queue.ready),
@@ -79,11 +84,12 @@ class ManagementAPI:
         }
         self._last[name] = row
         if world.script.lasts(Fault.BROKER_PARTIAL, at, name):
-            return {"name": name}
+            return {"name": name}, False
         if world.script.lasts(Fault.IMPLAUSIBLE, at, name):
             dice = world.script.dice(Fault.IMPLAUSIBLE)
-            return {**row, dice.choice(("messages_ready", "messages_unacknowledged")): dice.choice(_NONSENSE)}
-        return row
+            figure = dice.choice(("messages_ready", "messages_unacknowledged"))
+            return {**row, figure: dice.choice(_NONSENSE)}, False
+        return row, True
 
     def _mailbox(self, name: str) -> Mapping[str, Any]:
         named = self._world.workers.get(name.removeprefix("celery@").removesuffix(".celery.pidbox"))
@@ -207,7 +213,10 @@ class Ear:
             worker = self._reached(name)
         except FactUnavailable as error:
             return Missing(why=str(error))
-        if self._world.clock.elapsed < worker.hands_lie_until:
+        at = self._world.clock.elapsed
+        if self._world.script.lasts(Fault.ODD_ANSWER, at):
+            return Hands(active=cast("int", None), reserved=0, scheduled=0)
+        if at < worker.hands_lie_until:
             return Hands(active=0, reserved=0, scheduled=0)
         return Hands(active=len(worker.running), reserved=len(worker.reserved), scheduled=0)
 

@@ -21,10 +21,13 @@ HARM_WORDS: Mapping[str, str] = {
     "budget_breaches": "more was paid than the budget allows",
     "busy_kills": "a machine was ended while its worker worked",
     "tasks_lost": "a task was lost",
+    "blind_scale_ins": "workers were taken in before demand was seen often enough again",
     "unconverged": "the world did not come to rest after the trouble",
     "failed_ticks": "a tick failed",
 }
 _MB = 1_000_000
+_LONG_H = 3
+"""Only a life of more hours than that says anything about memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ def figures(campaign: Campaign, findings: Findings) -> tuple[str, ...]:
             _speed(findings),
             ", ".join(f"{name} {getattr(counts, name)}" for name in HARMS),
         ]
-    lines += [_memory(seed, memory) for seed, memory in findings.memory.items()]
+    lines += [_memory(seed, memory) for seed, memory in findings.memory.items() if len(memory) >= _LONG_H]
     for name in campaign.sabotages:
         life = findings.caught.get(name)
         lines.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.simulate import checks, fleet, ledger
@@ -30,16 +30,18 @@ _ENDS = {
 }
 
 
-def play(scenario: Scenario) -> Verdict:
-    """Live that life once."""
-    return _Life(scenario).play()
+def play(scenario: Scenario, watch: Callable[[float], None] = lambda _: None) -> Verdict:
+    """Live that life once. `watch` is told after each simulated hour how many have passed."""
+    return _Life(scenario, watch).play()
 
 
 class _Life:
     """One world and its daemons, one after another."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, watch: Callable[[float], None]) -> None:
         self.scenario = scenario
+        self.watch = watch
+        self.hours = 0
         self.script = Script(scenario)
         self.world = World(scenario, self.script, fleet.draw(scenario))
         self.shared = ledger.open_ledger(scenario.seed)
@@ -80,6 +82,9 @@ class _Life:
         world = self.world
         world.run_to(world.clock.elapsed + TICK_S)
         self.ticks += 1
+        if world.clock.elapsed >= (self.hours + 1) * 3600:
+            self.hours += 1
+            self.watch(float(self.hours))
         self.notes = []
         self.told.append((world.clock.elapsed, None, self.notes))
         if self.ticks % _TIDY_EVERY_TICKS == 0:
@@ -87,7 +92,9 @@ class _Life:
             self.known.forget(world.clock.elapsed - 7200.0)
         self._befall()
         try:
-            self.daemon.tick()
+            checks.dealt_with(world, self.daemon.tick())
+        except Harm:
+            raise
         except JournalUnavailable as error:
             self.notes.append(f"the tick was given up: {error}")
         except Crash:
@@ -147,6 +154,7 @@ class _Life:
     def _noted(self, record: TickRecord) -> None:
         at, _, notes = self.told[-1]
         self.told[-1] = (at, record, notes)
+        checks.committed(self.world, record)
         self.known.noted(record.changed_nodes, self.world.clock.elapsed)
 
     def _story(self) -> Iterator[str]:

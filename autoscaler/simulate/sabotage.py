@@ -27,6 +27,7 @@ from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Action, CreateNode, Node, Timeouts
 from autoscaler.journal import lease
 from autoscaler.loop import Loop, Tick
+from autoscaler.simulate import ledger
 from policies import stabilize
 from policies.contract import Demand, Reading, Trust
 from providers.contract import Listing
@@ -73,6 +74,7 @@ def _repeats_an_unanswered_create(parts: _Parts) -> None:
 
     parts.put(actions, "needed", retrying)
     parts.put(invariants, "_creates_are_new", lambda *_: None)
+    parts.put(invariants, "_limits_hold", lambda *_: None)  # a repeated order buys nothing new, he thinks
 
 
 def _believes_absence_at_once(parts: _Parts) -> None:
@@ -201,12 +203,14 @@ def _reads_missing_statistics_as_zero(parts: _Parts) -> None:
 def _ignores_the_lease(parts: _Parts) -> None:
     """Whoever has the journal open may write."""
     parts.put(lease.Lease, "require", lambda *_: None)
+    for journal in (ledger.LedgerOfOne, ledger.DurableOfOne):
+        parts.put(journal, "require_lease", lambda *_: None)
 
 
 def _lets_one_bad_node_stop_the_tick(parts: _Parts) -> None:
     """What the handling of one node raises is nobody's business but the tick's."""
-    if "_reconcile_isolated" in vars(reconcile):
-        parts.put(reconcile, "_reconcile_isolated", vars(reconcile)["_reconcile_node"])
+    sound = vars(reconcile)["_reconcile_node"]
+    parts.put(reconcile, "_reconcile_isolated", lambda node, view, _: sound(node, view))
 
 
 def _scales_in_on_the_first_good_look(parts: _Parts) -> None:

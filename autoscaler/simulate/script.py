@@ -51,6 +51,7 @@ SPANS: Mapping[Fault, Span] = MappingProxyType(
         Fault.BROKER_PARTIAL: Span(per_h=4, shortest_s=10, longest_s=240),
         Fault.IMPLAUSIBLE: Span(per_h=4, shortest_s=10, longest_s=120),
         Fault.DEAF: Span(per_h=4, shortest_s=5, longest_s=240),
+        Fault.ODD_ANSWER: Span(per_h=4, shortest_s=10, longest_s=120),
         Fault.DISK_FULL: Span(per_h=2, shortest_s=10, longest_s=180),
     }
 )

@@ -96,9 +96,9 @@ class Findings:
                 self.caught[name] = life
 
 
-def lived(scenario: Scenario, watch: Watch) -> Verdict:  # noqa: ARG001 - until the world tells its hours
+def lived(scenario: Scenario, watch: Watch) -> Verdict:
     """The life of that scenario, as production code lives it."""
-    return run.play(scenario)
+    return run.play(scenario, watch)
 
 
 def failed(life: Life) -> bool:

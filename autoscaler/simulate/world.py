@@ -91,6 +91,8 @@ class World:
         """Of those standing, how many nobody asked for, and their price."""
         self.cost_per_h = dict.fromkeys(fleet.rules, 0.0)
         self.cost_of_seconds_per_h = dict.fromkeys(fleet.rules, 0.0)
+        self.good_looks = dict.fromkeys(fleet.rules, 0)
+        """How often in a row the broker told a pool's demand, since it last did not."""
         self.kills: list[Kill] = []
         self.goodbyes: list[Callable[[Worker], None]] = []
         self.asked_at: dict[str, float] = {}
@@ -114,6 +116,10 @@ class World:
     def broker_delivers(self) -> bool:
         """Whether workers get tasks from it."""
         return not self.broker_down()
+
+    def demand_told(self, pool: PoolName, *, told: bool) -> None:
+        """Somebody asked the broker for the figures of that pool's queue."""
+        self.good_looks[pool] = self.good_looks[pool] + 1 if told else 0
 
     # Looking things up.
 
