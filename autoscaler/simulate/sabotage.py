@@ -84,23 +84,14 @@ def _believes_absence_at_once(parts: _Parts) -> None:
 
 def _believes_absence_while_blind(parts: _Parts) -> None:
     """A listing that failed is taken as one without machines."""
-    listing = vars(reconcile._View)["listing"]  # noqa: SLF001 - breaking private parts is the point
-    advance = vars(reconcile)["_advance_clocks"]
+    sound = reconcile.reconcile
+    nothing = Listing(instances=(), complete=True)
 
-    def nothing_if_missing(view: Any, node: Node) -> Listing:
-        seen = listing(view, node)
-        return Listing(instances=(), complete=True) if isinstance(seen, Missing) else seen
+    def believing(snapshot: Snapshot, *rules: Any) -> reconcile.Reconciled:
+        seen = {name: nothing if isinstance(li, Missing) else li for name, li in snapshot.listings.items()}
+        return sound(replace(snapshot, listings=seen), *rules)
 
-    def always_running(snapshot: Snapshot) -> dict[str, float]:
-        seen = {
-            name: Listing(instances=(), complete=True) if isinstance(li, Missing) else li
-            for name, li in snapshot.listings.items()
-        }
-        clocks: dict[str, float] = advance(replace(snapshot, listings=seen))
-        return clocks
-
-    parts.put(reconcile._View, "listing", nothing_if_missing)  # noqa: SLF001 - as above
-    parts.put(reconcile, "_advance_clocks", always_running)
+    parts.put(reconcile, "reconcile", believing)
 
 
 def _commits_after_dispatch(parts: _Parts) -> None:
