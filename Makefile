@@ -11,6 +11,7 @@ READY := .venv/.ready
 OLD_WORKER := .venv-celery53/.ready
 PACKAGES := autoscaler providers policies bootstrap
 DEBIAN_PACKAGES := rabbitmq-server
+TEST_PACKAGES := $(DEBIAN_PACKAGES) postgresql
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS := $(wildcard tests/unit tests/property)
@@ -28,10 +29,10 @@ setup: $(READY) ## the virtual environment in .venv, with everything pinned and 
 run: $(READY) debian ## the quickstart on real parts; Ctrl-C ends all of it
 	@$(BIN)/python examples/quickstart/run.py
 
-check: lint ## lint, types, import rules, unit and property tests: under a minute
+check: lint test-servers ## lint, types, import rules, unit and property tests: under a minute
 	@$(PYTEST) -q -n 2 $(QUICK_TESTS) $(wildcard tests/tidy)
 
-test: lint debian $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
+test: lint test-servers $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
 	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 2 --dist loadfile tests/integration
@@ -59,6 +60,10 @@ lint: $(READY)
 
 debian:
 	@scripts/debian-packages.sh $(DEBIAN_PACKAGES)
+
+.PHONY: test-servers
+test-servers:
+	@scripts/debian-packages.sh $(TEST_PACKAGES)
 
 # An environment whose interpreter is gone is made anew; one that is only out of date is brought up to date.
 define make_venv

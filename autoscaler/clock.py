@@ -22,3 +22,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def boottime(self) -> float:
+        """Like `monotonic`, but goes on while the machine sleeps: what others may have waited for meanwhile counts."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,7 +1,8 @@
 """The daemon's life as a process: ticks paced by APScheduler, signals, and an orderly end.
 
 It decides nothing about nodes. A tick that cannot be written down is tried again; a plan that breaks an invariant, or
-ticks that fail one after another, end the process with 70, and the supervisor starts a new one from the journal.
+ticks that fail one after another, end the process with 70, and the supervisor starts a new one from the journal. A
+lease that another daemon took ends it with 75.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from autoscaler.clock import Clock
 from autoscaler.core.invariants import InvariantViolated
 from autoscaler.core.lifecycle import IllegalTransition
-from autoscaler.journal.contract import JournalUnavailable
+from autoscaler.journal.contract import JournalUnavailable, LeaseLost
 from autoscaler.telemetry import Log
 from providers.contract import NodeName
 
-DONE, SOFTWARE_ERROR = 0, 70
+DONE, SOFTWARE_ERROR, LEASE_LOST = 0, 70, 75
 _FAILURES_IN_A_ROW = 10
 """Ticks that may fail one after another before a fresh process is the better bet."""
 _PURGE_EVERY_S = 3600
@@ -151,8 +152,11 @@ class _Pulse:
         self._ending = ending
         self._failures = 0
         self._unwritable = False
+        self._deposed = False
 
     def tick(self) -> None:
+        if self._deposed:
+            return
         daemon, log = self._daemon, self._daemon.log
         began = daemon.clock.monotonic()
         try:
@@ -160,6 +164,10 @@ class _Pulse:
         except (InvariantViolated, IllegalTransition) as error:
             log.say("plan.refused", error=str(error))
             self._ending.ask(SOFTWARE_ERROR)
+        except LeaseLost as error:
+            self._deposed = True
+            log.say("lease.lost", error=str(error))
+            self._ending.ask(LEASE_LOST)
         except JournalUnavailable as error:
             if not self._unwritable:
                 log.say("journal.failed", error=str(error))

@@ -47,6 +47,9 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         ),
         "journal.failed": _kind("error", "error", "nothing is done that cannot be written down"),
         "journal.recovered": _kind("info", "", "the journal can be written again"),
+        "lease.lost": _kind(
+            "error", "error", "another daemon took the lease over; this one does nothing more and ends"
+        ),
         "fact.missed": _kind(
             "warning", "fact why", "something could not be seen; what rests on it holds still"
         ),

@@ -12,5 +12,5 @@ lock() {
 
 lock "$@" pyproject.toml --output-file requirements/runtime.txt
 # What the daemon runs with is what it is tested with.
-lock "$@" pyproject.toml --extra dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+lock "$@" pyproject.toml --extra dev --extra postgresql --constraints requirements/runtime.txt --output-file requirements/dev.txt
 lock "$@" requirements/worker-celery53.in --output-file requirements/worker-celery53.txt

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoscaler.cli import exits, opened, output
@@ -16,7 +17,7 @@ from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
 from autoscaler.core.model import Offer, PoolName, PoolRules
 from autoscaler.gateways.contract import FactUnavailable
-from autoscaler.journal import JournalUnavailable, open_journal
+from autoscaler.journal import JournalAbsent, JournalUnavailable
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong, open_policies
 from policies.phrases import count
@@ -115,27 +116,33 @@ def _workers(works: Works) -> tuple[Finding, ...]:
 
 
 def _journal(settings: Settings) -> Finding:
-    file = opened.journal_file(settings)
-    if not file.exists():
-        return _new_journal(settings)
+    subject = "file" if _is_file(settings) else "server"
     try:
-        journal = open_journal(settings.journal.url, read_only=True)
+        journal = opened.open_the_journal(settings, read_only=True)
+    except JournalAbsent as absent:
+        if _is_file(settings):
+            return _new_file(Path(absent.place))
+        says = f"the server lets us in; there is no journal in {absent.place} yet, the daemon will make it"
+        return Finding(subject=subject, ok=True, says=says)
     except JournalUnavailable as error:
-        return Finding(subject="file", ok=False, says=str(error))
+        return Finding(subject=subject, ok=False, says=str(error))
     try:
         nodes = len(journal.live_nodes())
     except JournalUnavailable as error:
-        return Finding(subject="file", ok=False, says=str(error))
+        return Finding(subject=subject, ok=False, says=str(error))
     finally:
         journal.close()
-    if not os.access(file, os.W_OK):
-        return Finding(subject="file", ok=False, says=f"{file} may only be read by this user")
-    return Finding(subject="file", ok=True, says=f"{file}, {count(nodes, 'node')} on record")
+    if _is_file(settings) and not os.access(journal.place, os.W_OK):
+        return Finding(subject=subject, ok=False, says=f"{journal.place} may only be read by this user")
+    return Finding(subject=subject, ok=True, says=f"{journal.place}, {count(nodes, 'node')} on record")
 
 
-def _new_journal(settings: Settings) -> Finding:
+def _is_file(settings: Settings) -> bool:
+    return settings.journal.url.startswith("sqlite:")
+
+
+def _new_file(file: Path) -> Finding:
     """The first daemon makes the file, and its directory if only that is missing."""
-    file = opened.journal_file(settings)
     directory = file.parent if file.parent.exists() else file.parent.parent
     if directory.is_dir() and os.access(directory, os.W_OK | os.X_OK):
         return Finding(subject="file", ok=True, says=f"{file} is not there yet; the daemon will make it")

@@ -17,7 +17,7 @@ from autoscaler.cli import exits
 from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
-from autoscaler.journal import Journal, open_journal
+from autoscaler.journal import Journal, JournalAbsent, open_journal
 from bootstrap.contract import UserData
 from providers.contract import NodeName, ProviderTraits
 
@@ -30,11 +30,14 @@ _SAMPLE_SEED = "000000000"
 """In place of the nine characters that make a name a new one."""
 
 
+UNSET = "unset"
+
+
 class _EveryVariableSet(Mapping[str, str]):
     """An environment for commands that need no secret: every variable has some value."""
 
     def __getitem__(self, name: str) -> str:
-        return os.environ.get(name) or "unset"
+        return os.environ.get(name) or UNSET
 
     def __iter__(self) -> Iterator[str]:
         return iter(os.environ)
@@ -54,28 +57,29 @@ def settings(config: Path | None, *, secrets: bool = True) -> Settings:
     return load(config_path(config), os.environ if secrets else EVERY_VARIABLE_SET)
 
 
-def journal_file(given: Settings) -> Path:
-    """Where the journal lies."""
-    return Path(given.journal.url.removeprefix("sqlite:///"))
+def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = False) -> Journal:
+    """The journal that is configured. Raises JournalUnavailable; JournalAbsent where there is none, unless `make`."""
+    password = given.journal.password.reveal() if given.journal.password else None
+    if password == UNSET:
+        raise exits.CommandFailed(
+            "The journal's password is in an environment variable that is not set in this shell "
+            "(journal.password names it).",
+            code=exits.UNREACHABLE,
+        )
+    return open_journal(given.journal.url, password=password, read_only=read_only, make=make)
 
 
 @contextmanager
 def journal(given: Settings, *, read_only: bool = True) -> Iterator[Journal]:
     """The journal as it is, for one command. Raises CommandFailed where there is none yet, JournalUnavailable."""
-    file = journal_file(given)
     try:
-        there = file.exists()
-    except OSError as error:
+        opened = open_the_journal(given, read_only=read_only)
+    except JournalAbsent as error:
         raise exits.CommandFailed(
-            f"The journal {file} cannot be reached: {error.strerror}.", code=exits.UNREACHABLE
-        ) from error
-    if not there:
-        raise exits.CommandFailed(
-            f"There is no journal at {file}: no daemon has run with this configuration yet. "
+            f"There is no journal at {error.place}: no daemon has run with this configuration yet. "
             "Start one with `autoscaler run`, or name another configuration with --config.",
             code=exits.UNREACHABLE,
-        )
-    opened = open_journal(given.journal.url, read_only=read_only)
+        ) from error
     try:
         yield opened
     finally:
@@ -85,15 +89,14 @@ def journal(given: Settings, *, read_only: bool = True) -> Iterator[Journal]:
 @contextmanager
 def records(given: Settings) -> Iterator[Journal]:
     """The journal, or an empty one in memory where no daemon has run yet: for commands that look at the world."""
-    if journal_file(given).exists():
-        with journal(given) as found:
-            yield found
-        return
-    empty = open_journal(_IN_MEMORY)
     try:
-        yield empty
+        found = open_the_journal(given, read_only=True)
+    except JournalAbsent:
+        found = open_journal(_IN_MEMORY)
+    try:
+        yield found
     finally:
-        empty.close()
+        found.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
 from autoscaler.daemon import Daemon
-from autoscaler.journal import Journal, open_journal
+from autoscaler.journal import Journal
 
 _FIRST_SIGHT_S = 3.0
 """How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
@@ -29,7 +29,7 @@ def run(config: options.Config = None) -> None:
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
     with ExitStack() as everything:
-        journal = open_journal(settings.journal.url)
+        journal = opened.open_the_journal(settings, make=True)
         everything.callback(journal.close)
         journal.claim(identity.process())
         works = everything.enter_context(opened.works(settings))

@@ -32,6 +32,7 @@ def is_pattern(queue: str) -> bool:
 def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
     """Every pair of keys that cannot both be meant."""
     yield from _of_broker(_table(document.get("broker")))
+    yield from _of_journal(_table(document.get("journal")))
     providers = _table(document.get("providers"))
     for name, provider in providers.items():
         yield from _of_provider(("providers", name), _table(provider))
@@ -55,6 +56,16 @@ def _of_broker(broker: Mapping[str, Any]) -> Iterator[Finding]:
             place=("broker", "ca_file"),
             found="certificates, but neither address is encrypted",
             expected="an https or amqps address, or no ca_file",
+        )
+
+
+def _of_journal(journal: Mapping[str, Any]) -> Iterator[Finding]:
+    url = journal.get("url", "sqlite:")
+    if "password" in journal and isinstance(url, str) and url.startswith("sqlite:"):
+        yield Finding(
+            place=("journal", "password"),
+            found="a password, but the journal is a file",
+            expected="no password, or the address of a PostgreSQL server in journal.url",
         )
 
 

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
 
+from autoscaler.config import journal_url
 from autoscaler.config.secret import Secret
-from autoscaler.config.values import AbsolutePath, Address, Section, Span, Text, Word, wrong
+from autoscaler.config.values import AbsolutePath, Address, Section, Span, Text, Word
 
 FleetName = Annotated[
     str, Text(r"[a-z][a-z0-9-]{0,19}", "a name of 1 to 20 lower case letters, digits and `-`, a letter first")
@@ -89,28 +90,15 @@ class Broker(Section):
         return f"{scheme}://{user}:{password}@{host}/{vhost}"
 
 
-_SQLITE = "sqlite:////"
-
-
-def _journal_url(url: str) -> str:
-    expected = f"{_SQLITE}path/to/journal.db (four slashes: an absolute path)"
-    if not url.startswith("sqlite:"):
-        raise wrong("an address that is not SQLite's (not shown)", expected, "Only SQLite is supported yet.")
-    if url in {"sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:", _SQLITE}:
-        raise wrong("no file", expected, "A journal in memory would forget machines that cost money.")
-    if not url.startswith(_SQLITE) or not url.isprintable():
-        advice = (
-            "Started from another folder, the daemon would begin an empty journal and forget its machines."
-        )
-        raise wrong("a relative path", expected, advice)
-    return url
-
-
 class Journal(Section):
     """`[journal]`: the durable record of every machine, decision and order."""
 
-    url: Annotated[str, AfterValidator(_journal_url)] = "sqlite:////var/lib/autoscaler/journal.db"
-    """Where it is kept: `sqlite:////` and an absolute path. Other databases are not supported yet."""
+    url: Annotated[str, AfterValidator(journal_url.checked)] = "sqlite:////var/lib/autoscaler/journal.db"
+    """Where it is kept: `sqlite:////` and an absolute path, or `postgresql+psycopg://USER@HOST/DATABASE` for a pair of
+    daemons, one of which stands by."""
+    password: Secret | None = None
+    """The password of the PostgreSQL user in `url`. Without it the driver looks where PostgreSQL's own programs do
+    (`passfile`, `PGPASSWORD`, `~/.pgpass`)."""
     retention_s: Annotated[float, Span("1h", "520w")] = Field(default=2_592_000.0, alias="retention")
     """How long ended machines, decisions and demand are kept for `why` and `nodes`. Machines that may exist are
     kept for ever."""

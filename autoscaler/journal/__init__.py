@@ -5,9 +5,12 @@ What never happens here: a choice.
 """
 
 from autoscaler.journal.contract import (
+    JournalAbsent,
     JournalUnavailable,
     LeaseHeld,
     LeaseHolder,
+    LeaseLost,
+    LeaseTerms,
     OrderRecord,
     Sample,
     TickRecord,
@@ -16,9 +19,12 @@ from autoscaler.journal.journal import Journal, open_journal
 
 __all__ = [
     "Journal",
+    "JournalAbsent",
     "JournalUnavailable",
     "LeaseHeld",
     "LeaseHolder",
+    "LeaseLost",
+    "LeaseTerms",
     "OrderRecord",
     "Sample",
     "TickRecord",

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolDecision, PoolWish, Transition
-from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, OrderRecord, Sample
+from autoscaler.journal.contract import JournalUnavailable, OrderRecord, Sample
 from policies.contract import Decision, Past
 
 T = TypeVar("T")
@@ -35,7 +35,6 @@ WISH = TypeAdapter(PoolWish)
 MEMORY = TypeAdapter(Memory)
 POOL_DECISION = TypeAdapter(PoolDecision)
 PAST = TypeAdapter(Past)
-LEASE = TypeAdapter(LeaseHolder)
 
 PAST_FIELDS = ("at", "recommended", "wanted", "workers")
 _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})

@@ -16,6 +16,18 @@ class JournalUnavailable(Exception):
     """The journal cannot be read or written, or would no longer be true. Nothing was changed; dispatch nothing."""
 
 
+class JournalAbsent(JournalUnavailable):
+    """There is no journal at that place yet, and whoever asked was not to make one."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"there is no journal at {place} yet")
+        self.place = place
+
+
+class LeaseLost(JournalUnavailable):
+    """Another daemon works with this journal now. Nothing was written, and nothing will be: end the process."""
+
+
 class LeaseHeld(Exception):
     """Another daemon works with this journal: `owner`, since `since_at` (epoch seconds)."""
 
@@ -24,6 +36,19 @@ class LeaseHeld(Exception):
         super().__init__(f"another daemon holds the journal {place}: {owner}, since {since}")
         self.owner = owner
         self.since_at = since_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTerms:
+    """How long a lease on a server lasts. A journal in a file needs no such times: the kernel knows who lives."""
+
+    term_s: float = 15.0
+    """One who stands by takes over when the lease was not renewed for so long. Its holder says it to all others."""
+
+    @property
+    def pause_s(self) -> float:
+        """Between two renewals, and between two looks of one who stands by: some may fail within one term."""
+        return self.term_s / 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

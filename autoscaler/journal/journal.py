@@ -7,38 +7,63 @@ What never happens here: a choice, a clock, a record that is half written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import MappingProxyType
 
 import sqlalchemy as sa
 
+from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolName, PoolWish
-from autoscaler.journal import codec, lease, tables
-from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, TickRecord
-from autoscaler.journal.database import Database, open_database
+from autoscaler.journal import codec, file_lease, tables, timed_lease
+from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, LeaseTerms, TickRecord
+from autoscaler.journal.database import Database, Manner
+from autoscaler.journal.lease import Lease
+from autoscaler.journal.opening import open_database
+from autoscaler.journal.timed_lease import Elapsed, Watch
 from policies.contract import Past
 
 PURGE_ROWS = 5_000
 """Rows of one table that one purge takes: some milliseconds of the write lock, and more than an hour of ticks adds."""
 
+_BOOTTIME = SystemClock().boottime
 
-def open_journal(url: str, *, read_only: bool = False) -> Journal:
-    """Open the journal at `sqlite:///PATH` (or `sqlite://`, in memory), made or migrated if need be.
 
-    A new file is its owner's alone (0600), as is its directory if that is missing too. Several processes may hold one
-    journal open. Raises JournalUnavailable.
+def open_journal(
+    url: str, *, password: str | None = None, read_only: bool = False, make: bool = True
+) -> Journal:
+    """Open the journal at `sqlite:///PATH` (or `sqlite://`, in memory) or `postgresql+psycopg://USER@HOST/DATABASE`.
+
+    It is made if there is none, unless `read_only` or not `make` (then: JournalAbsent), and migrated if need be, unless
+    `read_only`. A new file is its owner's alone (0600), as is its directory if that is missing too. Several processes
+    may hold one journal open. Raises JournalUnavailable.
     """
-    return Journal(open_database(url, read_only=read_only))
+    manner = Manner(read_only=read_only, make=make and not read_only)
+    return Journal(open_database(url, password=password, manner=manner))
 
 
 class Journal:
-    """An open journal. Any thread may read; one thread commits."""
+    """An open journal. Any thread may read and renew the lease; one thread commits.
 
-    def __init__(self, database: Database) -> None:
+    `elapsed` measures the lease's times: seconds that never step, and go on while the machine sleeps.
+    """
+
+    def __init__(self, database: Database, *, elapsed: Elapsed = _BOOTTIME) -> None:
         self._database = database
-        self._lease: lease.Lease | None = None
+        self._elapsed = elapsed
+        self._watch = Watch(elapsed)
+        self._lease: Lease | None = None
+
+    @property
+    def place(self) -> str:
+        """What it is called in messages: a file, or a database and its server."""
+        return self._database.place
+
+    @property
+    def served(self) -> bool:
+        """Whether a server keeps it: then a daemon may stand by until the lease is free."""
+        return self._database.served
 
     def reading(self, doing: str) -> AbstractContextManager[sa.Connection]:
         """One consistent look, for the journal's own readers."""
@@ -48,11 +73,30 @@ class Journal:
         """One transaction, for those who give orders."""
         return self._database.writing(doing)
 
-    def claim(self, owner: str) -> LeaseHolder:
-        """Become the one daemon of this journal, for the life of the process. Raises LeaseHeld, JournalUnavailable."""
+    def claim(self, owner: str, terms: LeaseTerms | None = None) -> LeaseHolder:
+        """Become the one daemon of this journal. Raises LeaseHeld, JournalUnavailable.
+
+        In a file the lease lasts for the life of the process, or until `release`. On a server it is to be renewed
+        within its terms; there, a lease whose holder died is free once calls of this have seen it unrenewed for so
+        long as its holder said.
+        """
         if self._lease is None:
-            self._lease = lease.claim(self._database, owner)
+            if self._database.served:
+                self._lease = timed_lease.claim(
+                    self._database, owner, terms or LeaseTerms(), self._watch, self._elapsed
+                )
+            else:
+                self._lease = file_lease.claim(self._database, owner)
         return self._lease.holder
+
+    def renew(self) -> None:
+        """Say that the holder of the lease lives. Raises LeaseLost, JournalUnavailable."""
+        if self._lease is not None:
+            self._lease.renew(self._database)
+
+    def may_act(self) -> bool:
+        """Whether the lease is surely ours at this instant. Asks nobody and never waits."""
+        return self._lease is not None and self._lease.is_sure()
 
     def release(self) -> None:
         """Give back the lease, if it is ours."""
@@ -61,9 +105,11 @@ class Journal:
             mine.release(self._database)
 
     def close(self) -> None:
-        """Give back the lease and let go of the database."""
+        """Give back the lease, if that can be written down, and let go of the database."""
         try:
-            self.release()
+            # One that cannot be given back is free all the same once the process has ended, or its term.
+            with suppress(JournalUnavailable):
+                self.release()
         finally:
             self._database.close()
 
@@ -71,9 +117,11 @@ class Journal:
         """Every record that is not GONE, by name."""
         # A state that is missing from a damaged row is not GONE: the row is read, and stops the tick by its name.
         live = tables.nodes.c.state.is_distinct_from(NodeState.GONE.value)
-        query = sa.select(tables.nodes).where(live).order_by(tables.nodes.c.name)
+        query = sa.select(tables.nodes).where(live)
         with self.reading("read the nodes") as connection:
-            return tuple(codec.read_node(row) for row in connection.execute(query).mappings())
+            found = [codec.read_node(row) for row in connection.execute(query).mappings()]
+        # Sorted here: databases differ in what comes first, `a-b` or `ab`.
+        return tuple(sorted(found, key=lambda node: node.name))
 
     def memory(self) -> Memory:
         """What the last tick handed to the next; empty before the first."""
@@ -113,11 +161,12 @@ class Journal:
         return MappingProxyType({pool: tuple(of_pool) for pool, of_pool in found.items()})
 
     def commit(self, record: TickRecord) -> None:
-        """Write one tick: whole on disk when this returns. Raises JournalUnavailable, and then nothing was written.
+        """Write one tick: whole on disk when this returns. Raises JournalUnavailable, of which LeaseLost is one.
 
+        Then nothing was written; only when a server went away in the middle it cannot be known, and a look will tell.
         Duty of the caller: dispatch nothing that stands in a record whose commit failed.
         """
-        with self.writing("write down the tick") as connection:
+        with self._confirming(), self.writing("write down the tick") as connection:
             if self._lease is not None:
                 self._lease.require(connection)
             _insert_nodes(connection, record)
@@ -125,6 +174,9 @@ class Journal:
             _append(connection, record)
             _answer(connection, record)
             _replace(connection, record)
+
+    def _confirming(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._lease is None else self._lease.confirming()
 
     def purge(self, before_at: float) -> int:
         """Forget what ended before then: GONE nodes and their moves, decisions, samples, answered orders.

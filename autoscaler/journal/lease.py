@@ -1,108 +1,92 @@
-"""One daemon a journal: a lock the kernel lets go of when its holder dies, and a row that says who it is.
+"""One daemon a journal: what its lease is to those who hold it, and the row that says who does.
 
-The lock is what excludes: `flock` on a file beside the journal, free again the instant a daemon ends, however it ends.
-The row's growing epoch is the second witness: a holder whose lock file was deleted under it finds a higher one, and
-stops.
-What never happens here: a wait, or a lease that outlives its process.
+Each claim writes a row with the next epoch; the newest row is the truth, and every commit checks it in its own
+transaction. What keeps two from claiming at once differs: `file_lease` has the kernel's lock, `timed_lease` a server's
+and a time to wait. What never happens here: a clock, a choice between daemons.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from autoscaler.journal import codec, tables
-from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseHolder
+from autoscaler.journal.contract import LeaseHolder, LeaseLost
 from autoscaler.journal.database import Database
 
 
-class Lease:
-    """The right to work with one journal, held from `claim` until `release` or the end of the process."""
+class Lease(Protocol):
+    """The right to work with one journal, from a claim until `release`, a loss, or the end of the process."""
 
-    def __init__(self, lock: BinaryIO, holder: LeaseHolder) -> None:
-        self._lock = lock
-        self.holder = holder
+    @property
+    def holder(self) -> LeaseHolder: ...
+
+    def confirming(self) -> AbstractContextManager[None]:
+        """Around a transaction that calls `require`: when it ends well, the lease was ours when it began."""
+        ...
 
     def require(self, connection: sa.Connection) -> None:
-        """Raises JournalUnavailable when somebody took the lease after us. Call it holding the write lock."""
-        newest = read_holder(connection)
-        if newest is None or newest.epoch != self.holder.epoch:
-            by = f"{newest.owner} took it over" if newest else "its row is gone"
-            raise JournalUnavailable(f"the lease of {self.holder.owner} on the journal is lost: {by}")
+        """Raise LeaseLost unless the lease is ours; until this transaction ends nobody can take it."""
+        ...
+
+    def renew(self, database: Database) -> None:
+        """Say that we live. Raises LeaseLost, JournalUnavailable."""
+        ...
+
+    def is_sure(self) -> bool:
+        """Whether nobody else can hold it at this instant. Asks no database: true means true."""
+        ...
 
     def release(self, database: Database) -> None:
-        """Give it back. The lock goes in any case, even if the row can no longer be written."""
-        try:
-            with database.writing("give back the lease") as connection:
-                mine = tables.lease.c.epoch == self.holder.epoch
-                connection.execute(sa.update(tables.lease).where(mine).values(released=True))
-        finally:
-            self._lock.close()
+        """Give it back. Raises JournalUnavailable when the row cannot be written; it is no longer used all the same."""
+        ...
 
 
-def claim(database: Database, owner: str) -> Lease:
-    """Take the lease at once, or raise LeaseHeld. `owner` names the process to people: pid and host."""
-    lock = _open_lock(database.file)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _held(lock, database.place) from None
-        holder = _write_holder(database, owner, since_at=_touched_at(lock, owner))
-    except BaseException:
-        lock.close()
-        raise
-    return Lease(lock, holder)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRow:
+    """A row of the lease's table. The last two are None where the kernel's lock excludes others."""
+
+    owner: str
+    epoch: int
+    since_at: float
+    released: bool
+    renewed_at: float | None = None
+    term_s: float | None = None
+
+    @property
+    def holder(self) -> LeaseHolder:
+        return LeaseHolder(owner=self.owner, epoch=self.epoch, since_at=self.since_at)
+
+
+_ROW = TypeAdapter(LeaseRow)
+
+
+def newest(connection: sa.Connection) -> LeaseRow | None:
+    """The last claim there was. Raises JournalUnavailable for a row that is damaged."""
+    query = sa.select(tables.lease).order_by(tables.lease.c.epoch.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else codec.read_row(_ROW, row, table="lease", key=row["epoch"])
 
 
 def read_holder(connection: sa.Connection) -> LeaseHolder | None:
     """Who holds the lease, by its row; None when nobody does."""
-    newest = sa.select(tables.lease).order_by(tables.lease.c.epoch.desc()).limit(1)
-    row = connection.execute(newest).mappings().first()
-    if row is None or row["released"]:
-        return None
-    held = {name: row[name] for name in ("owner", "epoch", "since_at")}
-    return codec.read_row(codec.LEASE, held, table="lease", key=row["epoch"])
+    row = newest(connection)
+    return None if row is None or row.released else row.holder
 
 
-def _open_lock(file: Path | None) -> BinaryIO:
-    if file is None:
-        return tempfile.TemporaryFile()  # a journal in memory has no rivals; it is locked all the same
-    path = file.with_name(f"{file.name}.lock")
-    try:
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-    except OSError as error:
-        raise JournalUnavailable(
-            f"the journal {file}: cannot open its lock {path}: {error.strerror}"
-        ) from error
+def require_newest(connection: sa.Connection, mine: LeaseHolder) -> None:
+    """Raise LeaseLost when somebody took the lease after us."""
+    row = newest(connection)
+    if row is None or row.released or row.epoch != mine.epoch:
+        by = "its row is gone" if row is None else f"{row.owner} took it over"
+        raise LeaseLost(f"the lease of {mine.owner} on the journal is lost: {by}")
 
 
-def _touched_at(lock: BinaryIO, owner: str) -> float:
-    """Write the owner into the lock file, for people who look, and say when that was by the kernel's word."""
-    try:
-        lock.truncate(0)
-        lock.write(f"{owner}\n".encode("utf-8", "backslashreplace"))
-        lock.flush()
-        return os.fstat(lock.fileno()).st_mtime
-    except OSError as error:
-        raise JournalUnavailable(f"cannot write the journal's lock: {error.strerror}") from error
-
-
-def _write_holder(database: Database, owner: str, *, since_at: float) -> LeaseHolder:
-    with database.writing("take the lease") as connection:
-        newest = connection.execute(sa.select(sa.func.max(tables.lease.c.epoch))).scalar()
-        holder = LeaseHolder(owner=owner, epoch=(newest or 0) + 1, since_at=since_at)
-        row = {"owner": owner, "epoch": holder.epoch, "since_at": since_at, "released": False}
-        connection.execute(sa.insert(tables.lease), [row])
-    return holder
-
-
-def _held(lock: BinaryIO, place: str) -> LeaseHeld:
-    """Who holds the lock, by what it wrote into it. Reading that needs no database, which may be busy."""
-    owner = lock.read(1_000).decode("utf-8", "replace").strip()
-    return LeaseHeld(owner or "one that is just starting", os.fstat(lock.fileno()).st_mtime, place=place)
+def give_back(connection: sa.Connection, mine: LeaseHolder) -> None:
+    """Mark our row as released."""
+    row = tables.lease.c.epoch == mine.epoch
+    connection.execute(sa.update(tables.lease).where(row).values(released=True))

@@ -29,7 +29,7 @@ def nodes(
 ) -> tuple[Node, ...]:
     """Nodes, the first ordered first. `states`, where given, decides alone whether GONE ones are among them."""
     table = tables.nodes.c
-    query = sa.select(tables.nodes).order_by(table.ordered_at, table.name)
+    query = sa.select(tables.nodes)
     if pool is not None:
         query = query.where(table.pool == pool)
     if name is not None:
@@ -39,7 +39,9 @@ def nodes(
     elif not include_gone:
         query = query.where(table.state.is_distinct_from(NodeState.GONE.value))
     with journal.reading("read the nodes") as connection:
-        return tuple(codec.read_node(row) for row in connection.execute(query).mappings())
+        found = [codec.read_node(row) for row in connection.execute(query).mappings()]
+    # Sorted here: databases differ in what comes first, `a-b` or `ab`.
+    return tuple(sorted(found, key=lambda node: (node.ordered_at, node.name)))
 
 
 def transitions_of(journal: Journal, node: NodeName) -> tuple[Transition, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autoscaler.journal import tables
-from autoscaler.journal.contract import JournalUnavailable
+from autoscaler.journal.contract import JournalAbsent, JournalUnavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -23,9 +23,15 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _version = sa.table(tables.SCHEMA_TABLE, sa.column("version_num", sa.Text))
 
 
-def is_current(connection: sa.Connection, *, place: str) -> bool:
-    """Whether nothing is to be done. Raises JournalUnavailable for a database that is not a journal."""
-    return _standing(connection, place=place) == tables.SCHEMA
+def is_current(connection: sa.Connection, *, place: str, make: bool) -> bool:
+    """Whether nothing is to be done. Raises JournalUnavailable for a database that is not a journal.
+
+    An empty one is yet to become a journal; unless `make`, it raises JournalAbsent.
+    """
+    standing = _standing(connection, place=place)
+    if standing is None and not make:
+        raise JournalAbsent(place)
+    return standing == tables.SCHEMA
 
 
 def require_current(connection: sa.Connection, *, place: str) -> None:
@@ -33,9 +39,11 @@ def require_current(connection: sa.Connection, *, place: str) -> None:
     standing = _standing(connection, place=place)
     if standing == tables.SCHEMA:
         return
+    if standing is None:
+        raise JournalAbsent(place)
     if standing in _known():
         raise JournalUnavailable(
-            f"the journal {place} has schema {standing or 'none'}, older than this program's {tables.SCHEMA}: "
+            f"the journal {place} has schema {standing}, older than this program's {tables.SCHEMA}: "
             "start the daemon, which brings it up to date"
         )
     raise _newer(place, standing)

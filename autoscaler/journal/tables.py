@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -190,4 +190,6 @@ lease = sa.Table(
     _words("owner"),
     _at("since_at"),
     sa.Column("released", sa.Boolean, nullable=False),
+    _at("renewed_at", nullable=True),
+    sa.Column("term_s", sa.Double),
 )

@@ -15,8 +15,8 @@ import pytest
 from autoscaler.clock import SystemClock
 from autoscaler.core.invariants import InvariantViolated
 from autoscaler.core.lifecycle import IllegalTransition
-from autoscaler.daemon import DONE, SOFTWARE_ERROR, Daemon
-from autoscaler.journal.contract import JournalUnavailable
+from autoscaler.daemon import DONE, LEASE_LOST, SOFTWARE_ERROR, Daemon
+from autoscaler.journal.contract import JournalUnavailable, LeaseLost
 from providers.contract import NodeName
 from tests.unit.stand_ins import Heard, nothing, wait_for
 
@@ -83,6 +83,16 @@ def test_a_journal_that_cannot_be_written_is_said_once_and_waited_for() -> None:
     assert stage.daemon.run() == DONE
     assert stage.log.names().count("journal.failed") == 1
     assert stage.log.names().count("journal.recovered") == 1
+
+
+def test_a_lost_lease_ends_the_process_with_75() -> None:
+    """Another daemon works with the journal now: this one says so once and does nothing more."""
+    stage = Stage(failing(LeaseLost("second took it over"), ticks=range(3, 100)))
+
+    assert stage.daemon.run() == LEASE_LOST
+    assert stage.log.names().count("lease.lost") == 1
+    assert "journal.failed" not in stage.log.names()
+    assert stage.closed == 1
 
 
 @pytest.mark.parametrize("error", [InvariantViolated("two creates"), IllegalTransition("gone")])

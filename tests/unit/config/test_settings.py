@@ -113,7 +113,18 @@ def test_a_providers_options_are_plain_values_without_unset_ones() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://h/d",
+        "postgres://h/d",
+        "postgresql+psycopg2://h/d",
+        "postgresql://h",
+        "postgresql://h/",
+        "postgresql:///d",
+        "postgresql://h/d/e",
+        "postgresql://h/d#e",
+        "postgresql:h/d",
+        "postgresql://h:99999/d",
+        "postgresql://[::1/d",
+        "postgresql://h/d?connect_timeout=1",
+        "postgresql://h/d?passw0rd",
         "sqlite://",
         "sqlite:///:memory:",
         "sqlite:///journal.db",
@@ -128,6 +139,41 @@ def test_only_a_journal_that_lasts_is_accepted(url: object) -> None:
     path, _ = told(more=f"[journal]\nurl = {url if isinstance(url, int) else repr(url)}\n")
 
     assert "journal.url" == path
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////srv/journal.db",
+        "postgresql://h/d",
+        "postgresql+psycopg://me@db.example:5433/scaling",
+        "postgresql+psycopg://me@/scaling?host=/run/postgresql",
+        "postgresql+psycopg://me@/scaling?host=a:5432&host=b:5432&target_session_attrs=read-write",
+        "postgresql+psycopg://me@[::1]/scaling?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+    ],
+)
+def test_a_journal_may_be_a_file_or_a_database_on_a_server(url: str) -> None:
+    """As it was written."""
+    assert url == settings(more=f"[journal]\nurl = {url!r}\n").journal.url
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hush@h/d", "postgresql://h/d?password=hush", "postgresql://me:hu@sh@h/d"]
+)
+def test_a_password_in_the_journals_url_is_refused_and_not_shown(url: str) -> None:
+    """It has a key of its own, which takes a reference."""
+    path, problem = told(more=f"[journal]\nurl = {url!r}\n")
+
+    assert "journal.url" == path
+    assert "journal.password" in problem
+    assert "hu" not in problem.partition("found")[2]
+
+
+def test_a_password_for_a_journal_in_a_file_is_a_slip() -> None:
+    """Whoever wrote it meant another url."""
+    path, _ = told(more='[journal]\npassword = { env = "PASSWORD" }\n')
+
+    assert "journal.password" == path
 
 
 @pytest.mark.parametrize(

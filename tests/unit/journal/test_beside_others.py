@@ -77,7 +77,7 @@ def test_threads_may_read_and_order_while_one_commits(journal: Journal) -> None:
 
 def test_a_daemon_killed_in_mid_commit_leaves_whole_ticks_and_a_free_lease(url: str) -> None:
     """`kill -9` at any moment: each tick is there whole or not at all, none that was reported is lost, and the next
-    daemon takes over at once."""
+    daemon takes over: at once in a file, after the lease's term on a server."""
     reported = 0
     for kills_after in (1, 7, 2, 13, 5):
         daemon = _start("tick", url, 100_000)
@@ -100,9 +100,9 @@ def test_a_daemon_killed_in_mid_commit_leaves_whole_ticks_and_a_free_lease(url: 
             assert whole == [t.at for t in reversed(read.last_transitions(journal, limit=10**6))]
 
 
-def test_a_full_disk_stops_the_journal_and_room_starts_it_again(url: str) -> None:
+def test_a_full_disk_stops_the_journal_and_room_starts_it_again(file_url: str) -> None:
     """No space: a clear sentence, and the tick is absent as a whole. With space again the next tick is written."""
-    out = _finish(_start("fill", url, 600_000)).splitlines()
+    out = _finish(_start("fill", file_url, 600_000)).splitlines()
 
     assert "cannot write down the tick: its disk failed, or allows no more" in out[0]
     committed, written, after = (int(word) for word in out[1].split())

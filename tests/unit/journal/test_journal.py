@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from autoscaler.core.facts import Memory, Rest, Stranger
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import ConsumerOrder, OfferName, OrderAnswer, OrderKind, PoolName, PoolWish
-from autoscaler.journal import Journal, JournalUnavailable, LeaseHeld, open_journal, orders, read
+from autoscaler.journal import Journal, JournalUnavailable, LeaseHeld, LeaseLost, open_journal, orders, read
 from policies.contract import Past
 from providers.contract import Instance, InstanceId, InstanceState, NodeName, ProviderName
 from tests.unit.journal.records import (
@@ -154,10 +154,10 @@ def test_the_past_is_each_pools_decisions_since_then_oldest_first(journal: Journ
     assert {"images", "mail"} == set(past)
 
 
-def test_a_damaged_decision_does_not_hide_the_machines(journal: Journal, tmp_path: Path) -> None:
+def test_a_damaged_decision_does_not_hide_the_machines(journal: Journal, url: str) -> None:
     """Each part is read alone: the fleet is known although one document is not legible."""
     journal.commit(a_whole_tick(1))
-    _damage(tmp_path, "UPDATE decisions SET document = '{\"input\": 3'")
+    _damage(url, "UPDATE decisions SET document = '{\"input\": 3'")
 
     assert 1 == len(journal.live_nodes())
     assert 1 == len(journal.past(0.0)[IMAGES])
@@ -170,17 +170,28 @@ def test_a_damaged_decision_does_not_hide_the_machines(journal: Journal, tmp_pat
     [
         ("UPDATE nodes SET state = 'asleep'", "nodes for images-1"),
         ("UPDATE nodes SET queues = 'images'", "nodes for images-1"),
-        ("UPDATE nodes SET ordered_at = 'noon'", "nodes for images-1"),
-        ("UPDATE nodes SET offer_price_per_h = x'00'", "nodes for images-1"),
+        ("UPDATE nodes SET slots = -1, ordered_at = 'Infinity', queues = '[3]'", "nodes for images-1"),
     ],
 )
-def test_a_damaged_node_is_named(journal: Journal, tmp_path: Path, statement: str, table: str) -> None:
+def test_a_damaged_node_is_named(journal: Journal, url: str, statement: str, table: str) -> None:
     """Without a whole picture of what is paid for, nothing may be done; the message says which row it is."""
     journal.commit(a_whole_tick(1))
-    _damage(tmp_path, statement)
+    _damage(url, statement)
 
     with pytest.raises(JournalUnavailable, match=table):
         journal.live_nodes()
+
+
+@pytest.mark.parametrize("value", ["ordered_at = 'noon'", "offer_price_per_h = x'00'"])
+def test_a_value_of_another_type_in_a_file_is_named(file_url: str, value: str) -> None:
+    """SQLite keeps whatever it is given; a server would not."""
+    journal = open_journal(file_url)
+    journal.commit(a_whole_tick(1))
+    _damage(file_url, f"UPDATE nodes SET {value}")
+
+    with pytest.raises(JournalUnavailable, match="nodes for images-1"):
+        journal.live_nodes()
+    journal.close()
 
 
 def test_wishes_stand_until_they_are_set_again(journal: Journal) -> None:
@@ -309,23 +320,36 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_lease(journal: Journa
     other.close()
 
 
-def test_a_daemon_whose_lock_file_was_deleted_stops_writing(
-    journal: Journal, url: str, tmp_path: Path
-) -> None:
+def test_a_daemon_whose_lock_file_was_deleted_stops_writing(file_url: str, tmp_path: Path) -> None:
     """Without its lock file a second daemon can start; then the first must not write any more."""
+    journal, other = open_journal(file_url), open_journal(file_url)
     journal.claim("first")
     (tmp_path / "journal.db.lock").unlink()
-    other = open_journal(url)
     other.claim("second")
 
-    with pytest.raises(JournalUnavailable, match=r"lease of first .* lost: second took it over"):
+    with pytest.raises(LeaseLost, match=r"lease of first .* lost: second took it over"):
         journal.commit(a_whole_tick(1))
     other.commit(a_whole_tick(1))
+    journal.close()
     other.close()
 
 
-def _damage(directory: Path, statement: str) -> None:
-    connection = sqlite3.connect(directory / "journal.db")
-    with connection:
-        connection.execute(statement)
-    connection.close()
+def test_a_lease_on_a_file_is_sure_without_being_renewed(file_url: str) -> None:
+    """The kernel gives the lock to nobody else while we live, however long we were stopped."""
+    journal = open_journal(file_url)
+    assert not journal.may_act()
+
+    journal.claim("first")
+    journal.renew()
+
+    assert journal.may_act()
+    journal.release()
+    assert not journal.may_act()
+    journal.close()
+
+
+def _damage(url: str, statement: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

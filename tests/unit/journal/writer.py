@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 
 from autoscaler.core.model import OrderKind
-from autoscaler.journal import JournalUnavailable, open_journal, orders
+from autoscaler.journal import Journal, JournalUnavailable, LeaseHeld, LeaseTerms, open_journal, orders
 from tests.unit.journal.records import a_whole_tick
 
 
 def tick(url: str, count: int) -> None:
     """Claim the journal, go on where it stands, and say each tick that was committed."""
     journal = open_journal(url)
-    journal.claim("a test's daemon")
+    _claim(journal)
     first = int(journal.memory().clocks.get("ticks", 0.0)) + 1
     for number in range(first, first + count):
         journal.commit(a_whole_tick(number))
@@ -45,6 +46,20 @@ def fill(url: str, limit_bytes: int) -> None:
     journal.commit(a_whole_tick(number + 1))
     _say(number, written, len(journal.live_nodes()))
     journal.close()
+
+
+def _claim(journal: Journal) -> None:
+    """Stand by until the lease is free."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            journal.claim("a test's daemon", LeaseTerms(term_s=0.5))
+        except LeaseHeld:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _say(*words: object) -> None:
