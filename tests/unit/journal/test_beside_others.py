@@ -87,7 +87,9 @@ def test_a_daemon_killed_in_mid_commit_leaves_whole_ticks_and_a_free_lease(url: 
         with closing(open_journal(url)) as reader, pytest.raises(LeaseHeld):
             reader.claim("another")
         daemon.kill()
-        lines = daemon.communicate(timeout=10)[0].splitlines(keepends=True)
+        # Not `communicate`, which passes over what `readline` has taken from the pipe and not yet handed out.
+        lines = daemon.stdout.read().splitlines(keepends=True)
+        daemon.wait(timeout=10)
         reported = max([reported, *(int(line) for line in lines if line.endswith("\n"))])
 
         with closing(open_journal(url)) as journal:
