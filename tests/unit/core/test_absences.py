@@ -48,6 +48,13 @@ def test_half_of_them_or_fewer_are_believed_as_ever(listed: tuple[str, ...]) -> 
     assert len(gone(after(30, *listed))) == 4 - len(listed)
 
 
+def test_exactly_half_are_not_most() -> None:
+    """Three of six may be the machines of one rack."""
+    six = tuple(a_node(f"n{i}", NodeState.BOOTING, missing_on=5_000.0) for i in range(6))
+
+    assert len(gone(after(30, "n0", "n1", "n2", nodes=six))) == 3
+
+
 def test_two_machines_are_never_many() -> None:
     """A small fleet would be doubted all the time."""
     assert len(gone(after(30, nodes=NODES[:2]))) == 2

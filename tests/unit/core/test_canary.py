@@ -111,16 +111,19 @@ def test_a_pool_can_go_back_to_what_served_before() -> None:
 
 
 def test_what_a_machine_becomes_is_remembered_until_it_arrived() -> None:
-    """No longer: memory does not grow with every machine that ever was."""
+    """No longer: memory does not grow with every machine that ever was. What waits is dated from its first tick."""
     ruled = a_pool(becomes={OFFER.name: NEW}, offers=(OFFER,))
-    made, _ = bought(replace(PROVEN, becoming={a_node("n0").name: OLD}), {OFFER.name: NEW}, offers=(OFFER,))
+    memory = replace(PROVEN, becoming={a_node("served").name: OLD})
+    made, _ = bought(memory, {OFFER.name: NEW}, offers=(OFFER,))
     (ordered,) = (a.node for a in made.actions if isinstance(a, CreateNode))
-    reconciled = Reconciled(nodes=(), transitions=(), memory=PROVEN)
+    later = replace(made, waits=tuple(replace(wait, since_at=AT + 10) for wait in made.waits))
 
-    after = remembering.after(a_snapshot(), reconciled, made, rules(ruled), FLEET)
-    again = remembering.after(
-        a_snapshot(at=AT + 10), replace(reconciled, memory=after), made, rules(ruled), FLEET
-    )
+    def remembered(before: Memory, plan_made: Plan) -> Memory:
+        reconciled = Reconciled(nodes=(), transitions=(), memory=before)
+        return remembering.after(a_snapshot(), reconciled, plan_made, rules(ruled), FLEET)
+
+    after = remembered(memory, made)
 
     assert {ordered: NEW} == after.becoming
-    assert [AT] == [wait.since_at for wait in again.waits]
+    assert [AT] == [wait.since_at for wait in remembered(after, later).waits]
+    assert () == remembered(after, replace(made, waits=())).waits
