@@ -126,13 +126,14 @@ def after_changes(memory: Memory, rules: Mapping[PoolName, PoolRules], at: float
 
 
 def after_restart(memory: Memory, at: float) -> Memory:
-    """Memory of a daemon that begins: what was rejected may be tried again, one machine at a time.
+    """Memory of a daemon that begins: what was rejected or never enrolled may be tried again, one machine at a time.
 
-    Whoever mended a configuration or an account restarts the daemon and expects to be heard. Other rests stand: a
-    restart brings no stock back, and a daemon that starts again and again must not buy what never enrols.
+    Whoever mended a configuration, an account or an application restarts the daemon and expects to be heard. That is
+    safe even for one that starts again and again: a machine on its way holds back the next. Other rests stand, because
+    a restart brings no stock back.
     """
     rests = {
-        name: replace(rest, until_at=min(rest.until_at, at)) if rest.kind is RestKind.REJECTED else rest
+        name: replace(rest, until_at=min(rest.until_at, at)) if rest.kind in TRIED_ONE_BY_ONE else rest
         for name, rest in memory.offer_rests.items()
     }
     return replace(memory, offer_rests=rests)

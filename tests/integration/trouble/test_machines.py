@@ -93,17 +93,17 @@ def test_a_worker_that_never_enrols_is_replaced_and_its_neighbours_work_on(
     assert Counter(range(10)) == stage.noted("began") == stage.noted("ended")
     assert 1 == len(bought(stage, "flood"))
 
-    # Whatever made a failing offer rest may be mended now: a new daemon tries it at once.
+    # Whatever made a failing offer rest may be mended now: a new daemon tries it at once, with one machine.
     assert 0 == stage.stop_daemon()
     stage.start_daemon()
     wait_until(
-        lambda: len(gone()) <= len(bought(stage, "broken")) - 2,
+        lambda: len(gone()) <= len(bought(stage, "broken")) - 1,
         30,
-        f"replacements\n{stage.tail()}",
+        f"a replacement\n{stage.tail()}",
         pause_s=0.3,
     )
     names = bought(stage, "broken")
-    assert len(set(names)) == len(names) >= 4
+    assert len(set(names)) == len(names) == 3
     assert 2 == most
     assert "allowed are 5 s" in stage.run("nodes", names[0], "--all").stdout
 

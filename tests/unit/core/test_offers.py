@@ -134,14 +134,26 @@ def test_stock_that_came_back_is_bought_as_wanted() -> None:
     assert probes_left(OFFER, POOL, after(OutcomeKind.CAPACITY_REFUSED), ()) is None
 
 
-def test_a_restart_wakes_what_was_rejected_and_nothing_else() -> None:
-    """Whoever mended his credentials restarts; a daemon that starts again and again does not buy what never enrols."""
-    rejected = after(OutcomeKind.REJECTED)
-    others = enrolment(Event.ENROL_EXPIRED, after(OutcomeKind.CAPACITY_REFUSED))
+@pytest.mark.parametrize(
+    "failed",
+    [after(OutcomeKind.REJECTED), enrolment(Event.ENROL_EXPIRED, Memory())],
+    ids=["rejected", "silent"],
+)
+def test_a_restart_lets_one_machine_be_tried_of_what_somebody_may_have_mended(failed: Memory) -> None:
+    """Whoever mended credentials or an application restarts; one on its way holds back the next, however often."""
+    again = after_restart(failed, AT)
 
-    assert why_resting(OFFER, POOL, after_restart(rejected, AT), AT) is None
-    assert probes_left(OFFER, POOL, after_restart(rejected, AT), ()) == 1
-    assert after_restart(others, AT) == others
+    assert why_resting(OFFER, POOL, failed, AT) is not None
+    assert why_resting(OFFER, POOL, again, AT) is None
+    assert probes_left(OFFER, POOL, again, ()) == 1
+    assert probes_left(OFFER, POOL, after_restart(again, AT + 1), (a_node("n2", NodeState.BOOTING),)) == 0
+
+
+def test_a_restart_brings_no_stock_back() -> None:
+    """What was refused rests on."""
+    refused = after(OutcomeKind.CAPACITY_REFUSED)
+
+    assert after_restart(refused, AT) == refused
 
 
 def test_another_image_or_bootstrap_wakes_what_never_enrolled() -> None:
