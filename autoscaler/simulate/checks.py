@@ -5,7 +5,7 @@ The world and the records go in; out comes nothing, or a `Harm`. The few excuses
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.lifecycle import Event, NodeState
@@ -40,18 +40,23 @@ class Known:
     given_up: dict[str, float] = field(default_factory=dict)
     """When an operator ordered to destroy a machine of that name, by force if need be."""
 
+    recorded: dict[str, float] = field(default_factory=dict)
+    """When the record of a node of that name was first written."""
+
     swept_at: float = float("inf")
     """When an operator first ordered a sweep."""
 
-    def noted(self, nodes: Iterable[Node], at: float) -> None:
-        """These records were written."""
-        for node in nodes:
+    def noted(self, record: TickRecord, at: float) -> None:
+        """This was written."""
+        for node in record.new_nodes:
+            self.recorded[node.name] = at
+        for node in record.changed_nodes:
             if node.destroy_asks:
                 self.end_asked_at.setdefault(node.machine, at)
 
     def forget(self, before: float) -> None:
         """Drop what is long over."""
-        for known in (self.end_asked_at, self.given_up):
+        for known in (self.end_asked_at, self.given_up, self.recorded):
             for name in [name for name, at in known.items() if at < before]:
                 del known[name]
 
@@ -99,6 +104,12 @@ def always(world: World, known: Known) -> None:
     """Raise Harm for the first rule that is broken now."""
     if world.doubled:
         raise Harm("double_creates", f"{world.doubled} was ordered a second time")
+    for name in world.newly_asked:
+        if name not in known.recorded:
+            raise Harm(
+                "leaked_nodes", f"{name} was ordered, and its daemon's tick ended without a record of it"
+            )
+    world.newly_asked.clear()
     for pool, rules in world.fleet.rules.items():
         ceiling, budget = rules.limits.max_workers, rules.limits.max_cost_per_hour
         standing = world.standing[pool] - world.seconds[pool]

@@ -109,7 +109,8 @@ class Counts:
 
     double_creates: int = 0
     leaked_nodes: int = 0
-    """Machines whose record ended while they stood, or that stand at the end without one."""
+    """Machines that were ordered without a record, whose record ended while they stood, or that stand at the end
+    without one."""
     ceiling_breaches: int = 0
     budget_breaches: int = 0
     busy_kills: int = 0

@@ -155,7 +155,7 @@ class _Life:
         at, _, notes = self.told[-1]
         self.told[-1] = (at, record, notes)
         checks.committed(self.world, record)
-        self.known.noted(record.changed_nodes, self.world.clock.elapsed)
+        self.known.noted(record, self.world.clock.elapsed)
 
     def _story(self) -> Iterator[str]:
         for at, record, notes in self.told:

@@ -97,6 +97,8 @@ class World:
         self.goodbyes: list[Callable[[Worker], None]] = []
         self.asked_at: dict[str, float] = {}
         """When a machine of that name was ordered, by the world's clock."""
+        self.newly_asked: list[str] = []
+        """Names ordered since somebody last compared them with the records."""
         self.doubled: str = ""
         """A name that was ordered a second time."""
         self.made_twice: dict[str, float] = {}
@@ -165,6 +167,7 @@ class World:
         if name in self.asked_at:
             self.doubled = name
         self.asked_at[name] = self.clock.elapsed
+        self.newly_asked.append(name)
 
     def appear(self, machine: Machine, account: ProviderName) -> None:
         """A machine stands from now on; its worker comes later, or never."""
