@@ -50,7 +50,8 @@ class Known:
         """This was written."""
         for node in record.new_nodes:
             self.recorded[node.name] = at
-        for node in record.changed_nodes:
+        # A machine that is taken into the records may be told to end in the same tick.
+        for node in (*record.new_nodes, *record.changed_nodes):
             if node.destroy_asks:
                 self.end_asked_at.setdefault(node.machine, at)
 
