@@ -68,6 +68,8 @@ class _Case:
     namesakes: tuple[Node, ...]
     """Records of machines that bear its name."""
     swept: bool
+    askable: bool
+    """Whether its account may be asked for its end now, and does not rest."""
 
     @property
     def times(self) -> Timeouts:
@@ -154,6 +156,7 @@ def find(
             sweeps[provider] = memory.sweeps.get(provider, ())
             continue
         quota = sweep_quota.quota(provider, listing, memory, fleet)
+        rest = memory.account_rests.get(provider)
         for stranger in strange:
             case = _Case(
                 stranger=stranger,
@@ -163,6 +166,7 @@ def find(
                 settle_s=snapshot.settle_s.get(provider, 60.0),
                 namesakes=tuple(namesakes[stranger.instance.name]),
                 swept=swept,
+                askable=rest is None or rest.until_at <= snapshot.at,
             )
             state = _state_for(case, quota) if fleet.orphans is OrphanRule.DESTROY or swept else None
             if state is None:
@@ -241,8 +245,11 @@ def _state_for(case: _Case, quota: Quota) -> NodeState | None:
 
     A twin (a second machine of a name that has a live record) shares its worker's name with the recorded one: while
     that name is heard nothing can be proven about the twin, so it is only reported, and ended on an operator's word.
-    Before it is heard one of the two is surely too many, whichever it is.
+    Before it is heard one of the two is surely too many, whichever it is; but only if its end can be asked for at once:
+    once recorded it would be ended later, too, when its worker may have begun.
     """
+    if case.namesakes and not case.askable and not case.swept:
+        return None
     if case.silent and case.unenrolled_twin:
         return NodeState.DESTROYING
     settled = case.seen_s >= case.settle_s

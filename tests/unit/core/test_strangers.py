@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.core.facts import Memory, Missing, Snapshot, Stranger, listing_clock
+from autoscaler.core.facts import Memory, Missing, Rest, Snapshot, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, WaitKind
 from autoscaler.core.reconcile import Reconciled, reconcile
@@ -215,6 +215,25 @@ def test_a_twin_is_ended_at_once_before_its_name_is_heard(state: NodeState) -> N
         (n.instance_id, n.state) for n in after.nodes
     ]
     assert len(just_begun.nodes) == 1
+
+
+def test_a_twin_whose_account_rests_is_not_ended_later_when_it_may_work() -> None:
+    """Once recorded, its end would be asked for whenever the account wakes, and by then its worker may have begun."""
+    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
+    rests = {CLOUD: Rest(until_at=AT + 30, refusals=1, why="slow down")}
+    world = a_snapshot(
+        a_node("x", NodeState.BOOTING, entered_on=5_000.0),
+        listings={CLOUD: replace(a_listing(), instances=twins)},
+        sightings=heard(),
+        memory=Memory(clocks=CLOCKS, account_rests=rests),
+    )
+
+    after = found(world)
+
+    assert (["i-x"], ["i-twin"]) == (
+        [n.instance_id for n in after.nodes],
+        [s.instance.instance_id for s in after.memory.strangers],
+    )
 
 
 def test_a_twin_whose_name_is_heard_is_told_of() -> None:
