@@ -73,6 +73,11 @@ _KINDS: Mapping[type[BaseException], OutcomeKind] = {
 }
 
 
+def always() -> bool:
+    """For those who have nobody beside them."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
     """All by which an action reaches the world."""
@@ -80,6 +85,8 @@ class Ways:
     providers: Mapping[ProviderName, Provider]
     workers: WorkerControl
     render: Render
+    may_act: Callable[[], bool] = always
+    """Asked right before each call goes out, on the thread that sends it. After a no, nothing is sent."""
 
 
 def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
@@ -95,6 +102,9 @@ def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
         return ended(OutcomeKind.REJECTED, str(error))
     except Exception as error:  # noqa: BLE001 - around one action; as definite, but the message may hold anything
         return ended(OutcomeKind.REJECTED, f"the order could not be written: {type(error).__name__}")
+    if not ways.may_act():
+        # Not a refusal: the node's record waits for its own expiry, whoever leads then.
+        return ended(OutcomeKind.UNKNOWN, "not sent: the lease is not surely ours")
     try:
         return ended(OutcomeKind.DONE, instance=_call(action, order, ways))
     except Exception as error:  # noqa: BLE001 - around one action: whatever it does, its node gets one outcome
@@ -150,8 +160,9 @@ class Executor:
         render: Render,
         clock: Clock,
         max_calls: int,
+        may_act: Callable[[], bool] = always,
     ) -> None:
-        self._ways = Ways(providers=providers, workers=workers, render=render)
+        self._ways = Ways(providers=providers, workers=workers, render=render, may_act=may_act)
         self._clock = clock
         # Threads of its own for each account, and for the workers: one that hangs holds up none of the others. They
         # begin as they are needed.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from autoscaler.clock import Clock
@@ -142,16 +142,16 @@ class Loop:
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
-        tick = self.think()
+        tick = self.think(first=self._looked_at is None)
         self._journal.commit(tick.record)
         self._executor.forget(tick.snapshot.outcomes)
         self._executor.dispatch(tick.plan.actions)
         self._tell(tick)
         return tick
 
-    def think(self) -> Tick:
-        """Everything before the commit: changes nothing anywhere."""
-        snapshot = self._observe()
+    def think(self, *, first: bool = False) -> Tick:
+        """Everything before the commit: changes nothing anywhere. `first` is a daemon's first look of its own."""
+        snapshot = self._observe(first=first)
         asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, self._rules)
         reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
         decisions = self._decide(snapshot, reconciled, asked.wishes)
@@ -160,7 +160,7 @@ class Loop:
         record = self._record(snapshot, reconciled, decisions, plan, asked)
         return Tick(snapshot=snapshot, reconciled=reconciled, decisions=decisions, plan=plan, record=record)
 
-    def _observe(self) -> Snapshot:
+    def _observe(self, *, first: bool) -> Snapshot:
         nodes = self._journal.live_nodes()
         # In-flight first: a call that ends in between is then answered and still counts as under way, which only
         # delays. The other way round it would be neither, and its node might get a second call.
@@ -174,6 +174,9 @@ class Loop:
         else:
             elapsed_s = monotonic - self._looked_at
         self._looked_at = monotonic
+        if first:
+            # Nobody looked since the last tick of the daemon before: whatever it saw in a row, we did not.
+            memory = replace(memory, good_looks={})
         return Snapshot(
             at=at,
             elapsed_s=min(elapsed_s, _ELAPSED_CAP_TICKS * self._rulebook.tick_s),

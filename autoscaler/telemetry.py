@@ -36,6 +36,11 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         "daemon.started": _kind(
             "info", "fleet pools version pid", "the daemon holds the lease and begins to tick"
         ),
+        "lease.awaited": _kind(
+            "info",
+            "holder term_s",
+            "another daemon leads; this one takes over when its lease is free, or was not renewed for so long",
+        ),
         "daemon.stopping": _kind("info", "signal in_flight", "no new orders; calls under way may finish"),
         "daemon.stopped": _kind(
             "info", "left_in_flight", "the end; calls still under way are left to the journal"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
 )
-from autoscaler.execute import Executor, Render
+from autoscaler.execute import Executor, Render, always
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
 from autoscaler.loop import Journal, Loop, Rulebook
@@ -84,8 +84,8 @@ class Works:
             part.close()
 
 
-def open_works(settings: Settings, *, clock: Clock) -> Works:
-    """Open every part; connects to nothing yet.
+def open_works(settings: Settings, *, clock: Clock, may_act: Callable[[], bool] = always) -> Works:
+    """Open every part; connects to nothing yet. Each call to a provider or worker asks `may_act` before it goes out.
 
     Raises `ProviderOptionsWrong` or `PolicyOptionsWrong` for settings that a provider or a policy cannot use: better
     now than on the first tick.
@@ -117,6 +117,7 @@ def open_works(settings: Settings, *, clock: Clock) -> Works:
             render=_render_with(settings, providers),
             clock=clock,
             max_calls=settings.loop.max_calls_in_flight,
+            may_act=may_act,
         ),
     )
 

@@ -99,13 +99,17 @@ def records(given: Settings) -> Iterator[Journal]:
         found.close()
 
 
+def _nobody_beside_us() -> bool:
+    return True
+
+
 @contextmanager
-def works(given: Settings) -> Iterator[Works]:
+def works(given: Settings, *, may_act: Callable[[], bool] = _nobody_beside_us) -> Iterator[Works]:
     """Every part that touches the outside; connected to nothing yet."""
     # Clients of clouds and brokers are slow to import, and most commands do without them.
     from autoscaler import wiring  # noqa: PLC0415
 
-    opened = wiring.open_works(given, clock=CLOCK)
+    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act)
     try:
         yield opened
     finally:

@@ -1,7 +1,7 @@
 """`run`: this process becomes the daemon.
 
-It opens what the configuration names, takes the lease and ticks until told to stop. What never happens here: anything
-that the loop or the daemon decides.
+It opens what the configuration names, takes the lease, or stands by until it is free where a server keeps the journal,
+and ticks until told to stop. What never happens here: anything that the loop or the daemon decides.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import ExitStack
 
 import typer
 
-from autoscaler import telemetry
+from autoscaler import standby, telemetry
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
-from autoscaler.daemon import Daemon
+from autoscaler.daemon import DONE, Daemon
 from autoscaler.journal import Journal
 
 _FIRST_SIGHT_S = 3.0
@@ -31,9 +31,23 @@ def run(config: options.Config = None) -> None:
     with ExitStack() as everything:
         journal = opened.open_the_journal(settings, make=True)
         everything.callback(journal.close)
-        journal.claim(identity.process())
-        works = everything.enter_context(opened.works(settings))
+        if not journal.served:
+            journal.claim(identity.process())
+        works = everything.enter_context(opened.works(settings, may_act=journal.may_act))
+        # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
+        terms = standby.terms_for(settings.loop.tick_s)
+        if journal.served and not standby.stand_by(journal, identity.process(), terms, log):
+            raise typer.Exit(DONE)
+        keeper = standby.Keeper(
+            journal,
+            works.loop(journal, clock=opened.CLOCK, log=log),
+            terms,
+            tick_s=settings.loop.tick_s,
+            monotonic=opened.CLOCK.monotonic,
+        )
+        keeper.start()
+        everything.callback(keeper.stop)
         log.say(
             "daemon.started",
             fleet=settings.fleet.name,
@@ -43,7 +57,7 @@ def run(config: options.Config = None) -> None:
         )
         opened.wait_for(lambda: not isinstance(works.workers.sightings(), Missing), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=works.loop(journal, clock=opened.CLOCK, log=log),
+            loop=keeper,
             calls=works.executor,
             purge=lambda: _purge(journal, settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from testbed.postgresql import PrivatePostgreSQL
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.integration.stage import Stage
 
@@ -17,6 +18,13 @@ from tests.integration.stage import Stage
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMQ]:
     """A RabbitMQ that runs whenever a test begins."""
     with PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"), statistics_interval_s=1.0) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PrivatePostgreSQL]:
+    """A PostgreSQL for journals of pairs; it starts with the first test that needs it."""
+    with PrivatePostgreSQL() as running:
         yield running
 
 

@@ -31,6 +31,7 @@ APP = Path(__file__).parent / "flood" / "app"
 AUTOSCALER = Path(sys.executable).parent / "autoscaler"
 CEILING = 3
 SLOTS = 4
+LOG = "daemon.log"
 
 _CONFIG = """\
 [fleet]
@@ -51,6 +52,7 @@ timeout = "{broker_timeout}"
 
 [journal]
 url = {journal_url}
+{journal_more}
 
 [log]
 format = "json"
@@ -120,6 +122,8 @@ class Stage:
     tick: str = "1s"
     journal_url: str | None = None
     """None for an SQLite file in the stage's directory."""
+    journal_more: str = ""
+    """TOML beside it, such as its password."""
     account: str = ""
     """TOML of the account that machines come from; empty for processes on this computer."""
     offer: str = ""
@@ -149,6 +153,7 @@ class Stage:
                 queue=self.queue,
                 tick=self.tick,
                 journal_url=json.dumps(self.journal),
+                journal_more=self.journal_more,
                 account=self.account or f'kind = "local"\ndirectory = "{self.directory}/nodes"',
                 offer=self.offer,
                 bootstrap=self.bootstrap,
@@ -184,19 +189,19 @@ class Stage:
             **self.secrets,
         }
 
-    def start_daemon(self, *command: str) -> subprocess.Popen[bytes]:
-        """A new daemon; its log goes to `daemon.log`, all of them after each other.
+    def start_daemon(self, *command: str, log: str = LOG) -> subprocess.Popen[bytes]:
+        """A new daemon; what it says goes to that file, all of them after each other.
 
         `command` starts it in another way than an operator does; it runs in the root of the repository.
         """
-        with (self.directory / "daemon.log").open("ab") as log:
+        with (self.directory / log).open("ab") as output:
             daemon = subprocess.Popen(
                 command or [AUTOSCALER, "run"],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
         self.daemons.append(daemon)
@@ -271,9 +276,11 @@ class Stage:
             pause_s=0.5,
         )
 
-    def wait_until_said(self, event: str, times: int = 1, deadline_s: float = 30) -> None:
+    def wait_until_said(self, event: str, times: int = 1, deadline_s: float = 30, *, log: str = LOG) -> None:
         wait_until(
-            lambda: len(self.said(event)) >= times, deadline_s, f"{event}, {times} times\n{self.tail()}"
+            lambda: len(self.said(event, log)) >= times,
+            deadline_s,
+            f"{event}, {times} times\n{self.tail(log)}",
         )
 
     def wait_until_serving(self, count: int, deadline_s: float = 60) -> dict[str, str]:
@@ -295,17 +302,17 @@ class Stage:
             pause_s=0.5,
         )
 
-    def said(self, event: str) -> list[dict[str, Any]]:
-        """Every event of this name that the daemons logged, oldest first."""
+    def said(self, event: str, log: str = LOG) -> list[dict[str, Any]]:
+        """Every event of this name that the daemons of this log said, oldest first."""
         lines: list[str] = []
         with contextlib.suppress(FileNotFoundError):
-            lines = (self.directory / "daemon.log").read_text().splitlines()
+            lines = (self.directory / log).read_text().splitlines()
         return [each for line in lines for each in _documents(line) if each["event"] == event]
 
-    def tail(self, lines: int = 40) -> str:
-        """The end of the daemon's log, for a failure's message."""
+    def tail(self, log: str = LOG, lines: int = 40) -> str:
+        """The end of a daemon's log, for a failure's message."""
         with contextlib.suppress(FileNotFoundError):
-            return "\n".join((self.directory / "daemon.log").read_text().splitlines()[-lines:])
+            return "\n".join((self.directory / log).read_text().splitlines()[-lines:])
         return ""
 
     def close(self) -> None:

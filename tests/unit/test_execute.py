@@ -19,7 +19,7 @@ from autoscaler.core.model import (
     UndrainNode,
     WorkerName,
 )
-from autoscaler.execute import Executor
+from autoscaler.execute import Executor, always
 from autoscaler.gateways.contract import FactUnavailable
 from providers.contract import (
     CapacityRefused,
@@ -73,6 +73,7 @@ def executor(
     render: Callable[[CreateNode], InstanceSpec] = rendered,
     clock: FixedClock | None = None,
     threads: int = 4,
+    may_act: Callable[[], bool] = always,
 ) -> Iterator[Executor]:
     made = Executor(
         providers={CLOUD: provider or Scripted()},
@@ -80,6 +81,7 @@ def executor(
         render=render,
         clock=clock or FixedClock(),
         max_calls=threads,
+        may_act=may_act,
     )
     try:
         yield made
@@ -217,6 +219,36 @@ def test_a_hanging_call_is_given_up_and_its_late_answer_ignored() -> None:
         calls.stop(grace_s=10.0)
 
         assert [o.kind for o in calls.outcomes()] == [KIND.UNKNOWN]
+
+
+def test_without_a_sure_lease_nothing_is_sent_and_nothing_is_refused() -> None:
+    """Another daemon may lead by now: a machine's record waits for its expiry, no offer or account is blamed."""
+    sent = raising(AssertionError("sent"))
+    for action in (a_create(), a_destroy()):
+        outcome = outcome_of(action, Scripted(create=sent, destroy=sent), may_act=lambda: False)
+
+        assert KIND.UNKNOWN == outcome.kind
+        assert "not sent" in outcome.says
+
+
+def test_a_call_that_waited_for_its_turn_asks_for_the_lease_when_it_starts() -> None:
+    """It was handed in while the lease was sure; what counts is the instant at which it would go out."""
+    gate, made, sure = Gate(), list[str](), [True]
+
+    def create(spec: InstanceSpec, **_: Any) -> Any:
+        made.append(spec.name)
+        return an_instance()
+
+    with executor(Scripted(destroy=gate, create=create), threads=1, may_act=lambda: sure[0]) as calls:
+        calls.dispatch((a_destroy("slow"), a_create("queued")))
+        try:
+            assert gate.reached.wait(timeout=10)
+            sure[0] = False
+        finally:
+            gate.open()
+        wait_for(lambda: len(calls.outcomes()) == 2, "both answers")
+
+    assert [] == made
 
 
 def test_a_call_given_up_before_it_began_never_begins() -> None:

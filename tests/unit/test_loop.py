@@ -207,6 +207,23 @@ def test_with_a_new_daemon_rejected_offers_wake() -> None:
     assert [OFFER, SECOND_OFFER] == [a.offer for a in stage.calls.actions if isinstance(a, CreateNode)]
 
 
+def test_a_new_daemon_counts_its_good_looks_from_its_first() -> None:
+    """It may be a successor: what the one before saw in a row does not let it scale in on its first look."""
+    stage = Stage()
+    stage.journal.kept = Memory(clocks=CLOCKS, good_looks={POOL: 99})
+    stage.tick()
+
+    assert {POOL: 1} == stage.journal.records[-1].memory.good_looks
+
+
+def test_a_plan_shows_what_the_daemon_that_runs_would_do() -> None:
+    """`autoscaler plan` has no looks of its own to count."""
+    stage = Stage()
+    stage.journal.kept = Memory(clocks=CLOCKS, good_looks={POOL: 99})
+
+    assert {POOL: 100} == stage.loop.think().record.memory.good_looks
+
+
 def test_a_missing_fact_is_said_once_and_its_return_too() -> None:
     """Not on every tick between."""
     stage = Stage()

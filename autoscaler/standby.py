@@ -1,0 +1,149 @@
+"""Two daemons with one journal on a server: one waits for the lease, the other keeps it.
+
+`stand_by` looks until the lease is free, then it is ours; a `Keeper` renews it from then on, in a thread of its own, so
+that a slow tick costs no lease. What never happens here: a tick, or a choice of who leads; the journal's row decides.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseHolder, LeaseLost, LeaseTerms
+from autoscaler.telemetry import Log
+
+_TERM_TICKS = 1.5
+"""One who stands by notices within a term and two of its pauses, so within two ticks of the last renewal."""
+_SHORTEST_TERM_S = 3.0
+"""A process on a busy machine may get no turn for a second or two, and is not dead."""
+_HANGING_TICKS = 10.0
+"""A tick that lasts so long will not end. Its daemon holds the lease no longer, and another goes on."""
+
+
+class Journal(Protocol):
+    """What is asked of the journal here."""
+
+    def claim(self, owner: str, terms: LeaseTerms | None = None) -> LeaseHolder: ...
+
+    def renew(self) -> None: ...
+
+
+def terms_for(tick_s: float) -> LeaseTerms:
+    """How long the lease of a daemon with this pace lasts."""
+    return LeaseTerms(term_s=max(_SHORTEST_TERM_S, _TERM_TICKS * tick_s))
+
+
+def stand_by(journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> bool:
+    """Wait until the lease is ours: True. SIGTERM or SIGINT end the waiting: False. Call it from the main thread.
+
+    A journal that cannot be reached is said once, and waited for.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()
+    before = {
+        number: signal.signal(number, lambda which, _frame: asked.put(which))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        waiting = _Waiting(journal, owner, terms, log)
+        while asked.empty() and not waiting.is_over():
+            try:
+                asked.put(asked.get(timeout=terms.pause_s))
+            except Empty:
+                continue
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked.empty():
+        return True
+    log.say("daemon.stopping", signal=signal.Signals(asked.get()).name, in_flight=0)
+    return False
+
+
+class _Waiting:
+    """One look after the other at the lease, and what was said of them."""
+
+    def __init__(self, journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> None:
+        self._journal = journal
+        self._owner = owner
+        self._terms = terms
+        self._log = log
+        self._holder: str | None = None
+        self._blind = False
+
+    def is_over(self) -> bool:
+        """Whether the lease is ours now."""
+        try:
+            self._journal.claim(self._owner, self._terms)
+        except LeaseHeld as held:
+            if held.owner != self._holder:
+                self._log.say("lease.awaited", holder=held.owner, term_s=self._terms.term_s)
+            self._holder = held.owner
+        except JournalUnavailable as error:
+            if not self._blind:
+                self._log.say("journal.failed", error=str(error))
+            self._blind = True
+            return False
+        else:
+            return True
+        if self._blind:
+            self._log.say("journal.recovered")
+        self._blind = False
+        return False
+
+
+class Ticking(Protocol):
+    """A loop, as its pacemaker sees it."""
+
+    def tick(self) -> object: ...
+
+
+class Keeper:
+    """Renews the lease as long as the loop it watches goes on. Tick that loop through `tick`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        loop: Ticking,
+        terms: LeaseTerms,
+        *,
+        tick_s: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._loop = loop
+        self._terms = terms
+        self._patience_s = _HANGING_TICKS * tick_s + terms.term_s
+        self._monotonic = monotonic
+        self._ticked_on = monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Renew from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Renew no more."""
+        self._over.set()
+        self._thread.join(timeout=self._terms.term_s)
+
+    def tick(self) -> object:
+        """One tick of the loop; however it ends, the loop does not hang."""
+        try:
+            return self._loop.tick()
+        finally:
+            self._ticked_on = self._monotonic()
+
+    def _keep(self) -> None:
+        while not self._over.wait(self._terms.pause_s):
+            if self._monotonic() - self._ticked_on > self._patience_s:
+                continue
+            try:
+                self._journal.renew()
+            except LeaseLost:
+                return  # the next tick finds that out, too, and ends the daemon
+            except JournalUnavailable:
+                continue  # the ticks say so; the lease runs out by itself if this lasts
