@@ -170,7 +170,8 @@ class Loop:
         seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules))
         at, monotonic = self._clock.now(), self._clock.monotonic()
         if self._looked_at is None:
-            memory, elapsed_s = offers.after_restart(memory, at), 0.0
+            # Looks of a daemon before us are none in a row with ours: it may have seen nothing last, and died of it.
+            memory, elapsed_s = replace(offers.after_restart(memory, at), good_looks={}), 0.0
         else:
             elapsed_s = monotonic - self._looked_at
         self._looked_at = monotonic

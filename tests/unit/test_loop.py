@@ -192,6 +192,16 @@ def test_time_in_which_we_did_not_look_ages_nobody() -> None:
     assert stage.journal.kept.clocks["sightings"] == before + 30.0
 
 
+def test_a_new_daemon_counts_its_own_good_looks_only() -> None:
+    """What another saw before us, and what it may have missed at the end, is not in a row with what we see."""
+    stage = Stage()
+    stage.journal.kept = Memory(clocks=CLOCKS, good_looks={POOL: 10})
+    stage.tick()
+    stage.tick()
+
+    assert [{POOL: 1}, {POOL: 2}] == [record.memory.good_looks for record in stage.journal.records]
+
+
 def test_with_a_new_daemon_rejected_offers_wake() -> None:
     """A changed configuration may have mended what was rejected, so one machine is tried there; accounts that asked
     for peace keep it."""
