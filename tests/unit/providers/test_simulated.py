@@ -257,3 +257,92 @@ def test_an_option_that_cannot_be_used_is_named(options: dict[str, object], name
     """The refusal says which option of which provider, and what was expected."""
     with pytest.raises(ProviderOptionsWrong, match=rf"providers\.pretend\.{named}.*expected"):
         open_provider("simulated", name="pretend", fleet="production", options=options, clock=VirtualClock())
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.QUOTA, CapacityRefused),
+        (Fault.THROTTLED_MUTELY, Throttled),
+        (Fault.REJECTED, RequestRejected),
+        (Fault.REQUEST_LOST, OutcomeUnknown),
+    ],
+)
+def test_a_create_that_met_such_a_fault_made_nothing(fault: Fault, error: type[ProviderError]) -> None:
+    """Each is answered in the contract's word for it; a mute throttle names no time."""
+    cloud, _ = a_cloud()
+    cloud.disturb(fault)
+    with pytest.raises(error) as told:
+        opened(cloud).create(a_spec(), timeout_s=1.0)
+
+    assert (None, ()) == (getattr(told.value, "retry_after_s", None), cloud.machines())
+
+
+def test_a_create_may_make_two_machines_and_tell_of_one() -> None:
+    """Both bear the name; the one that nobody asked for is known as such to who owns the cloud."""
+    cloud, _ = a_cloud()
+    cloud.disturb(Fault.CREATED_TWICE)
+    made = opened(cloud).create(a_spec(), timeout_s=1.0)
+
+    assert [(made.instance_id, "images-1", False)] == [
+        (each.instance_id, each.name, each.second) for each in cloud.standing() if not each.second
+    ]
+    assert ["images-1", "images-1"] == [each.name for each in cloud.standing()]
+
+
+def test_a_complete_listing_may_lie() -> None:
+    """Nothing at all, or always the same third left out; the settle time grows by what lies may last."""
+    cloud, _ = a_cloud(lies_s=30.0)
+    provider = opened(cloud)
+    for number in range(6):
+        provider.create(a_spec(f"images-{number}"), timeout_s=1.0)
+    cloud.disturb(Fault.LISTING_EMPTY)
+    cloud.disturb(Fault.PAGE_SKIPPED, times=2)
+    empty, skipped, again = (provider.list_instances(timeout_s=1.0) for _ in range(3))
+
+    assert (0, 4, skipped) == (len(empty.instances), len(skipped.instances), again)
+    assert (True, True, 31.0) == (empty.complete, skipped.complete, provider.traits.settle_s)
+
+
+def test_a_destroy_may_be_lost_or_throttled() -> None:
+    """Neither ends anything; only the second says so."""
+    cloud, _ = a_cloud()
+    provider = opened(cloud)
+    provider.create(a_spec(), timeout_s=1.0)
+    cloud.disturb(Fault.DESTROY_LOST)
+    cloud.disturb(Fault.DESTROY_THROTTLED)
+    for error in (OutcomeUnknown, Throttled):
+        with pytest.raises(error):
+            provider.destroy("images-1", None, timeout_s=1.0)
+
+    assert 1 == len(cloud.standing())
+
+
+def test_a_boot_may_be_slow_or_never_end() -> None:
+    """The machine is pending for so long, and paid."""
+    cloud, clock = a_cloud(boot_s=10.0, slow_boot_s=100.0)
+    provider = opened(cloud)
+    for name, fault in (("slow", Fault.SLOW_BOOT), ("never", Fault.NEVER_BOOTS)):
+        cloud.disturb(fault)
+        provider.create(a_spec(name), timeout_s=1.0)
+    clock.at += 50.0
+    early = {i.name: i.state for i in provider.list_instances(timeout_s=1.0).instances}
+    clock.at += 10_000.0
+    late = {i.name: i.state for i in provider.list_instances(timeout_s=1.0).instances}
+
+    assert {"slow": InstanceState.PENDING, "never": InstanceState.PENDING} == early
+    assert {"slow": InstanceState.RUNNING, "never": InstanceState.PENDING} == late
+
+
+def test_ended_machines_can_be_forgotten() -> None:
+    """A cloud that lives long does not grow with what ended."""
+    cloud, clock = a_cloud()
+    provider = opened(cloud)
+    for name in ("ended", "standing"):
+        provider.create(a_spec(name), timeout_s=1.0)
+    provider.destroy("ended", None, timeout_s=1.0)
+    clock.at += 100.0
+    cloud.forget(clock.at - 50.0)
+
+    assert ["standing"] == [each.name for each in cloud.machines()]
+    assert {"standing": 1} == cloud.creates_asked()
