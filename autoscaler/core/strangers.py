@@ -89,6 +89,13 @@ class _Case:
         return hears and not self.at_work
 
     @property
+    def may_come_back(self) -> bool:
+        """Whether its worker was heard and fell silent no longer ago than one with a record may be lost."""
+        seen = self.snapshot.sightings
+        patience_s = self.times.silence_s + self.times.lost_s
+        return not isinstance(seen, Missing) and works(seen, self.stranger.instance, patience_s)
+
+    @property
     def unenrolled_twin(self) -> bool:
         """Whether it is a second machine of a name that no worker was ever heard by."""
         # A namesake that is ending is a twin that was found before this one.
@@ -259,7 +266,8 @@ def _state_for(case: _Case, quota: Quota) -> NodeState | None:
         return NodeState.DRAINING if case.at_work and not case.namesakes else NodeState.DESTROYING
     if case.at_work:
         return None if case.namesakes else NodeState.DRAINING
-    return NodeState.DESTROYING if case.old_enough and quota.take() else None
+    ready = case.old_enough and not case.may_come_back
+    return NodeState.DESTROYING if ready and quota.take() else None
 
 
 def works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:

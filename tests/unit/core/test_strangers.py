@@ -55,6 +55,16 @@ def test_an_orphan_that_works_is_drained_and_not_shot() -> None:
     assert (NodeState.DRAINING, ConsumerOrder.CANCEL) == (node.state, node.consumer_order)
 
 
+@pytest.mark.parametrize(("silent_s", "recorded"), [(61.0, False), (359.0, False), (361.0, True)])
+def test_an_orphan_whose_worker_fell_silent_is_given_as_long_as_a_lost_node(
+    silent_s: float, recorded: bool
+) -> None:
+    """It may work unheard: silence and lost deadline (60 s and 300 s here) must both be over, record or no record."""
+    nodes = settled(replace(SEEN, sightings=heard(a_sighting("x", silent_s=silent_s, active=2)))).nodes
+
+    assert recorded == bool(nodes)
+
+
 def test_while_deaf_no_orphan_is_judged() -> None:
     """One that works and one that does not look alike then."""
     assert settled(replace(SEEN, sightings=Missing(why="deaf"))).nodes == ()
