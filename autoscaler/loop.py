@@ -170,13 +170,13 @@ class Loop:
         seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules))
         at, monotonic = self._clock.now(), self._clock.monotonic()
         if self._looked_at is None:
-            # Looks of a daemon before us are none in a row with ours: it may have seen nothing last, and died of it.
-            memory, elapsed_s = replace(offers.after_restart(memory, at), good_looks={}), 0.0
+            memory, elapsed_s = offers.after_restart(memory, at), 0.0
         else:
             elapsed_s = monotonic - self._looked_at
         self._looked_at = monotonic
         if first:
-            # Nobody looked since the last tick of the daemon before: whatever it saw in a row, we did not.
+            # Nobody looked since the last tick of the daemon before, and it may have seen nothing last, and died of it:
+            # whatever it saw in a row, we did not.
             memory = replace(memory, good_looks={})
         return Snapshot(
             at=at,
