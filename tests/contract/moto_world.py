@@ -105,7 +105,7 @@ def _first_image(port: int, process: subprocess.Popen[bytes]) -> str:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 image = ET.fromstring(answer.read()).findtext(".//{*}imageId")
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
             continue
         assert image, "moto knows no image"

@@ -134,6 +134,8 @@ class Stage:
     """Variables of the daemon that these name."""
     management_url: str | None = None
     """Where the daemon looks for the management API; None for the broker's own."""
+    amqp_port: int | None = None
+    """Where the daemon finds the broker itself; None for the broker's own."""
     broker_timeout: str = "5s"
     more_pools: str = ""
     """TOML: further providers and pools, beside the pool `flood`."""
@@ -146,7 +148,7 @@ class Stage:
             _CONFIG.format(
                 fleet=self.fleet,
                 management_url=self.management_url or self.broker.management_url,
-                amqp_port=self.broker.amqp_port,
+                amqp_port=self.amqp_port or self.broker.amqp_port,
                 user=self.broker.user,
                 vhost=self.vhost,
                 directory=self.directory,
