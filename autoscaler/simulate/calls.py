@@ -1,7 +1,8 @@
 """Calls on virtual time: the four methods of the production executor, and its own way to carry an action out.
 
 A request takes a while to arrive, and its answer as long to come back; one that is not answered is given up when its
-time-out is over. What was sent reaches the world even after its daemon died; answers then reach nobody.
+time-out is over. What was sent reaches the world even after its daemon died; answers then reach nobody. What waits in
+a process that is stopped leaves when it goes on, past the same guard as in production.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import replace
 
 from autoscaler.core.facts import Outcome, OutcomeKind
 from autoscaler.core.model import Action, CreateNode
-from autoscaler.execute import Ways, WorkerControl, carry_out, timeout_s
+from autoscaler.execute import Ways, WorkerControl, always, carry_out, timeout_s
 from autoscaler.simulate.clouds import FLEET
+from autoscaler.simulate.lines import CREATE, Control, Line
 from autoscaler.simulate.world import World
 from providers.contract import InstanceSpec, NodeName, Provider, ProviderName
 
@@ -22,18 +24,39 @@ class Calls:
     """One daemon's calls under way and its mailbox."""
 
     def __init__(
-        self, world: World, providers: Mapping[ProviderName, Provider], workers: WorkerControl, seed: str
+        self,
+        world: World,
+        providers: Mapping[ProviderName, Provider],
+        workers: WorkerControl,
+        seed: str,
+        *,
+        may_act: Callable[[], bool],
     ) -> None:
+        """`may_act` is whether the lease is this daemon's own."""
         self._world = world
-        self._ways = Ways(providers=providers, workers=workers, render=self._render)
+        self._may_act = may_act
+        self._ways = Ways(
+            providers={name: Line(provider, self._sends) for name, provider in providers.items()},
+            workers=Control(workers, self._sends),
+            render=self._render,
+            may_act=may_act,
+        )
         self._dice = random.Random(f"calls {seed}")
         self._under_way: set[NodeName] = set()
         self._mailbox: list[Outcome] = []
-        self._dead = False
+        self._left: list[Action] = []
+        self._ended = self._woken = False
 
-    def die(self) -> None:
-        """The daemon is gone: half of what waits to be sent never leaves, and no answer is taken."""
-        self._dead = True
+    def end(self) -> None:
+        """The process is killed or stopped: half of what waits to be sent stays with it, and no answer is taken."""
+        self._ended = True
+
+    def go_on(self) -> None:
+        """The process was stopped and goes on: what waited in it leaves now."""
+        self._woken = True
+        left, self._left = self._left, []
+        for action in left:
+            carry_out(action, self._ways, self._world.wall)
 
     def in_flight(self) -> frozenset[NodeName]:
         """Nodes whose call has not ended."""
@@ -58,11 +81,13 @@ class Calls:
 
     def _arrival(self, action: Action) -> Callable[[], None]:
         def arrive() -> None:
-            if self._dead and self._dice.random() < 0.5:
-                return
-            if isinstance(action, CreateNode):
-                self._world.asked(action.node)
-            outcome = carry_out(action, self._ways, self._world.wall)
+            ways = self._ways
+            if self._ended and not self._woken:
+                if self._dice.random() < 0.5:
+                    self._left.append(action)
+                    return
+                ways = replace(ways, may_act=always)  # it was asked when this left
+            outcome = carry_out(action, ways, self._world.wall)
             unheard = outcome.kind is OutcomeKind.UNKNOWN
             wait_s = timeout_s(action) if unheard else self._dice.uniform(0.2, 2.0)
             self._world.clock.later(wait_s, lambda: self._answer(action, outcome))
@@ -70,9 +95,16 @@ class Calls:
         return arrive
 
     def _answer(self, action: Action, outcome: Outcome) -> None:
-        if not self._dead:
+        if not self._ended:
             self._under_way.discard(action.node)
             self._mailbox.append(replace(outcome, at=self._world.wall.now()))
+
+    def _sends(self, what: str, name: str) -> None:
+        """Something really goes out."""
+        if what == CREATE:
+            self._world.asked(name)
+        if self._woken and not self._may_act():
+            self._world.trespass = f"{what} {name}"
 
     @staticmethod
     def _render(action: CreateNode) -> InstanceSpec:

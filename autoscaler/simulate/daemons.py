@@ -40,6 +40,7 @@ class End(StrEnum):
     AFTER_DISPATCH = "after dispatch"
     STOPPED_BEFORE_COMMIT = "stopped before commit"
     STOPPED_BEFORE_DISPATCH = "stopped before dispatch"
+    STOPPED_AFTER_DISPATCH = "stopped after dispatch"
     """It is stopped there, and goes on when another daemon has long taken over."""
 
 
@@ -77,7 +78,7 @@ class Daemon:
             name: clouds.open_account(cloud, name, world.clock) for name, cloud in world.accounts.items()
         }
         names = random.Random(f"names {seed}")
-        self._calls = Calls(world, providers, self._ear, seed)
+        self._calls = Calls(world, providers, self._ear, seed, may_act=self._journal.holds_lease)
         self._loop = Loop(
             rulebook=world.fleet.rulebook({name: p.traits.settle_s for name, p in providers.items()}),
             journal=_Writing(self._journal, self._commit),
@@ -101,19 +102,20 @@ class Daemon:
         return self._loop.tick().plan
 
     def die(self) -> None:
-        """It is no more; what it sent may still arrive."""
-        self._calls.die()
+        """It is killed, or stopped for now; what it sent may still arrive."""
+        self._calls.end()
         self._ear.stop()
 
     def wake(self) -> None:
-        """A stopped daemon goes on in the middle of its tick, and must find that it may do nothing any more.
+        """A stopped daemon goes on where it stood: calls that waited leave, or the tick is committed or dispatched.
 
-        Raises JournalUnavailable, as it should.
+        Raises JournalUnavailable when it writes, as it should; what it sends is for the guard of its calls to stop.
         """
+        self._calls.go_on()
         if self._unwritten is not None:
             self._journal.commit(self._unwritten)
-        self._journal.require_lease()
         self._calls.dispatch(self._left)
+        self._journal.require_lease()  # its next tick
 
     def _commit(self, record: TickRecord) -> None:
         if self._world.script.lasts(Fault.DISK_FULL, self._world.clock.elapsed):

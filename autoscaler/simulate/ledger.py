@@ -98,9 +98,13 @@ class LedgerOfOne:
         """Earlier decisions since then, oldest first, begun by the one that still stood at that time."""
         return {pool: _since(decided, since_at) for pool, decided in self._ledger.past.items() if decided}
 
+    def holds_lease(self) -> bool:
+        """Whether nobody took the lease after us: what a daemon's own clock answers, without its delay."""
+        return self._ledger.epoch == self._epoch
+
     def require_lease(self) -> None:
         """Raises JournalUnavailable when somebody took the lease after us."""
-        if self._ledger.epoch != self._epoch:
+        if not self.holds_lease():
             raise JournalUnavailable(
                 f"the lease of epoch {self._epoch} is lost: it is {self._ledger.epoch} now"
             )
@@ -195,9 +199,13 @@ class DurableOfOne:
         self.wishes = journal.wishes
         self.past = journal.past
 
+    def holds_lease(self) -> bool:
+        """Whether nobody took the lease after us: what a daemon's own clock answers, without its delay."""
+        return self._shared.epoch == self._epoch
+
     def require_lease(self) -> None:
         """Raises JournalUnavailable when somebody took the lease after us."""
-        if self._shared.epoch != self._epoch:
+        if not self.holds_lease():
             raise JournalUnavailable(
                 f"the lease of epoch {self._epoch} is lost: it is {self._shared.epoch} now"
             )
@@ -210,6 +218,8 @@ class DurableOfOne:
 
 class Leased(Journal, Protocol):
     """A journal with the lease of one daemon."""
+
+    def holds_lease(self) -> bool: ...
 
     def require_lease(self) -> None: ...
 

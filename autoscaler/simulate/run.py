@@ -26,7 +26,7 @@ _ENDS = {
     Fault.CRASH_BEFORE_COMMIT: (End.BEFORE_COMMIT,),
     Fault.CRASH_AFTER_COMMIT: (End.BEFORE_DISPATCH,),
     Fault.CRASH_IN_DISPATCH: (End.AMID_DISPATCH, End.AFTER_DISPATCH),
-    Fault.TWO_DAEMONS: (End.STOPPED_BEFORE_COMMIT, End.STOPPED_BEFORE_DISPATCH),
+    Fault.TWO_DAEMONS: (End.STOPPED_BEFORE_COMMIT, End.STOPPED_BEFORE_DISPATCH, End.STOPPED_AFTER_DISPATCH),
 }
 
 
@@ -149,7 +149,7 @@ class _Life:
             old.wake()
         except JournalUnavailable:
             return
-        raise Harm("failed_ticks", "a daemon whose lease was taken wrote or acted")
+        raise Harm("failed_ticks", "a daemon whose lease was taken wrote a tick")
 
     def _noted(self, record: TickRecord) -> None:
         at, _, notes = self.told[-1]

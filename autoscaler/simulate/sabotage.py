@@ -13,13 +13,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from autoscaler import observe
+from autoscaler import execute, observe
+from autoscaler.clock import Clock
 from autoscaler.core import actions, invariants, lifecycle, reconcile, supply
 from autoscaler.core.facts import (
     CallKind,
     Hands,
     Memory,
     Missing,
+    Outcome,
     OutcomeKind,
     Snapshot,
 )
@@ -27,7 +29,7 @@ from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Action, CreateNode, Node, Timeouts
 from autoscaler.journal import lease
 from autoscaler.loop import Loop, Tick
-from autoscaler.simulate import ledger
+from autoscaler.simulate import calls, ledger
 from policies import stabilize
 from policies.contract import Demand, Reading, Trust
 from providers.contract import Listing
@@ -198,6 +200,16 @@ def _ignores_the_lease(parts: _Parts) -> None:
         parts.put(journal, "require_lease", lambda *_: None)
 
 
+def _sends_without_the_lease(parts: _Parts) -> None:
+    """The lease was held when the tick was committed, and that is a moment ago."""
+    sound = execute.carry_out
+
+    def unguarded(action: Action, ways: execute.Ways, clock: Clock) -> Outcome:
+        return sound(action, replace(ways, may_act=execute.always), clock)
+
+    parts.put(calls, "carry_out", unguarded)
+
+
 def _lets_one_bad_node_stop_the_tick(parts: _Parts) -> None:
     """What the handling of one node raises is nobody's business but the tick's."""
     sound = vars(reconcile)["_reconcile_node"]
@@ -224,6 +236,7 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _sweeps_on_an_incomplete_listing,
             _reads_missing_statistics_as_zero,
             _ignores_the_lease,
+            _sends_without_the_lease,
             _lets_one_bad_node_stop_the_tick,
             _scales_in_on_the_first_good_look,
         )

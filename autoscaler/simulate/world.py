@@ -101,6 +101,8 @@ class World:
         """Names ordered since somebody last compared them with the records."""
         self.doubled: str = ""
         """A name that was ordered a second time."""
+        self.trespass: str = ""
+        """What a daemon sent whose lease another had taken before."""
         self.made_twice: dict[str, float] = {}
         """Names that the provider gave to two machines, and when."""
         self.nodes = 0

@@ -14,8 +14,8 @@ from policies import stabilize
 
 SEEDS = SABOTAGE_SEEDS
 """Nearly all are noticed within ten lives."""
-BY_FAILED_TICKS = {"lets_one_bad_node_stop_the_tick", "ignores_the_lease"}
-"""What these do is just that: a tick is lost, or one is made that must not be."""
+BY_FAILED_TICKS = {"lets_one_bad_node_stop_the_tick", "ignores_the_lease", "sends_without_the_lease"}
+"""What these do is just that: a tick is lost, or made or sent by a daemon that must not."""
 
 
 @pytest.mark.timeout(300)
