@@ -134,6 +134,7 @@ class Loop:
         self._log = log
         self._name_seed = name_seed
         self._looked_at: float | None = None
+        self._committed = False
         self._missed: dict[str, str] = {}
         self._said: dict[PoolName, tuple[object, ...]] = {}
         self._strangers: frozenset[str] = frozenset()
@@ -142,15 +143,16 @@ class Loop:
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
-        tick = self.think(first=self._looked_at is None)
+        tick = self.think(first=not self._committed)
         self._journal.commit(tick.record)
+        self._committed = True
         self._executor.forget(tick.snapshot.outcomes)
         self._executor.dispatch(tick.plan.actions)
         self._tell(tick)
         return tick
 
     def think(self, *, first: bool = False) -> Tick:
-        """Everything before the commit: changes nothing anywhere. `first` is a daemon's first look of its own."""
+        """Everything before the commit: changes nothing anywhere. `first`: this daemon has written no tick yet."""
         snapshot = self._observe(first=first)
         asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, self._rules)
         reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
@@ -169,14 +171,13 @@ class Loop:
         memory = self._journal.memory()
         seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules))
         at, monotonic = self._clock.now(), self._clock.monotonic()
-        if self._looked_at is None:
-            memory, elapsed_s = offers.after_restart(memory, at), 0.0
-        else:
-            elapsed_s = monotonic - self._looked_at
+        elapsed_s = 0.0 if self._looked_at is None else monotonic - self._looked_at
         self._looked_at = monotonic
+        if not self._committed:
+            memory = offers.after_restart(memory, at)
         if first:
             # Nobody looked since the last tick of the daemon before, and it may have seen nothing last, and died of it:
-            # whatever it saw in a row, we did not.
+            # whatever it saw in a row, we did not. Until we write, the journal tells of its looks, not of ours.
             memory = replace(memory, good_looks={})
         return Snapshot(
             at=at,

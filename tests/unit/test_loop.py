@@ -202,6 +202,35 @@ def test_a_new_daemon_counts_its_own_good_looks_only() -> None:
     assert [{POOL: 1}, {POOL: 2}] == [record.memory.good_looks for record in stage.journal.records]
 
 
+def test_a_new_daemon_that_could_not_write_still_counts_from_zero() -> None:
+    """Until its first commit the journal holds what another saw, on its second tick as on its first."""
+    stage = Stage()
+    stage.journal.kept = Memory(clocks=CLOCKS, good_looks={POOL: 10})
+    stage.journal.broken = True
+    with pytest.raises(JournalUnavailable):
+        stage.tick()
+    stage.journal.broken = False
+    stage.tick()
+
+    assert {POOL: 1} == stage.journal.records[-1].memory.good_looks
+
+
+def test_a_new_daemon_that_could_not_write_still_wakes_rejected_offers() -> None:
+    """A full disk at its start does not take from an operator what he restarted the daemon for."""
+    stage = Stage()
+    rest = Rest(
+        until_at=stage.clock.at + 9_000, refusals=1, why="wrong image", kind=RestKind.REJECTED, since_at=1.0
+    )
+    stage.journal.kept = Memory(clocks=CLOCKS, offer_rests={OFFER.name: rest})
+    stage.journal.broken = True
+    with pytest.raises(JournalUnavailable):
+        stage.tick()
+    stage.journal.broken = False
+    stage.tick()
+
+    assert OFFER in [a.offer for a in stage.calls.actions if isinstance(a, CreateNode)]
+
+
 def test_with_a_new_daemon_rejected_offers_wake() -> None:
     """A changed configuration may have mended what was rejected, so one machine is tried there; accounts that asked
     for peace keep it."""
