@@ -48,7 +48,7 @@ fuzz-atheris: $(READY) ## parsers steered by coverage: TARGET=configuration|scan
 soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
 	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
 
-crashes: $(READY) debian ## the whole crash matrix: the daemon killed at every step, compared; records in build/crashes.json
+crashes: $(READY) test-servers ## the whole crash matrix: the daemon killed at every step, compared; records in build/crashes.json
 	@$(BIN)/python -m tests.integration.crashes $(ONLY)
 
 lint: $(READY)

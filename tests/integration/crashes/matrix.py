@@ -11,18 +11,21 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from testbed.hostile_http import http_proxy
+from testbed.postgresql import PrivatePostgreSQL
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.contract import moto_world
 from tests.contract.moto_world import Moto
+from tests.integration.crashes.audit import Ledger
 from tests.integration.crashes.clouds import Cloud, Rented, ThisComputer
 from tests.integration.crashes.play import CEILING, Cell, Record, play
 from tests.integration.crashes.steps import STEPS
 from tests.integration.stage import Stage
 
 CLOUDS = ("local", "EC2")
-JOURNALS = ("SQLite",)
+JOURNALS = ("SQLite", "PostgreSQL")
 
 
 def whole() -> tuple[Cell, ...]:
@@ -41,10 +44,7 @@ def chains() -> tuple[Cell, ...]:
     A life has one step at which machines may come to be: after it, nobody knows how many more will be bought. Between
     `before stop` and `after stop` a life has one, because nobody is told twice to stop.
     """
-    return tuple(
-        Cell(steps=tuple(steps), cloud=cloud, journal=journal if journal in JOURNALS else "SQLite")
-        for cloud, journal, *steps in _CHAINS
-    )
+    return tuple(Cell(steps=tuple(steps), cloud=cloud, journal=journal) for cloud, journal, *steps in _CHAINS)
 
 
 _CHAINS = (
@@ -75,10 +75,19 @@ _CHAINS = (
 class Parts:
     """The real servers, and the cells played on them, so many at once."""
 
-    def __init__(self, directory: Path, broker: PrivateRabbitMQ, moto: Moto, *, at_once: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        broker: PrivateRabbitMQ,
+        moto: Moto,
+        postgresql: PrivatePostgreSQL,
+        *,
+        at_once: int,
+    ) -> None:
         self._directory = directory
         self._broker = broker
         self._moto = moto
+        self._postgresql = postgresql
         self._playing = ThreadPoolExecutor(at_once, thread_name_prefix="cell")
 
     def begin(self, cells: Sequence[Cell]) -> dict[Cell, Future[Record]]:
@@ -97,6 +106,8 @@ class Parts:
         with ExitStack() as closing:
             cloud = self._cloud(cell, fleet, place, closing)
             closing.callback(cloud.close)
+            settings, ledger = self._journal(cell, fleet, place)
+            variables = {**cloud.settings.get("secrets", {}), **settings.get("secrets", {})}
             stage = Stage(
                 directory=place,
                 broker=self._broker,
@@ -107,20 +118,27 @@ class Parts:
                 tick="500ms",
                 scale_in_window="1s",
                 create="5s",
-                journal_url=self._journal(cell),
-                **cloud.settings,
+                **{**cloud.settings, **settings, "secrets": variables},
             )
             closing.callback(stage.close)
-            return play(cell, stage, cloud)
+            return play(cell, stage, cloud, Ledger(ledger))
+
+    def _journal(self, cell: Cell, fleet: str, place: Path) -> tuple[dict[str, Any], str]:
+        """What the stage is told of it, and where the audit reads it."""
+        if cell.journal == "SQLite":
+            return {}, f"sqlite:///{place}/journal.db"
+        told = {
+            "journal_url": self._postgresql.make_database(fleet),
+            "journal_more": 'password = { env = "JOURNAL_PASSWORD" }',
+            "secrets": {"JOURNAL_PASSWORD": self._postgresql.password},
+        }
+        return told, self._postgresql.whole_url_for(fleet)
 
     def _cloud(self, cell: Cell, fleet: str, place: Path, closing: ExitStack) -> Cloud:
         if cell.cloud == "local":
             return ThisComputer(place, fleet)
         link = closing.enter_context(http_proxy(self._moto.port))
         return Rented(self._moto, fleet, self._broker, place, link=link)
-
-    def _journal(self, cell: Cell) -> str | None:
-        return None
 
 
 @contextmanager
@@ -129,6 +147,7 @@ def parts(directory: Path, *, at_once: int) -> Iterator[Parts]:
     with ExitStack() as running:
         broker = running.enter_context(PrivateRabbitMQ(directory / "rabbitmq", statistics_interval_s=1.0))
         moto = running.enter_context(moto_world.running())
-        opened = Parts(directory, broker, moto, at_once=at_once)
+        postgresql = running.enter_context(PrivatePostgreSQL())
+        opened = Parts(directory, broker, moto, postgresql, at_once=at_once)
         running.callback(opened.close)
         yield opened

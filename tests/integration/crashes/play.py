@@ -55,10 +55,10 @@ class Record:
     problems: tuple[str, ...]
 
 
-def play(cell: Cell, stage: Stage, cloud: Cloud) -> Record:
+def play(cell: Cell, stage: Stage, cloud: Cloud, ledger: Ledger) -> Record:
     """Play it to its end, whatever happens."""
     began = time.monotonic()
-    life = _Life(stage, cloud)
+    life = _Life(stage, cloud, ledger)
     try:
         life.run(tuple(STEPS[name] for name in cell.steps))
     except (DeadlinePassed, OSError, subprocess.SubprocessError) as error:
@@ -77,10 +77,10 @@ def play(cell: Cell, stage: Stage, cloud: Cloud) -> Record:
 class _Life:
     """From an empty fleet through kills back to an empty fleet."""
 
-    def __init__(self, stage: Stage, cloud: Cloud) -> None:
+    def __init__(self, stage: Stage, cloud: Cloud, ledger: Ledger) -> None:
         self._stage = stage
         self._cloud = cloud
-        self._ledger = Ledger(stage.journal)
+        self._ledger = ledger
         self._sent = 0
         self.problems: list[str] = []
         self.killed: list[str] = []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.postgresql import PrivatePostgreSQL
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.contract import moto_world
 from tests.integration.crashes import matrix
@@ -25,12 +26,12 @@ CHAINS = matrix.chains()
 
 @pytest.fixture(scope="module")
 def played(
-    broker: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory
+    broker: PrivateRabbitMQ, postgresql: PrivatePostgreSQL, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[Cell, Future[Record]]]:
     """All lives, under way: they wait more than they work."""
     directory: Path = tmp_path_factory.mktemp("crashes")
     with moto_world.running() as moto:
-        parts = matrix.Parts(directory, broker, moto, at_once=len(CHAINS))
+        parts = matrix.Parts(directory, broker, moto, postgresql, at_once=len(CHAINS))
         yield parts.begin(CHAINS)
         parts.close()
 

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from testbed.hostile_http import Answer, http_proxy
 from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.waiting import wait_until
 from tests.integration.stage import Stage
-from tests.integration.trouble.management_proxy import management_proxy
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 UNSEEN = "demand of flood"
+STATISTICS = ("messages", "messages_ready", "messages_unacknowledged", "message_stats")
+
+
+def bare(body: bytes) -> bytes:
+    """The same answer from a broker that collects no statistics."""
+    return json.dumps(without_statistics(json.loads(body))).encode()
+
+
+def without_statistics(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_statistics(each) for key, each in value.items() if key not in STATISTICS}
+    return [without_statistics(each) for each in value] if isinstance(value, list) else value
 
 
 def missed(stage: Stage, fact: str = UNSEEN) -> list[str]:
@@ -112,14 +126,14 @@ def test_a_slow_broker_buys_and_drains_nothing_and_does_not_slow_the_ticks(
     set_stage: Callable[..., Stage], broker: PrivateRabbitMQ
 ) -> None:
     """Answers later than `broker.timeout` are no answers: work is there, then none is, and the number stays."""
-    with management_proxy(broker.management_url) as proxy:
+    with http_proxy(broker.management_port) as proxy:
         stage = set_stage(slots=2, management_url=proxy.url, broker_timeout="1s", scale_in_window="1s")
         stage.send(dict.fromkeys(range(4), 3.0))
         stage.start_daemon()
         before = stage.wait_until_serving(1)
 
         earlier = len(missed(stage))
-        proxy.late_s = 5.0
+        proxy.meet(Answer(late_s=5.0))
         why = wait_until_missed(stage, after=earlier)
         stage.send({100 + number: 0.05 for number in range(100)})  # five workers' worth
         stage.wait_until_ended(104, 60)  # and then nothing is left to do
@@ -133,7 +147,7 @@ def test_a_slow_broker_buys_and_drains_nothing_and_does_not_slow_the_ticks(
         assert max(ages) < 4, ages
         assert "did not answer within 1 s" in sentence(stage)
 
-        proxy.late_s = 0.0
+        proxy.calm()
         wait_until_leaving(stage)
         assert set(before) == set(stage.nodes())
 
@@ -142,14 +156,14 @@ def test_an_answer_without_statistics_is_no_answer_of_zero(
     set_stage: Callable[..., Stage], broker: PrivateRabbitMQ
 ) -> None:
     """200 with no figures in it: workers stay although nothing is seen to wait, until the figures are back."""
-    with management_proxy(broker.management_url) as proxy:
+    with http_proxy(broker.management_port) as proxy:
         stage = set_stage(slots=2, ceiling=1, management_url=proxy.url, scale_in_window="1s")
         stage.send({0: 4.0})
         stage.start_daemon()
         wait_until(lambda: stage.noted("began"), 60, f"work to begin\n{stage.tail()}")
 
         earlier = len(missed(stage))
-        proxy.without_statistics = True
+        proxy.meet(Answer(rewrite=bare))
         why = wait_until_missed(stage, after=earlier)
         stage.wait_until_ended(1, 30)
         before = stage.live()
@@ -160,6 +174,6 @@ def test_an_answer_without_statistics_is_no_answer_of_zero(
         assert "flood" in why
         assert why in sentence(stage)
 
-        proxy.without_statistics = False
+        proxy.calm()
         wait_until_leaving(stage)
         assert set(before) == set(stage.nodes())

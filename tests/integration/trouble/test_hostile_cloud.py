@@ -43,6 +43,7 @@ from testbed.hostile_tcp import ANSWER_CUT, REFUSED, STALLED, Manners, TcpProxy,
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.contract import moto_world
 from tests.contract.moto_world import Moto
+from tests.integration.crashes.audit import Ledger
 from tests.integration.crashes.clouds import Rented
 from tests.integration.crashes.play import CEILING, Cell, play
 from tests.integration.stage import Stage
@@ -275,7 +276,7 @@ def test_a_fleet_lives_through_a_hostile_cloud(
         proxy.meet(answer, action=LIST, times=2)
     proxy.meet(ANSWER_LOST, action=DESTROY, times=1)
     try:
-        record = play(Cell(steps=(), cloud="EC2", journal="SQLite"), stage, cloud)
+        record = play(Cell(steps=(), cloud="EC2", journal="SQLite"), stage, cloud, Ledger(stage.journal))
     finally:
         stage.close()
         cloud.close()
