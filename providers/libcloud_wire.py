@@ -115,13 +115,14 @@ class OneSendConnection:
         wire = self.wire
         whole: WholeAnswer | None = None
         broken = LinkBroken("no answer", reached=True)
+        # An earlier answer of this call explains nothing that happens from here on.
+        wire.answer = None
         self.session.timeout = wire.remaining_s()
         # A redirect would be a second send, to somewhere an operator never named.
         self.session.max_redirects = 0
         # An `auth` of our own keeps requests from putting a password from ~/.netrc over the signature.
         self.session.auth = _as_signed
         wire.sends += 1
-        wire.answer = None
         try:
             super().request(method, url, body=body, headers=headers, stream=True)  # type: ignore[misc]
             with self.response as response:
