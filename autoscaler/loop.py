@@ -7,7 +7,7 @@ other. What was not committed did not happen; what was committed before a crash 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -38,6 +38,8 @@ from autoscaler.core.model import (
     PoolRules,
     PoolWish,
     Transition,
+    WorkerName,
+    worker_of,
 )
 from autoscaler.core.orders import PoolOrders
 from autoscaler.core.reconcile import Reconciled
@@ -74,7 +76,7 @@ class Journal(Protocol):
 class Observer(Protocol):
     """The facts of one tick."""
 
-    def look(self, nodes: tuple[Node, ...]) -> Seen: ...
+    def look(self, nodes: tuple[Node, ...], strangers: Collection[WorkerName]) -> Seen: ...
 
 
 class Executor(Protocol):
@@ -169,7 +171,8 @@ class Loop:
         in_flight = self._executor.in_flight()
         outcomes = self._executor.outcomes()
         memory = self._journal.memory()
-        seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules))
+        strangers = {worker_of(NodeName(stranger.instance.name)) for stranger in memory.strangers}
+        seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules), strangers)
         at, monotonic = self._clock.now(), self._clock.monotonic()
         elapsed_s = 0.0 if self._looked_at is None else monotonic - self._looked_at
         self._looked_at = monotonic
@@ -186,6 +189,7 @@ class Loop:
             listings=seen.listings,
             sightings=seen.sightings,
             idleness=seen.idleness,
+            strangers_hold=seen.strangers_hold,
             nodes=nodes,
             outcomes=outcomes,
             in_flight=in_flight,

@@ -7,9 +7,9 @@ so a hanging account costs one thread and one sentence.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar, cast
 
@@ -20,6 +20,7 @@ from autoscaler.core.model import Node, PoolName, WorkerName
 from policies.contract import Demand
 from providers.contract import Instance, Listing, NodeName, Provider, ProviderError, ProviderName
 
+K = TypeVar("K")
 T = TypeVar("T")
 _WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING})
 """States whose end rests on what the worker and the broker say is held: of workers unheard only the broker is asked."""
@@ -58,6 +59,8 @@ class Seen:
     listings: Mapping[ProviderName, Listing | Missing]
     sightings: Sightings | Missing
     idleness: Mapping[NodeName, Idleness]
+    strangers_hold: Mapping[WorkerName, int | Missing] = field(default_factory=dict)
+    """What the broker holds for workers that have no record."""
 
 
 class Observer:
@@ -84,13 +87,14 @@ class Observer:
         self._pool = pool
         self._looks: dict[str, Future[object]] = {}
 
-    def look(self, nodes: tuple[Node, ...]) -> Seen:
+    def look(self, nodes: tuple[Node, ...], strangers: Collection[WorkerName] = ()) -> Seen:
         """Every fact of this tick; `nodes` tells of which workers it must be known what they hold.
 
-        Asking costs the broker two calls a worker, so the caller leaves out those whose end is not near.
+        Of `strangers`, workers without a record, only the broker is asked. Asking costs it two calls a worker, so the
+        caller leaves out those whose end is not near.
         """
         leaving = tuple(n for n in nodes if n.state in _WITNESSED)
-        workers = tuple(n.worker for n in leaving)
+        workers = tuple(dict.fromkeys([*(n.worker for n in leaving), *strangers]))
         draining = tuple(n.worker for n in leaving if n.state is NodeState.DRAINING)
         asked_at = self._clock.monotonic()
         looks: dict[str, Callable[[], object]] = {"demand": lambda: self._broker.demand(self._queues)}
@@ -108,7 +112,8 @@ class Observer:
             demand=_each(self._queues, demand),
             listings={name: cast("Listing | Missing", answers[_listing(name)]) for name in self._providers},
             sightings=self._workers.sightings(),
-            idleness=_idleness(leaving, answers, self._clock.monotonic() - asked_at) if workers else {},
+            idleness=_idleness(leaving, answers, self._clock.monotonic() - asked_at) if leaving else {},
+            strangers_hold=_each(strangers, _held(answers)) if strangers else {},
         )
 
     def close(self) -> None:
@@ -165,20 +170,22 @@ def _listing(name: ProviderName) -> str:
     return f"machines at {name}"
 
 
-def _each(
-    keys: Iterable[PoolName], found: Mapping[PoolName, T | Missing] | Missing
-) -> dict[PoolName, T | Missing]:
+def _each(keys: Iterable[K], found: Mapping[K, T | Missing] | Missing) -> dict[K, T | Missing]:
     """A fact for each key, where the whole look may be missing."""
     if isinstance(found, Missing):
         return dict.fromkeys(keys, found)
     return {key: found.get(key, Missing(why="not asked for")) for key in keys}
 
 
+def _held(answers: Mapping[str, object]) -> Mapping[WorkerName, int | Missing] | Missing:
+    return cast("Mapping[WorkerName, int | Missing] | Missing", answers["unacknowledged"])
+
+
 def _idleness(
     leaving: tuple[Node, ...], answers: Mapping[str, object], age_s: float
 ) -> dict[NodeName, Idleness]:
     hands = cast("Mapping[WorkerName, Hands | Missing] | Missing", answers.get("hands", {}))
-    held = cast("Mapping[WorkerName, int | Missing] | Missing", answers["unacknowledged"])
+    held = _held(answers)
     unheard = Missing(why="no answer")
     return {
         node.name: Idleness(

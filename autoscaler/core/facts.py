@@ -244,6 +244,9 @@ class Snapshot:
     idleness: Mapping[NodeName, Idleness]
     nodes: tuple[Node, ...]
     """All records that are not GONE."""
+    strangers_hold: Mapping[WorkerName, int | Missing] = field(default_factory=lambda: MappingProxyType({}))
+    """Messages the broker holds for workers named like machines without a record. A name that is not here was not
+    asked about: its machine was not known when this tick looked."""
     outcomes: tuple[Outcome, ...] = ()
     in_flight: frozenset[NodeName] = frozenset()
     """Nodes with a call under way; they get no second one."""

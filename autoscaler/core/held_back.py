@@ -25,9 +25,10 @@ _WAITS_END = {
     WaitKind.CALLS: "calls go on within a minute",
     WaitKind.ORPHANS: "the others follow at that pace",
     WaitKind.TWIN: "it ends when that name falls silent",
+    WaitKind.UNHEARD: "it ends when the worker is heard, or nobody is connected",
     WaitKind.ABSENCES: "it ends when they are listed again, or after that time",
 }
-_SWEPT = frozenset({WaitKind.ORPHANS, WaitKind.TWIN})
+_SWEPT = frozenset({WaitKind.ORPHANS, WaitKind.TWIN, WaitKind.UNHEARD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

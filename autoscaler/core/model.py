@@ -291,6 +291,8 @@ class WaitKind(StrEnum):
     """Enough machines without a record were ended unasked."""
     TWIN = "twin"
     """Two machines bear one name, and nobody can tell which of them works."""
+    UNHEARD = "unheard"
+    """A machine without a record is silent, and the broker does not say that its worker is not there."""
     ABSENCES = "absences"
     """Most machines of an account are absent at once."""
 

@@ -2,9 +2,9 @@
 
 An orphan is believed only after it was seen in complete listings for the settle time. One whose worker is heard is
 recorded as DRAINING: what it holds is finished before it goes, and if load asks for it, it is taken back. A silent one
-is recorded straight into DESTROYING, once it is old enough to have enrolled, and few of them at a time. Only a second
-machine of a name that has not enrolled yet is ended at once: later nobody could tell the two apart. Nothing is ever
-ended from here.
+is recorded straight into DESTROYING, once it is old enough to have enrolled, the broker says that nobody of its name is
+connected, and few of them at a time. Only a second machine of a name that has not enrolled yet is ended at once: later
+nobody could tell the two apart. Nothing is ever ended from here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from autoscaler.core.facts import (
     Sightings,
     Snapshot,
     Stranger,
+    Unconnected,
     listing_clock,
 )
 from autoscaler.core.lifecycle import ARRIVING, NodeState
@@ -94,6 +95,26 @@ class _Case:
         seen = self.snapshot.sightings
         patience_s = self.times.silence_s + self.times.lost_s
         return not isinstance(seen, Missing) and works(seen, self.stranger.instance, patience_s)
+
+    @property
+    def word(self) -> int | Missing | None:
+        """What the broker holds for the worker of its name; None before it was asked."""
+        return self.snapshot.strangers_hold.get(worker_of(NodeName(self.stranger.instance.name)))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker knows a connection of that worker, heard or not."""
+        return isinstance(self.word, int)
+
+    @property
+    def unconnected(self) -> bool:
+        """Whether the broker says that nobody of that name is there."""
+        return isinstance(self.word, Unconnected)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it was seen for so long that it is believed."""
+        return self.seen_s >= self.settle_s
 
     @property
     def unenrolled_twin(self) -> bool:
@@ -178,7 +199,7 @@ def find(
             state = _state_for(case, quota) if fleet.orphans is OrphanRule.DESTROY or swept else None
             if state is None:
                 watched.append(stranger)
-                waits += _twin_waits(case)
+                waits += (*_twin_waits(case), *_unheard_waits(case))
             else:
                 adopted.append(_adopt(stranger, state, snapshot, memory, case.pool, len(adopted)))
         sweeps[provider] = quota.spent_on
@@ -214,6 +235,20 @@ def _twin_waits(case: _Case) -> tuple[Wait, ...]:
         "too, but nobody can tell which of them works"
     )
     return (Wait(kind=WaitKind.TWIN, subject=instance.name, why=why, since_at=case.snapshot.at),)
+
+
+def _unheard_waits(case: _Case) -> tuple[Wait, ...]:
+    """It looks forsaken, and is kept for want of the broker's word: what an operator should read of it."""
+    if not (case.settled and case.silent and case.old_enough) or case.unconnected or case.may_come_back:
+        return ()
+    says = (
+        "its worker is connected to the broker"
+        if case.connected
+        else "the broker does not say who is connected"
+    )
+    why = f"a silent machine without a record is kept: {says}"
+    subject = case.stranger.instance.name
+    return (Wait(kind=WaitKind.UNHEARD, subject=subject, why=why, since_at=case.snapshot.at),)
 
 
 def _watch(
@@ -254,19 +289,22 @@ def _state_for(case: _Case, quota: Quota) -> NodeState | None:
     that name is heard nothing can be proven about the twin, so it is only reported, and ended on an operator's word.
     Before it is heard one of the two is surely too many, whichever it is; but only if its end can be asked for at once:
     once recorded it would be ended later, too, when its worker may have begun.
+
+    Where the broker was asked about a silent one already, only its word that nobody is connected ends it unasked: who
+    cannot be heard may work.
     """
     if case.namesakes and not case.askable and not case.swept:
         return None
-    if case.silent and case.unenrolled_twin:
+    if case.silent and case.unenrolled_twin and (case.word is None or case.unconnected):
         return NodeState.DESTROYING
-    settled = case.seen_s >= case.settle_s
-    if not settled or not (case.silent or case.at_work):
+    if not case.settled or not (case.silent or case.at_work):
         return None
     if case.swept:
-        return NodeState.DRAINING if case.at_work and not case.namesakes else NodeState.DESTROYING
+        may_work = case.at_work or case.connected
+        return NodeState.DRAINING if may_work and not case.namesakes else NodeState.DESTROYING
     if case.at_work:
         return None if case.namesakes else NodeState.DRAINING
-    ready = case.old_enough and not case.may_come_back
+    ready = case.unconnected and case.old_enough and not case.may_come_back
     return NodeState.DESTROYING if ready and quota.take() else None
 
 
@@ -295,7 +333,7 @@ def _adopt(
         slots=pool.slots if pool else 1,
         queues=pool.queues if pool else (),
         state=state,
-        reason="a machine of ours without a record" + (", its worker is heard" if works else ""),
+        reason="a machine of ours without a record" + (", its worker is there" if works else ""),
         ordered_at=instance.created_at or snapshot.at,
         entered_at=snapshot.at,
         entered_on=memory.clocks.get(clock, 0.0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from autoscaler.core.facts import (
     RestKind,
 )
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish
+from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish, WorkerName
 from autoscaler.journal.contract import JournalUnavailable, TickRecord
 from autoscaler.loop import Loop, Rulebook
 from autoscaler.observe import Seen
@@ -126,7 +126,7 @@ class Stage:
             name_seed=lambda: next(self.names),
         )
 
-    def look(self, nodes: tuple[Node, ...]) -> Seen:
+    def look(self, nodes: tuple[Node, ...], strangers: Collection[WorkerName] = ()) -> Seen:
         self.diary.append("look")
         return self.seen
 

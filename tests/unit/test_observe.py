@@ -12,9 +12,9 @@ import pytest
 
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import PoolName
+from autoscaler.core.model import PoolName, worker_of
 from autoscaler.observe import Observer
-from providers.contract import Listing, ListingUnavailable, ProviderName, Throttled
+from providers.contract import Listing, ListingUnavailable, NodeName, ProviderName, Throttled
 from tests.unit.core.builders import CLOUD, POOL, a_demand, a_listing, a_node
 from tests.unit.stand_ins import FixedClock, Gate, Scripted, ScriptedBroker, ScriptedWorkers, raising
 
@@ -157,3 +157,21 @@ def test_a_witness_that_said_nothing_is_missing(hands: Any) -> None:
         (idle,) = eyes.look((DRAINING,)).idleness.values()
 
     assert isinstance(idle.hands, Missing)
+
+
+def test_of_strangers_the_broker_alone_is_asked_and_each_worker_once() -> None:
+    """A stranger may bear the name of a record; and what was not asked about is not there."""
+    asked: list[list[str]] = []
+
+    class Counting(ScriptedBroker):
+        def unacknowledged(self, workers: Any, within_s: float) -> Any:
+            asked.append(list(workers))
+            return super().unacknowledged(workers, within_s)
+
+    with observer(broker=Counting(), workers=ScriptedWorkers(hands=raising(AssertionError()))) as eyes:
+        alone = eyes.look((), (worker_of(NodeName("x")),))
+        both = eyes.look((a_node(state=NodeState.LOST),), (worker_of(NodeName("n1")),))
+
+    assert ({"celery@x": 0}, {}) == (alone.strangers_hold, alone.idleness)
+    assert ({"celery@n1": 0}, ["n1"]) == (both.strangers_hold, list(both.idleness))
+    assert [["celery@x"], ["celery@n1"]] == asked

@@ -19,7 +19,16 @@ from autoscaler.core.facts import (
     listing_clock,
 )
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import FleetRules, Node, Offer, PoolName, PoolRules, Timeouts, worker_of
+from autoscaler.core.model import (
+    FleetRules,
+    Node,
+    Offer,
+    PoolName,
+    PoolRules,
+    Timeouts,
+    WorkerName,
+    worker_of,
+)
 from policies.contract import (
     Decision,
     DecisionInput,
@@ -104,6 +113,11 @@ def a_demand(backlog: int = 0, in_progress: int = 0, **fields: Any) -> Demand:
         "measured_at": AT,
     }
     return Demand(backlog=backlog, in_progress=in_progress, **(usual | fields))
+
+
+def nobody_named(*names: str) -> dict[WorkerName, int | Missing]:
+    """The same word about machines without a record."""
+    return {worker_of(NodeName(name)): Unconnected(why="no connection") for name in names}
 
 
 def a_snapshot(*nodes: Node, **fields: Any) -> Snapshot:

@@ -8,9 +8,9 @@ import pytest
 
 from autoscaler.core.facts import Memory, Missing, Rest, Snapshot, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, WaitKind
+from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, WaitKind, worker_of
 from autoscaler.core.reconcile import Reconciled, reconcile
-from providers.contract import ProviderName
+from providers.contract import NodeName, ProviderName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
@@ -22,10 +22,13 @@ from tests.unit.core.builders import (
     a_snapshot,
     an_instance,
     heard,
+    nobody_named,
     rules,
 )
 
-SEEN = a_snapshot(listings={CLOUD: a_listing("x")}, sightings=heard())
+SEEN = a_snapshot(listings={CLOUD: a_listing("x")}, sightings=heard(), strangers_hold=nobody_named("x"))
+
+WORKER = worker_of(NodeName("x"))
 
 
 def found(snapshot: Snapshot, orphans: OrphanRule = OrphanRule.DESTROY) -> Reconciled:
@@ -134,7 +137,11 @@ def a_world_of_orphans(*names: str, **fields: object) -> Snapshot:
     """Silent machines without a record, in sight since long ago."""
     listing = a_listing(*names)
     known = tuple(Stranger(provider=CLOUD, instance=i, since_on=0.0) for i in listing.instances)
-    usual = {"memory": Memory(clocks=CLOCKS, strangers=known), "sightings": heard()}
+    usual = {
+        "memory": Memory(clocks=CLOCKS, strangers=known),
+        "sightings": heard(),
+        "strangers_hold": nobody_named(*names),
+    }
     return a_snapshot(**({"listings": {CLOUD: listing}} | usual | fields))
 
 
@@ -202,6 +209,7 @@ def test_a_machine_that_may_still_boot_is_not_ended(
     young = an_instance("x", created_at=created_at)
     known = Stranger(provider=CLOUD, instance=young, since_on=CLOCKS[listing_clock(CLOUD)] + 10 - seen_s)
     world = a_world_of_orphans(
+        "x",
         listings={CLOUD: replace(a_listing(), instances=(young,))},
         memory=Memory(clocks=CLOCKS, strangers=(known,)),
     )
@@ -282,3 +290,56 @@ def test_a_stranger_that_vanished_is_forgotten() -> None:
     after = found(replace(SEEN, memory=first.memory, listings={CLOUD: a_listing()}))
 
     assert after.memory == replace(Memory(clocks=after.memory.clocks), good_looks=after.memory.good_looks)
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        (0, "its worker is connected to the broker"),
+        (2, "its worker is connected to the broker"),
+        (Missing(why="the management API is down"), "the broker does not say who is connected"),
+        (None, "the broker does not say who is connected"),
+    ],
+)
+def test_a_silent_orphan_ends_only_on_the_brokers_word_that_nobody_is_there(
+    word: int | Missing | None, why: str
+) -> None:
+    """One whose heartbeats are lost is up and takes messages, and looks just like a forsaken one. It is told of."""
+    after = found(a_world_of_orphans("x", strangers_hold={} if word is None else {WORKER: word}))
+
+    assert ([], ["x"]) == (ended(after), [s.instance.name for s in after.memory.strangers])
+    assert [(WaitKind.UNHEARD, "x", f"a silent machine without a record is kept: {why}")] == [
+        (w.kind, w.subject, w.why) for w in after.waits
+    ]
+
+
+def test_an_orphan_kept_for_want_of_a_word_spends_nothing_of_the_share() -> None:
+    """It would keep those from going of whom the broker knows that nobody is there."""
+    after = found(a_world_of_orphans("x", "y", strangers_hold={WORKER: 0} | nobody_named("y")))
+
+    assert ["y"] == ended(after)
+
+
+@pytest.mark.parametrize("word", [0, 2])
+def test_a_sweep_drains_an_orphan_that_is_connected_and_not_heard(word: int) -> None:
+    """The operator wants it gone, and what it may hold is finished all the same."""
+    sweep = Order(number=1, kind=OrderKind.SWEEP, target="*", given_at=AT, given_by="kari")
+
+    (node,) = found(a_world_of_orphans("x", orders=(sweep,), strangers_hold={WORKER: word})).nodes
+
+    assert (NodeState.DRAINING, ConsumerOrder.CANCEL) == (node.state, node.consumer_order)
+
+
+@pytest.mark.parametrize(("word", "ends"), [(0, False), (Missing(why="?"), False), (None, True)])
+def test_a_twin_that_the_broker_was_asked_about_ends_only_on_its_word(
+    word: int | Missing | None, ends: bool
+) -> None:
+    """One just found is younger than any worker; one known for longer may have one that we do not hear."""
+    node = a_node("x", NodeState.BOOTING, entered_on=5_000.0)
+    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 5))
+    listings = {CLOUD: replace(a_listing(), instances=twins)}
+    hold = {} if word is None else {WORKER: word}
+
+    after = found(a_snapshot(node, listings=listings, sightings=heard(), strangers_hold=hold))
+
+    assert ends is bool(ended(after))
