@@ -6,6 +6,7 @@ other. What was not committed did not happen; what was committed before a crash 
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +47,7 @@ from autoscaler.core.reconcile import Reconciled
 from autoscaler.journal.contract import Sample, TickRecord
 from autoscaler.observe import Seen
 from autoscaler.telemetry import Log
-from policies.contract import Decision, DecisionInput, Past
+from policies.contract import Decision, Past
 from policies.decide import decide
 from policies.sentence import sentence
 from providers.contract import NodeName, ProviderName
@@ -128,6 +129,8 @@ class Loop:
     ) -> None:
         self._rulebook = rulebook
         self._rules = rulebook.pools
+        # Of a provider that names no number no absence is ever believed: a comparison with none would pass at once.
+        self._settle_s = {name: s if s >= 0.0 else math.inf for name, s in rulebook.settle_s.items()}
         self._fleet = rulebook.fleet
         self._journal = journal
         self._observer = observer
@@ -174,13 +177,13 @@ class Loop:
         strangers = {worker_of(NodeName(stranger.instance.name)) for stranger in memory.strangers}
         seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules), strangers)
         at, monotonic = self._clock.now(), self._clock.monotonic()
-        elapsed_s = 0.0 if self._looked_at is None else monotonic - self._looked_at
+        elapsed_s = 0.0 if self._looked_at is None else max(0.0, monotonic - self._looked_at)  # 0 for NaN
         self._looked_at = monotonic
         if not self._committed:
             memory = offers.after_restart(memory, at)
         if first:
-            # Nobody looked since the last tick of the daemon before, and it may have seen nothing last, and died of it:
-            # whatever it saw in a row, we did not. Until we write, the journal tells of its looks, not of ours.
+            # The daemon before may have seen nothing last, and died of it: what it saw in a row, we did not.
+            # Until we write, the journal tells of its looks, not of ours.
             memory = replace(memory, good_looks={})
         return Snapshot(
             at=at,
@@ -198,15 +201,14 @@ class Loop:
             past=self._journal.past(at - self._history_s()),
             memory=memory,
             name_seed=self._name_seed(),
-            settle_s=self._rulebook.settle_s,
+            settle_s=self._settle_s,
         )
 
     def _history_s(self) -> float:
         """How far back decisions may look: the longest window or cooldown of any pool."""
-        calmings = [pool.stabilization for pool in self._rules.values()]
         windows = [
             seconds
-            for s in calmings
+            for s in (pool.stabilization for pool in self._rules.values())
             for seconds in (
                 s.scale_in_window_s,
                 s.scale_out_window_s,
@@ -221,20 +223,24 @@ class Loop:
     ) -> dict[PoolName, Decision]:
         decisions = {}
         for name, rules in self._rules.items():
-            asked = supply.decision_input(
-                rules, snapshot, reconciled.nodes, reconciled.memory, wishes.get(name)
-            )
-            decision = self._decide_one(name, asked)
+            decision = self._decide_one(rules, snapshot, reconciled, wishes.get(name))
             if decision is not None:
                 decisions[name] = decision
         return decisions
 
-    def _decide_one(self, pool: PoolName, asked: DecisionInput) -> Decision | None:
+    def _decide_one(
+        self, rules: PoolRules, snapshot: Snapshot, reconciled: Reconciled, wish: PoolWish | None
+    ) -> Decision | None:
         try:
-            return decide(asked)
+            asked = supply.decision_input(rules, snapshot, reconciled.nodes, reconciled.memory, wish)
+            decision = decide(asked)
+            sentence(
+                decision
+            )  # figures that cannot be put into words fail here, and with them this pool alone
         except Exception as error:  # noqa: BLE001 - other people's policies run in here; one bad pool never stops the others
-            self._log.say("pool.failed", pool=pool, error=f"{type(error).__name__}: {error}")
+            self._log.say("pool.failed", pool=rules.name, error=f"{type(error).__name__}: {error}")
             return None
+        return decision
 
     def _record(
         self,

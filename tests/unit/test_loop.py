@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -24,7 +25,7 @@ from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, Poo
 from autoscaler.journal.contract import JournalUnavailable, TickRecord
 from autoscaler.loop import Loop, Rulebook
 from autoscaler.observe import Seen
-from policies.contract import Past, PolicySpec
+from policies.contract import Past, PolicySpec, Reading, Trust
 from providers.contract import NodeName, ProviderName
 from tests.unit.core.builders import (
     CLOCKS,
@@ -110,14 +111,16 @@ class Calls:
 class Stage:
     """A loop with everything around it."""
 
-    def __init__(self, **pool: Any) -> None:
+    def __init__(self, settle_s: float = 30.0, **pool: Any) -> None:
         self.diary: list[str] = []
         self.seen = SEEN
         self.journal, self.calls = Remembered(self.diary), Calls(self.diary)
         self.clock, self.log = FixedClock(), Heard()
         self.names = iter(f"s{i}" for i in range(100))
         self.loop = Loop(
-            rulebook=Rulebook(fleet=FLEET, pools=rules(a_pool(**pool)), settle_s={CLOUD: 30.0}, tick_s=10.0),
+            rulebook=Rulebook(
+                fleet=FLEET, pools=rules(a_pool(**pool)), settle_s={CLOUD: settle_s}, tick_s=10.0
+            ),
             journal=self.journal,
             observer=self,
             executor=self.calls,
@@ -180,6 +183,40 @@ def test_a_policy_that_fails_stops_its_pool_alone() -> None:
 
     assert ["DestroyNode"] == [type(a).__name__ for a in stage.calls.actions]
     assert len(stage.said("pool.failed")) == 1
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_figures_that_are_no_numbers_stop_their_pool_alone(odd: float) -> None:
+    """Neither a decision nor its sentence may end the tick: what was chosen goes on."""
+    reading = Reading(value=odd, trust=Trust.SOLID)
+    demand = a_demand(backlog=15, arrivals_per_s=reading, completions_per_s=reading, wait_s=reading)
+    stage = Stage()
+    stage.journal.nodes = (a_node(state=NodeState.DESTROYING),)
+    stage.seen = replace(SEEN, demand={POOL: demand}, listings={CLOUD: a_listing("n1")})
+    stage.tick()
+
+    assert "DestroyNode" in [type(a).__name__ for a in stage.calls.actions]
+
+
+@pytest.mark.parametrize("settle_s", [math.nan, -1.0])
+def test_a_settle_time_that_is_no_number_never_passes(settle_s: float) -> None:
+    """A comparison with NaN is false, which would read as settled: then one listing ended every record."""
+    stage = Stage(settle_s=settle_s)
+    stage.journal.nodes = (a_node(),)
+    for _ in range(20):
+        stage.tick()
+
+    assert NodeState.GONE not in {n.state for record in stage.journal.records for n in record.changed_nodes}
+
+
+def test_a_clock_that_shows_no_number_ages_nobody() -> None:
+    """Clocks of sight are summed up: one NaN would stay in them for ever."""
+    stage = Stage()
+    stage.tick()
+    stage.clock.lasted = math.nan
+    stage.loop.tick()
+
+    assert all(math.isfinite(on) for on in stage.journal.kept.clocks.values())
 
 
 def test_time_in_which_we_did_not_look_ages_nobody() -> None:
