@@ -46,7 +46,8 @@ class Fault(StrEnum):
     WORKER_SILENT = "worker silent"
     WORKER_RESTARTS = "worker restarts"
     WORKER_ZOMBIE = "worker zombie"
-    """It sends heartbeats and takes nothing from the queue, or finishes nothing."""
+    """It sends heartbeats and takes nothing from the queue, or finishes nothing, until its process ends or is told
+    to consume again."""
     HANDS_LIE = "hands lie"
     """A worker with tasks says that it holds none. Never at the same time as UNACKNOWLEDGED_LIES about it."""
     UNACKNOWLEDGED_LIES = "unacknowledged lies"

@@ -60,11 +60,11 @@ def draw(scenario: Scenario) -> Fleet:
         slots = dice.choice((1, 2, 4))
         workers[name] = Habits(slots=slots, prefetch=dice.choice((1, 1, 4)), early_ack=dice.random() < 0.5)
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
-        rules[name] = _pool(name, dice, ceiling=max(1, ceiling), slots=slots)
+        rules[name] = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
     return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=dice.uniform(5, 40))
 
 
-def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int) -> PoolRules:
+def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int, task_s: float) -> PoolRules:
     sizes = dice.choice((("small",), ("small", "large")))
     accounts = ACCOUNTS if dice.random() < 0.5 else ACCOUNTS[::-1]
     offers = tuple(
@@ -99,6 +99,9 @@ def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int) -> P
             lost_s=180,
             drain_s=600,
             drain_expiry=DrainExpiry.WAIT,
+            stall_s=dice.choice((60.0, 120.0, 300.0)),
+            # Longer than any task takes here.
+            task_s=dice.choice((0.0, max(120.0, 4 * task_s))),
             stop_s=30,
             call_s=CALL_S,
         ),

@@ -195,7 +195,7 @@ class Ear:
                 online=False,
                 pid=worker.pid,
                 active=len(worker.running),
-                processed=worker.processed,
+                processed=worker.begun,
             )
             self._hearing.take(event, self._world.clock.elapsed)
 

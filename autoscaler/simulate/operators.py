@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind, PoolName
 from autoscaler.simulate.checks import Known
 from autoscaler.simulate.contract import Fault
@@ -20,6 +21,7 @@ _KINDS = (
 )
 """No FORGET: who forgets a standing machine takes cost and ceiling upon himself, and there is nothing to check."""
 _SWEEPS_EVERY_S = 900.0
+_ROUNDS_EVERY_S = 300.0
 
 
 class Operator:
@@ -29,7 +31,8 @@ class Operator:
         self._world = world
         self._shared = shared
         self._known = known
-        self._swept_at = float("-inf")
+        self._swept_at = self._round_at = float("-inf")
+        self._doubtful: frozenset[str] = frozenset()
 
     def speak(self, nodes: tuple[Node, ...]) -> str:
         """One order, if the dice say so. Returns it in words."""
@@ -57,6 +60,34 @@ class Operator:
         self._give(OrderKind.SWEEP, "*")
         self._known.swept_at = min(at, self._known.swept_at)
         return "order: sweep"
+
+    def look_after(self, nodes: tuple[Node, ...]) -> str:
+        """After the trouble: ends what the daemon leaves to him, when he found it so on two rounds in a row."""
+        at = self._world.clock.elapsed
+        if at < self._round_at + _ROUNDS_EVERY_S:
+            return ""
+        self._round_at = at
+        left = [node for node in nodes if self._is_left(node)]
+        hopeless = [node for node in left if node.name in self._doubtful]
+        self._doubtful = frozenset(node.name for node in left)
+        for node in hopeless:
+            self._give(OrderKind.DESTROY, node.name, force=True)
+        return f"order: destroy {', '.join(node.name for node in hopeless)} by force" if hopeless else ""
+
+    def _is_left(self, node: Node) -> bool:
+        """Whether its worker makes no progress, and the daemon does not promise to end that by itself.
+
+        Tasks that hang are drained after `timeouts.task` where that is set, and a drain may take for ever. One that
+        takes nothing is only known by others of its pool who do.
+        """
+        world, times = self._world, self._world.fleet.rules[node.pool].timeouts
+        workers = world.workers.get(node.machine, [])
+        if any(worker.hangs for worker in workers):
+            drains_s = world.wall.now() - node.entered_at if node.state is NodeState.DRAINING else 0.0
+            return drains_s > times.drain_s or not times.task_s
+        queue = world.queues[node.pool]
+        sound = any(worker.zombie is None and worker.queue is queue for worker in world.workers_up())
+        return any(worker.starves for worker in workers) and not sound
 
     def _about_node(
         self, kind: OrderKind, nodes: tuple[Node, ...], dice: random.Random, *, force: bool

@@ -119,6 +119,7 @@ class _Life:
             said = self.operator.speak(self.reader.live_nodes())
         else:
             said = self.operator.clean_up(len(self.reader.memory().strangers))
+            said = "; ".join(filter(None, (said, self.operator.look_after(self.reader.live_nodes()))))
             if not self.mended:
                 # Rejected offers rest until tomorrow: whoever mends the configuration starts the daemon anew.
                 self.mended = True

@@ -15,7 +15,7 @@ from typing import Any
 
 from autoscaler import execute, observe
 from autoscaler.clock import Clock
-from autoscaler.core import actions, invariants, lifecycle, reconcile, supply
+from autoscaler.core import actions, invariants, lifecycle, reconcile, stalls, supply
 from autoscaler.core.facts import (
     CallKind,
     Hands,
@@ -216,6 +216,11 @@ def _lets_one_bad_node_stop_the_tick(parts: _Parts) -> None:
     parts.put(reconcile, "_reconcile_isolated", lambda node, view, _: sound(node, view))
 
 
+def _lets_zombies_be(parts: _Parts) -> None:
+    """Who sends heartbeats works."""
+    parts.put(stalls, "judge", lambda *_: stalls.Judged())
+
+
 def _scales_in_on_the_first_good_look(parts: _Parts) -> None:
     """Demand is seen again, so it is believed at once."""
     rules = tuple(rule for rule in stabilize.RULES if rule is not stabilize.good_looks)
@@ -239,6 +244,7 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _sends_without_the_lease,
             _lets_one_bad_node_stop_the_tick,
             _scales_in_on_the_first_good_look,
+            _lets_zombies_be,
         )
     }
 )

@@ -20,10 +20,14 @@ _FIGURES_KEPT = 64
 
 
 class Zombie(StrEnum):
-    """How a worker sends heartbeats and makes no progress."""
+    """How a worker sends heartbeats and makes no progress, until its process ends."""
 
+    LOST_CONSUMER = "lost consumer"
+    """It takes nothing until it is told to consume again (celery#3201)."""
     NEVER_FETCHES = "never fetches"
+    """It takes nothing, whatever it is told."""
     NEVER_FINISHES = "never finishes"
+    """What it runs hangs, and so does what it takes up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,7 @@ class Beat:
     at: float
     active: int
     processed: int
+    """Tasks begun: Celery counts them as they start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,7 @@ class Worker:
         self.hands_lie_until = self.unacknowledged_lies_until = 0.0
         self.running: list[Task] = []
         self.reserved: deque[Task] = deque()
-        self.processed = self.lost = 0
+        self.begun = self.finished = self.lost = 0
         self.waits = False
         self._beat = Beat(at=clock.elapsed, active=0, processed=0)
         self._held: deque[tuple[float, int]] = deque([(clock.elapsed, 0)], maxlen=_FIGURES_KEPT)
@@ -83,7 +88,17 @@ class Worker:
     @property
     def works(self) -> bool:
         """Whether it makes progress with something now."""
-        return self.up and bool(self.running) and self.zombie is None
+        return self.up and bool(self.running) and not self.hangs
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it never ends what it runs."""
+        return self.zombie is Zombie.NEVER_FINISHES
+
+    @property
+    def starves(self) -> bool:
+        """Whether it takes nothing although it should."""
+        return self.up and self.consuming and self.zombie not in {None, Zombie.NEVER_FINISHES}
 
     @property
     def answers(self) -> bool:
@@ -92,7 +107,7 @@ class Worker:
 
     def has_room(self) -> bool:
         """Whether it would take one more task."""
-        if not self.up or not self.consuming or self.zombie is Zombie.NEVER_FETCHES:
+        if not self.up or not self.consuming or self.starves:
             return False
         return self._unacknowledged() < self.habits.prefetch * self.habits.slots
 
@@ -110,6 +125,8 @@ class Worker:
         """Consume again."""
         self.consuming = self.consuming or not self.stopping
         if self.consuming:
+            if self.zombie is Zombie.LOST_CONSUMER:
+                self.zombie = None
             self.queue.wait_for(self)
 
     def stop(self) -> None:
@@ -131,16 +148,6 @@ class Worker:
         self._give_back()
         self._over(self)
 
-    def wake(self) -> None:
-        """A zombie goes on where it stood."""
-        if self.up and self.zombie is not None and self.silent_until < float("inf"):
-            self.zombie = None
-            for task in self.running:
-                self._finish_later(task)
-            self._begin()
-            if self.consuming:
-                self.queue.wait_for(self)
-
     def last_beat(self) -> Beat:
         """The newest heartbeat that it sent."""
         self._note()
@@ -158,7 +165,7 @@ class Worker:
         at = self.clock.elapsed
         beat_at = at - (at - self.up_since) % HEARTBEAT_S
         if self.up and beat_at > self._beat.at:
-            self._beat = Beat(at=beat_at, active=len(self.running), processed=self.processed)
+            self._beat = Beat(at=beat_at, active=len(self.running), processed=self.begun)
 
     def _count_held(self) -> None:
         """After something changed: the broker's figure of it, kept as long as it may be asked for."""
@@ -171,9 +178,10 @@ class Worker:
         while self.reserved and len(self.running) < self.habits.slots and not self.stopping:
             task = self.reserved.popleft()
             self.running.append(task)
+            self.begun += 1
             if self.habits.early_ack:
                 self.queue.acknowledge()
-            if self.zombie is None:
+            if not self.hangs:
                 self._finish_later(task)
         self._count_held()
 
@@ -181,11 +189,11 @@ class Worker:
         self.clock.later(task.takes_s, lambda: self._finish(task))
 
     def _finish(self, task: Task) -> None:
-        if not self.up or self.zombie is not None or task not in self.running:
+        if not self.up or self.hangs or task not in self.running:
             return
         self._note()
         self.running.remove(task)
-        self.processed += 1
+        self.finished += 1
         if not self.habits.early_ack:
             self.queue.acknowledge()
         self._begin()

@@ -85,8 +85,15 @@ class Queue:
         self.published = self.acknowledged = self.redelivered = 0
 
 
+_KEEPS_UP_EVERY_S = 5.0
+
+
 class Load:
-    """Producers of one queue: bursts whose strength changes every few minutes, until `until_s`."""
+    """Producers of one queue: bursts whose strength changes every few minutes, until `until_s`.
+
+    While a worker starves, producers of half of the queues, and in the end of all, never let the queue run empty: else
+    nobody could tell it from one that has nothing to do.
+    """
 
     def __init__(
         self,
@@ -97,18 +104,24 @@ class Load:
         slots: int,
         task_s: float,
         until_s: float,
+        starved: Callable[[], bool],
     ) -> None:
-        """`slots` are those of the whole pool at its ceiling: the load goes from nothing to more than they can do."""
+        """`slots` are those of the whole pool at its ceiling: the load goes from nothing to more than they can do.
+        `starved` is whether a worker of the queue takes nothing although it should."""
         self._clock = clock
         self._queue = queue
         self._dice = dice
         self._task_s = task_s
         self._full_per_s = slots / task_s
         self._until_s = until_s
+        self._starved = starved
+        self._enough = slots + int(2 * _KEEPS_UP_EVERY_S * self._full_per_s)
+        self._keeps_up_from_s = dice.choice((0.0, until_s))
         self._strength = 0.0
         self._changes_at = 0.0
         self.sent = 0
         clock.later(dice.uniform(0, 30), self._burst)
+        clock.later(self._keeps_up_from_s, self._keep_up)
 
     def _burst(self) -> None:
         at, dice = self._clock.elapsed, self._dice
@@ -119,8 +132,16 @@ class Load:
             self._changes_at = at + dice.uniform(120, 900)
         pause_s = dice.uniform(5, 60)
         count = int(self._strength * self._full_per_s * pause_s * dice.uniform(0.5, 1.5) + dice.random())
-        for _ in range(count if self._strength else 0):
-            self.sent += 1
-            self._queue.publish(Task(dice.uniform(0.2, 1.8) * self._task_s))
-        self._queue.deliver()
+        self._send(count if self._strength else 0)
         self._clock.later(pause_s, self._burst)
+
+    def _keep_up(self) -> None:
+        if self._starved():
+            self._send(self._enough - len(self._queue.ready))
+        self._clock.later(_KEEPS_UP_EVERY_S, self._keep_up)
+
+    def _send(self, count: int) -> None:
+        for _ in range(count):
+            self.sent += 1
+            self._queue.publish(Task(self._dice.uniform(0.2, 1.8) * self._task_s))
+        self._queue.deliver()

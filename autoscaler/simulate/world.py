@@ -86,6 +86,8 @@ class World:
         self.places: dict[tuple[ProviderName, str], Place] = {}
         self.workers: dict[str, list[Worker]] = {}
         """Worker processes that are up, by the name of their machine; two where the provider made it twice."""
+        self.zombies: list[Worker] = []
+        """Worker processes that are up and became zombies, the cured ones too."""
         self.standing: Counter[PoolName] = Counter()
         self.seconds: Counter[PoolName] = Counter()
         """Of those standing, how many nobody asked for, and their price."""
@@ -139,7 +141,7 @@ class World:
 
     def finished(self) -> int:
         """Tasks done so far."""
-        return self.done + sum(worker.processed for worker in self.workers_up())
+        return self.done + sum(worker.finished for worker in self.workers_up())
 
     def outstanding(self) -> int:
         """Tasks that wait or are held."""
@@ -233,8 +235,10 @@ class World:
     def _bury(self, worker: Worker) -> None:
         named = self.workers[worker.name]
         named.remove(worker)
-        self.done += worker.processed
+        self.done += worker.finished
         self.lost += worker.lost
+        if worker in self.zombies:
+            self.zombies.remove(worker)
         if not named:
             del self.workers[worker.name]
 
@@ -301,15 +305,16 @@ class World:
         dice = self.script.dice(Fault.WORKER_ZOMBIE)
         if worker.up and worker.zombie is None:
             worker.zombie = dice.choice(list(Zombie))
-            self.clock.later(dice.uniform(60, 1800), worker.wake)
+            self.zombies.append(worker)
 
     def _load(self, pool: PoolName, scenario: Scenario) -> Load:
-        rules = self.fleet.rules[pool]
+        rules, queue = self.fleet.rules[pool], self.queues[pool]
         return Load(
             self.clock,
-            self.queues[pool],
+            queue,
             random.Random(f"load {scenario.seed} {pool}"),
             slots=rules.limits.max_workers * rules.slots,
             task_s=self.fleet.task_s[pool],
             until_s=scenario.trouble_s,
+            starved=lambda: any(worker.starves and worker.queue is queue for worker in self.zombies),
         )
