@@ -5,7 +5,7 @@ Remarks end in the pool's sentence, so the log, `status` and `why` say the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from autoscaler.core import moves
 from autoscaler.core.facts import Idleness, Missing, Snapshot
@@ -23,7 +23,7 @@ def slow_drains(
 ) -> tuple[Remark, ...]:
     """One remark for each node that drains longer than `timeouts.drain`, with what keeps it from being proven idle."""
     return tuple(
-        (node.pool, f"{node.machine} drains longer than {limit_s:.0f} s: {_why(node, snapshot)}")
+        (node.pool, f"{node.machine} drains longer than {limit_s:.0f} s: {_said(_why, node, snapshot)}")
         for node in nodes
         if node.state is NodeState.DRAINING
         for limit_s in [_timeouts(rules, node).drain_s]
@@ -46,13 +46,21 @@ def late_enrolments(
     return tuple(
         (
             node.pool,
-            f"{node.machine} has not enrolled for {lasted_s:.0f} s and is kept: {_kept_why(node, snapshot)}",
+            f"{node.machine} has not enrolled for {lasted_s:.0f} s and is kept: {_said(_kept_why, node, snapshot)}",
         )
         for node in nodes
         if node.state is NodeState.BOOTING
         for lasted_s in [moves.lasted_s(node, clocks)]
         if lasted_s >= _timeouts(rules, node).enrol_s
     )
+
+
+def _said(why: Callable[[Node, Snapshot], str], node: Node, snapshot: Snapshot) -> str:
+    """Why, or that it cannot be said: a remark changes nothing, so an odd fact about one node takes no tick with it."""
+    try:
+        return why(node, snapshot)
+    except Exception as error:  # noqa: BLE001 - around the words about one node
+        return f"what is known of it cannot be read ({type(error).__name__})"
 
 
 def _kept_why(node: Node, snapshot: Snapshot) -> str:
