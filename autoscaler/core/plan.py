@@ -233,19 +233,18 @@ def _part(draft: _Draft, pool: PoolRules, offer: Offer, asked: int) -> tuple[int
     nodes, memory = draft.of_pool(pool.name), draft.memory
     unrecorded = strangers.prices_per_h(memory, pool)
     room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
-    pace = draft.fleet.max_calls - draft.under_way[offer.provider]
-    most = min(room.nodes, max(0, pace))
     means = purchases.Means(
         at=draft.snapshot.at,
         memory=memory,
         fleet=draft.fleet,
         calls=draft.calls,
+        under_way=draft.under_way[offer.provider],
         nodes=draft.nodes.values(),
         becoming={**memory.becoming, **draft.becoming},
     )
-    lot = purchases.lot(offer, pool, most, means)
+    lot = purchases.lot(offer, pool, room.nodes, means)
     draft.waits.extend(lot.waits)
-    return lot.count, lot.bound_by or room.bound_by, lot.count == most
+    return lot.count, lot.bound_by or room.bound_by, lot.count == room.nodes
 
 
 def _order(draft: _Draft, pool: PoolRules, decision: Decision, offer: Offer, count: int) -> None:

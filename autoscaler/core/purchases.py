@@ -33,6 +33,8 @@ class Means:
     memory: Memory
     fleet: FleetRules
     calls: CallBudget
+    under_way: int
+    """Calls in flight at the offer's account, with those of this plan."""
     nodes: Collection[Node]
     becoming: Mapping[NodeName, str]
 
@@ -71,6 +73,12 @@ def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bo
             offer.provider,
         ),
         (means.calls.whole(offer.provider), calls, WaitKind.CALLS, offer.provider),
+        (
+            max(0, means.fleet.max_calls - means.under_way),
+            f"{means.under_way} calls to {offer.provider} are under way, no more go out at once",
+            None,
+            offer.provider,
+        ),
         (asked, "", None, ""),
     ]
     return [(most, by, kind, subject) for most, by, kind, subject in found if most is not None]

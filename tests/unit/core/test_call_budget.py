@@ -9,16 +9,19 @@ import pytest
 from autoscaler.core.call_budget import budget, per_minute, remember
 from autoscaler.core.facts import Bucket, Memory
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import CreateNode, DestroyNode, FleetRules, WaitKind
+from autoscaler.core.model import CreateNode, DestroyNode, FleetRules, Node, Offer, Plan, WaitKind
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import Reconciled
 from policies.contract import Limits
+from providers.contract import ProviderName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
     CLOUD,
     FLEET,
     OFFER,
+    POOL,
+    a_listing,
     a_node,
     a_pool,
     a_snapshot,
@@ -78,6 +81,41 @@ def test_an_end_that_does_not_fit_is_asked_later() -> None:
 
     assert [1, 0, 0] == [n.destroy_asks for n in made.nodes]
     assert "2 ends wait" in made.waits[0].why
+
+
+def hanging_at(provider: ProviderName, calls: int) -> tuple[Node, ...]:
+    """Machines whose end was asked of that account, without an answer yet."""
+    offer = replace(OFFER, provider=provider)
+    return tuple(a_node(f"n{i}", NodeState.DESTROYING, offer=offer) for i in range(calls))
+
+
+def bought(nodes: tuple[Node, ...], *offers: Offer, fleet: FleetRules) -> Plan:
+    snapshot = a_snapshot(
+        *nodes,
+        in_flight=frozenset(n.name for n in nodes),
+        listings={offer.provider: a_listing() for offer in offers},
+    )
+    pool = a_pool(limits=Limits(max_workers=50), offers=offers)
+    reconciled = Reconciled(nodes=nodes, transitions=(), memory=Memory(clocks=CLOCKS))
+    return plan(snapshot, reconciled, {pool.name: wanted(3, pool=pool)}, rules(pool), fleet)
+
+
+def test_an_account_whose_calls_all_hang_keeps_nobody_from_buying_at_the_next() -> None:
+    """What binds is that account, not the pool."""
+    other = replace(OFFER, provider=ProviderName("other"))
+
+    made = bought(hanging_at(CLOUD, 2), OFFER, other, fleet=replace(FLEET, max_calls=4))
+
+    assert [CLOUD, CLOUD, "other"] == [a.offer.provider for a in made.actions if isinstance(a, CreateNode)]
+
+
+def test_what_waits_for_calls_under_way_is_said() -> None:
+    """A pool that does not grow says why."""
+    made = bought(hanging_at(CLOUD, 2), OFFER, fleet=replace(FLEET, max_calls=2))
+
+    assert (
+        (POOL, "0 of 3 more bought: 2 calls to cloud are under way, no more go out at once"),
+    ) == made.remarks
 
 
 def test_what_was_asked_is_taken_out_of_the_bucket() -> None:
