@@ -81,12 +81,18 @@ def read_holder(connection: sa.Connection) -> LeaseHolder | None:
 def require_newest(connection: sa.Connection, mine: LeaseHolder) -> None:
     """Raise LeaseLost when somebody took the lease after us."""
     row = newest(connection)
-    if row is None or row.released or row.epoch != mine.epoch:
+    # By the whole row, not by its number alone: a server that came back older than it was counts up to ours again.
+    if row is None or row.released or row.holder != mine:
         by = "its row is gone" if row is None else f"{row.owner} took it over"
         raise LeaseLost(f"the lease of {mine.owner} on the journal is lost: {by}")
 
 
 def give_back(connection: sa.Connection, mine: LeaseHolder) -> None:
     """Mark our row as released."""
-    row = tables.lease.c.epoch == mine.epoch
-    connection.execute(sa.update(tables.lease).where(row).values(released=True))
+    connection.execute(sa.update(tables.lease).where(is_row_of(mine)).values(released=True))
+
+
+def is_row_of(mine: LeaseHolder) -> sa.ColumnElement[bool]:
+    """The condition that finds our row, and never one that another wrote under the same number."""
+    row = tables.lease.c
+    return sa.and_(row.epoch == mine.epoch, row.owner == mine.owner, row.since_at == mine.since_at)

@@ -51,7 +51,7 @@ class TimedLease:
 
     def require(self, connection: sa.Connection) -> None:
         # Writing our row takes a lock on its table that a claim waits for; what is read after it stays true.
-        mine = tables.lease.c.epoch == self._holder.epoch
+        mine = lease.is_row_of(self._holder)
         connection.execute(sa.update(tables.lease).where(mine).values(renewed_at=_now))
         try:
             lease.require_newest(connection, self._holder)

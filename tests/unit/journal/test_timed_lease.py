@@ -19,6 +19,7 @@ from autoscaler.journal import (
     LeaseTerms,
     open_journal,
     read,
+    tables,
 )
 from autoscaler.journal.database import Manner
 from autoscaler.journal.opening import open_database
@@ -248,3 +249,20 @@ def _claim_together(journals: list[Journal]) -> list[LeaseHolder]:
         thread.join(timeout=20)
     assert [] == failed
     return claimed
+
+
+def test_a_holder_of_the_same_number_on_a_server_that_came_back_older_is_another(pair: Pair) -> None:
+    """A replica that lagged, or a copy put back, counts up to a number that was given before: still only one leads."""
+    first, second = pair.a_journal(), pair.a_journal()
+    held = first.claim("first", TERMS)
+    with first.writing("put an older copy back") as connection:
+        connection.execute(sa.delete(tables.lease))
+    taken = second.claim("second", TERMS)
+
+    assert held.epoch == taken.epoch
+    with pytest.raises(LeaseLost, match="second took it over"):
+        first.commit(a_whole_tick(1))
+    assert not first.may_act()
+    first.release()
+    second.commit(a_whole_tick(1))
+    assert taken == read.lease_holder(second)
