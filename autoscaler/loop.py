@@ -139,7 +139,7 @@ class Loop:
         self._log = log
         self._name_seed = name_seed
         self._looked_at: float | None = None
-        self._committed = False
+        self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
         self._missed: dict[str, str] = {}
         self._said: dict[PoolName, tuple[object, ...]] = {}
         self._strangers: frozenset[str] = frozenset()
@@ -148,16 +148,17 @@ class Loop:
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
-        tick = self.think(first=not self._committed)
+        unwritten, self._unwritten = self._unwritten, True
+        tick = self.think(first=unwritten)
         self._journal.commit(tick.record)
-        self._committed = True
+        self._committed, self._unwritten = True, False
         self._executor.forget(tick.snapshot.outcomes)
         self._executor.dispatch(tick.plan.actions)
         self._tell(tick)
         return tick
 
     def think(self, *, first: bool = False) -> Tick:
-        """Everything before the commit: changes nothing anywhere. `first`: this daemon has written no tick yet."""
+        """Everything before the commit: changes nothing anywhere. `first`: the tick before ours was not written down."""
         snapshot = self._observe(first=first)
         asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, self._rules)
         reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
@@ -182,8 +183,7 @@ class Loop:
         if not self._committed:
             memory = offers.after_restart(memory, at)
         if first:
-            # The daemon before may have seen nothing last, and died of it: what it saw in a row, we did not.
-            # Until we write, the journal tells of its looks, not of ours.
+            # The row on record does not hold the last look, which may have seen nothing: it is another's, or unwritten.
             memory = replace(memory, good_looks={})
         return Snapshot(
             at=at,

@@ -292,6 +292,22 @@ def test_a_new_daemon_counts_its_good_looks_from_its_first() -> None:
     assert {POOL: 1} == stage.journal.records[-1].memory.good_looks
 
 
+def test_looks_that_were_not_written_down_end_the_row_of_good_ones() -> None:
+    """While nothing could be written demand may have gone dark, too: the first look after that is the first."""
+    stage = Stage()
+    stage.tick()
+    stage.tick()
+    stage.journal.broken = True
+    stage.seen = replace(SEEN, demand={POOL: Missing(why="the broker is away")})
+    with pytest.raises(JournalUnavailable):
+        stage.tick()
+    stage.journal.broken, stage.seen = False, SEEN
+    stage.tick()
+    stage.tick()
+
+    assert [1, 2, 1, 2] == [record.memory.good_looks[POOL] for record in stage.journal.records]
+
+
 def test_a_plan_shows_what_the_daemon_that_runs_would_do() -> None:
     """`autoscaler plan` has no looks of its own to count."""
     stage = Stage()
