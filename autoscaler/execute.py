@@ -104,7 +104,7 @@ def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
         return ended(OutcomeKind.REJECTED, f"the order could not be written: {type(error).__name__}")
     if not ways.may_act():
         # Not a refusal: the node's record waits for its own expiry, whoever leads then.
-        return ended(OutcomeKind.UNKNOWN, "not sent: the lease is not surely ours")
+        return ended(OutcomeKind.NOT_SENT, "not sent: the lease is not surely ours")
     try:
         return ended(OutcomeKind.DONE, instance=_call(action, order, ways))
     except Exception as error:  # noqa: BLE001 - around one action: whatever it does, its node gets one outcome

@@ -92,6 +92,8 @@ class OutcomeKind(StrEnum):
     CAPACITY_REFUSED = "capacity_refused"
     REJECTED = "rejected"
     THROTTLED = "throttled"
+    NOT_SENT = "not_sent"
+    """We held it back ourselves: it says nothing about whom it was for."""
     UNKNOWN = "unknown"
 
 

@@ -227,7 +227,7 @@ def test_without_a_sure_lease_nothing_is_sent_and_nothing_is_refused() -> None:
     for action in (a_create(), a_destroy()):
         outcome = outcome_of(action, Scripted(create=sent, destroy=sent), may_act=lambda: False)
 
-        assert KIND.UNKNOWN == outcome.kind
+        assert KIND.NOT_SENT == outcome.kind
         assert "not sent" in outcome.says
 
 

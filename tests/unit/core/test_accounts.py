@@ -54,6 +54,14 @@ def test_what_workers_answer_is_not_the_accounts_matter() -> None:
     assert called(Memory(), OutcomeKind.UNKNOWN, call=CallKind.DRAIN).troubles == {}
 
 
+@pytest.mark.parametrize("ticks", [0, 2, CALLS_TO_OPEN])
+def test_what_we_held_back_ourselves_says_nothing_about_the_account(ticks: int) -> None:
+    """It was not asked: that neither opens its breaker nor closes it."""
+    memory = unanswered(ticks)
+
+    assert memory == called(memory, OutcomeKind.NOT_SENT)
+
+
 def test_after_the_rest_one_order_is_tried() -> None:
     """While it is not answered there is no second one."""
     memory = unanswered(CALLS_TO_OPEN)
