@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Protocol
@@ -32,6 +33,10 @@ DONE, SOFTWARE_ERROR, LEASE_LOST = 0, 70, 75
 _FAILURES_IN_A_ROW = 10
 """Ticks that may fail one after another before a fresh process is the better bet."""
 _PURGE_EVERY_S = 3600
+_HANGING_TICKS = 5.0
+"""A tick that lasts so long is said while it lasts: what it waits for may never come."""
+_HANGING_S = 30.0
+"""… and at least so long: slow answers, each within its time-out, may add up to this."""
 _THREAD_GRACE_S = 1.0
 """For threads without work to notice that they are not needed any more; it takes them milliseconds."""
 
@@ -82,7 +87,7 @@ class Daemon:
         pulse.tick()
         scheduler.start()
         try:
-            ending.wait()
+            ending.wait(meanwhile=lambda: self._look_after(scheduler, pulse))
         finally:
             scheduler.shutdown(wait=True)
             left = self.calls.stop(self.grace_s)
@@ -94,6 +99,16 @@ class Daemon:
             sys.stderr.flush()
             os._exit(ending.code)
         return ending.code
+
+    def _look_after(self, scheduler: BackgroundScheduler, pulse: _Pulse) -> None:
+        """What keeps the next tick from coming: one that does not end, or a wall clock that was set back."""
+        pulse.tell_hanging()
+        now = datetime.fromtimestamp(self.clock.now(), UTC)
+        for job in scheduler.get_jobs():
+            # The scheduler dates jobs by the wall clock, and would wait until it is that time again.
+            latest = now + job.trigger.interval + timedelta(seconds=self.jitter_s + 1.0)
+            if job.next_run_time > latest:
+                job.modify(next_run_time=now)
 
 
 def _hanging(*, besides: frozenset[threading.Thread]) -> bool:
@@ -122,13 +137,15 @@ class _Ending:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
-    def wait(self) -> None:
+    def wait(self, meanwhile: Callable[[], None]) -> None:
         """Block until asked; wakes now and then, since a signal's handler runs only while this thread does."""
         asked = False
         while not asked:
             with suppress(Empty):
                 self._asked.get(timeout=0.5)
                 asked = True
+            if not asked:
+                meanwhile()
         if self._signal is not None:
             self._log.say("daemon.stopping", signal=self._signal.name, in_flight=len(self._calls.in_flight()))
 
@@ -153,12 +170,15 @@ class _Pulse:
         self._failures = 0
         self._unwritable = False
         self._deposed = False
+        self._began_on: float | None = None
+        self._told_hanging = False
 
     def tick(self) -> None:
         if self._deposed:
             return
         daemon, log = self._daemon, self._daemon.log
         began = daemon.clock.monotonic()
+        self._told_hanging, self._began_on = False, began
         try:
             daemon.loop.tick()
         except (InvariantViolated, IllegalTransition) as error:
@@ -182,9 +202,21 @@ class _Pulse:
             if self._unwritable:
                 log.say("journal.recovered")
             self._unwritable = False
+        finally:
+            self._began_on = None
         took_s = daemon.clock.monotonic() - began
         if took_s > daemon.tick_s:
             log.say("tick.overran", took_s=round(took_s, 2), tick_s=daemon.tick_s)
+
+    def tell_hanging(self) -> None:
+        """Say once of each tick that does not end that it does not. Any thread but the tick's may ask."""
+        daemon, began_on = self._daemon, self._began_on
+        if began_on is None or self._told_hanging:
+            return
+        lasts_s = daemon.clock.monotonic() - began_on
+        if lasts_s > max(_HANGING_S, _HANGING_TICKS * daemon.tick_s):
+            self._told_hanging = True
+            daemon.log.say("tick.hangs", lasts_s=round(lasts_s), tick_s=daemon.tick_s)
 
     def purge(self) -> None:
         try:

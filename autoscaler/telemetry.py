@@ -47,6 +47,11 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         ),
         "tick.failed": _kind("error", "error", "one tick ended early; the next one looks again"),
         "tick.overran": _kind("warning", "took_s tick_s", "a tick took longer than the time between two"),
+        "tick.hangs": _kind(
+            "error",
+            "lasts_s tick_s",
+            "a tick does not end: nothing is bought, drained or ended until it does, or until the daemon is restarted",
+        ),
         "plan.refused": _kind(
             "error", "error", "a plan broke a rule that must hold; nothing was done, the daemon ends"
         ),

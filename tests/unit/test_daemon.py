@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -131,8 +132,9 @@ def test_ticks_that_fail_now_and_then_end_nothing() -> None:
 def test_a_signal_after_a_refused_plan_does_not_hide_it() -> None:
     """The worse reason is the exit code."""
 
-    def script(_: int) -> None:
-        signal.raise_signal(signal.SIGTERM)
+    def script(number: int) -> None:
+        if number == 1:  # a second signal would end the process at once, and the tests with it
+            signal.raise_signal(signal.SIGTERM)
         raise InvariantViolated("two creates")
 
     assert Stage(script).daemon.run() == SOFTWARE_ERROR
@@ -155,6 +157,64 @@ def test_ticks_never_overlap_and_never_pile_up() -> None:
     assert stage.daemon.run() == DONE
     assert all(most)
     assert "tick.overran" in stage.log.names()
+
+
+def test_a_wall_clock_that_is_set_back_stops_no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler dates ticks by it, and would wait for an hour to come again."""
+    back_s = [0.0]
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) - timedelta(seconds=back_s[0])
+
+    class Clock(SystemClock):
+        def now(self) -> float:
+            return super().now() - back_s[0]
+
+    def script(number: int) -> None:
+        if number == 3:
+            back_s[0] = 3600.0
+        if number == 6:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Stepped)
+    stage = Stage(script)
+    stage.daemon.clock = Clock()
+    giving_up = threading.Timer(10.0, signal.raise_signal, (signal.SIGTERM,))
+    giving_up.start()
+
+    assert stage.daemon.run() == DONE
+    giving_up.cancel()
+    assert 6 <= stage.ticks
+
+
+def test_a_tick_that_does_not_end_is_said_once_while_it_lasts() -> None:
+    """It may wait for ever, and nobody would know why nothing happens."""
+    late, said = [0.0], threading.Event()
+
+    class Clock(SystemClock):
+        def monotonic(self) -> float:
+            return super().monotonic() + late[0]
+
+    class Log(Heard):
+        def say(self, event: str, /, **fields: object) -> None:
+            super().say(event, **fields)
+            if event == "tick.hangs":
+                said.set()
+
+    def script(number: int) -> None:
+        if number == 3:
+            late[0] = 31.0
+            said.wait(10.0)
+        if number == 5:
+            signal.raise_signal(signal.SIGTERM)
+
+    stage = Stage(script)
+    stage.daemon.clock, stage.daemon.log = Clock(), (log := Log())
+
+    assert stage.daemon.run() == DONE
+    assert [31] == [fields["lasts_s"] for event, fields in log.events if event == "tick.hangs"]
 
 
 class Process:
