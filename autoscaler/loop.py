@@ -158,7 +158,7 @@ class Loop:
         return tick
 
     def think(self, *, first: bool = False) -> Tick:
-        """Everything before the commit: changes nothing anywhere. `first`: the tick before ours was not written down."""
+        """All before the commit: changes nothing anywhere. `first`: the tick before it was not written down."""
         snapshot = self._observe(first=first)
         asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, self._rules)
         reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
