@@ -136,10 +136,12 @@ def _kinds(life: Life) -> str:
 
 
 def _memory(seed: int, memory: Sequence[Resident]) -> str:
-    rss = [m.rss_bytes for m in memory]
+    rss, live = [m.rss_bytes for m in memory], [m.live_blocks for m in memory]
+    quarter = len(live) // 4
     return (
         f"memory of seed {seed} over {memory[-1].hour:.0f} h: first {rss[0] / _MB:.0f} MB, "
-        f"last {rss[-1] / _MB:.0f} MB, most {max(rss) / _MB:.0f} MB, slope {slope_mb_per_h(memory):+.2f} MB an hour"
+        f"last {rss[-1] / _MB:.0f} MB, most {max(rss) / _MB:.0f} MB, slope {slope_mb_per_h(memory):+.2f} MB an hour; "
+        f"live blocks at most {max(live[:-quarter]):,} before the last quarter, {max(live[-quarter:]):,} in it"
     )
 
 
@@ -230,4 +232,5 @@ def _memory_record(memory: Sequence[Resident]) -> dict[str, object]:
         "max_mb": max(rss),
         "slope_mb_per_h": round(slope_mb_per_h(memory), 4),
         "each_hour_mb": rss,
+        "each_hour_live_blocks": [m.live_blocks for m in memory],
     }

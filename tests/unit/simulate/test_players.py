@@ -68,3 +68,4 @@ def test_memory_is_looked_at_each_simulated_hour() -> None:
 
     assert [1.0, 2.0, 3.0] == [resident.hour for resident in life.memory]
     assert all(resident.rss_bytes > 1_000_000 for resident in life.memory)
+    assert all(resident.live_blocks > 10_000 for resident in life.memory)

@@ -163,7 +163,9 @@ def test_a_command_says_only_what_is_not_usual(scenario: Scenario, expected: str
 def test_growth_is_that_of_the_later_half() -> None:
     """What fills up at the start and then stays is no leak."""
     sizes = [50, 90, 100, 102, 104, 106]
-    memory = tuple(Resident(hour=float(h), rss_bytes=s * 1_000_000) for h, s in enumerate(sizes))
+    memory = tuple(
+        Resident(hour=float(h), rss_bytes=s * 1_000_000, live_blocks=1) for h, s in enumerate(sizes)
+    )
 
     assert report.slope_mb_per_h(memory) == pytest.approx(2.0)
     assert report.slope_mb_per_h(memory[:1]) == 0.0
