@@ -43,10 +43,12 @@ def _enrolling_s(limit_s: float, times: Timeouts, idleness: Idleness | None) -> 
 def _silent_s(limit_s: float, times: Timeouts, heard: Sighting | None, idleness: Idleness | None) -> float:
     """A lost worker is waited for while the broker, a second witness, holds messages on its connection.
 
-    One whose last word was a goodbye with tasks in hand has the time of a drain: a warm shutdown finishes in silence.
+    One whose last word was of tasks in hand has the time of a drain: after a goodbye, because a warm shutdown finishes
+    in silence; otherwise unless the broker says that it is gone, where tasks acknowledged early are no messages.
     """
     held = None if idleness is None else idleness.unacknowledged
     if isinstance(held, int) and held > 0:
         return math.inf
-    left_with_work = heard is not None and not heard.online and bool(heard.active)
-    return max(limit_s, times.drain_s) if left_with_work else limit_s
+    at_work = heard is not None and bool(heard.active)
+    gone = heard is not None and heard.online and isinstance(held, Unconnected)
+    return max(limit_s, times.drain_s) if at_work and not gone else limit_s

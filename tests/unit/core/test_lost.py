@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from autoscaler.core.facts import Idleness, Missing
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder
+from autoscaler.core.model import ConsumerOrder, Timeouts
 from policies.contract import Limits
-from tests.unit.core.builders import a_node, a_sighting, a_snapshot, heard
+from tests.unit.core.builders import a_node, a_sighting, a_snapshot, heard, idle, nobody_there
 from tests.unit.core.test_leaving import kinds, tick
 
 S = NodeState
@@ -52,3 +55,28 @@ def test_a_zombie_that_falls_silent_on_its_way_out_goes_on_leaving_when_it_comes
     made = tick(a_snapshot(node, sightings=heard(a_sighting())), 1)
 
     assert (S.DRAINING, ConsumerOrder.LEAVE) == (made.nodes[0].state, made.nodes[0].consumer_order)
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"),
+    [
+        (idle(unacknowledged=0), S.LOST),
+        (idle(unacknowledged=Missing(why="the broker is down")), S.LOST),
+        (nobody_there(), S.DESTROYING),
+    ],
+)
+def test_a_worker_lost_amid_tasks_has_the_time_of_a_drain_unless_it_is_gone(
+    seen: Idleness, state: NodeState
+) -> None:
+    """Acknowledged early, its tasks are no messages at the broker; and a broker that says nothing proves nothing."""
+    node = a_node(state=S.LOST, entered_on=4_000.0)  # a little over 1000 s ago
+    silent = heard(a_sighting(active=1, silent_s=900.0))
+
+    patient = tick(
+        a_snapshot(node, sightings=silent, idleness={node.name: seen}), 1, timeouts=Timeouts(drain_s=2_000.0)
+    )
+    over = tick(
+        a_snapshot(node, sightings=silent, idleness={node.name: seen}), 1, timeouts=Timeouts(drain_s=1_000.0)
+    )
+
+    assert (state, S.DESTROYING) == (patient.nodes[0].state, over.nodes[0].state)
