@@ -22,7 +22,7 @@ _HALF_OPEN = {
 }
 _WAITS_END = {
     WaitKind.CANARY: "it ends when its worker is heard",
-    WaitKind.CALLS: "calls go on within a minute",
+    WaitKind.CALLS: "calls go on within a minute, or as those under way end",
     WaitKind.ORPHANS: "the others follow at that pace",
     WaitKind.TWIN: "it ends when that name falls silent",
     WaitKind.UNHEARD: "it ends when the worker is heard, or nobody is connected",

@@ -345,16 +345,22 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
         if node.name in draft.snapshot.in_flight:
             continue
         action, after = _needed(draft, node, rules)
-        if action is None or draft.under_way[actions.lane(action)] >= draft.fleet.max_calls:
+        if action is None:
             continue
-        if isinstance(action, DestroyNode) and not draft.calls.take(action.provider):
+        full = draft.under_way[actions.lane(action)] >= draft.fleet.max_calls
+        if isinstance(action, DestroyNode) and (full or not draft.calls.take(action.provider)):
             late[action.provider] += 1
+            continue
+        if full:
             continue
         chosen.append(action)
         draft.under_way[actions.lane(action)] += 1
         draft.nodes[node.name] = after
     for provider, count in late.items():
-        why = f"{count} ends wait: {call_budget.in_words(draft.fleet, provider)}"
+        under_way = draft.under_way[provider]
+        hanging = under_way >= draft.fleet.max_calls
+        by = f"{under_way} calls to {provider} are under way" if hanging else None
+        why = f"{count} ends wait: {by or call_budget.in_words(draft.fleet, provider)}"
         draft.waits.append(Wait(kind=WaitKind.CALLS, subject=provider, why=why, since_at=draft.snapshot.at))
     return tuple(chosen)
 

@@ -109,6 +109,20 @@ def test_an_account_whose_calls_all_hang_keeps_nobody_from_buying_at_the_next() 
     assert [CLOUD, CLOUD, "other"] == [a.offer.provider for a in made.actions if isinstance(a, CreateNode)]
 
 
+def test_ends_that_wait_for_calls_under_way_are_told_of() -> None:
+    """They cost money until the calls that hang are given up."""
+    nodes = hanging_at(CLOUD, 2)
+    snapshot = a_snapshot(*nodes, in_flight=frozenset([nodes[0].name]))
+    reconciled = Reconciled(nodes=nodes, transitions=(), memory=Memory(clocks=CLOCKS))
+
+    made = plan(snapshot, reconciled, {}, rules(a_pool()), replace(FLEET, max_calls=1))
+
+    assert [(WaitKind.CALLS, "1 ends wait: 1 calls to cloud are under way")] == [
+        (w.kind, w.why) for w in made.waits
+    ]
+    assert () == made.actions
+
+
 def test_what_waits_for_calls_under_way_is_said() -> None:
     """A pool that does not grow says why."""
     made = bought(hanging_at(CLOUD, 2), OFFER, fleet=replace(FLEET, max_calls=2))
