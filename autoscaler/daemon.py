@@ -128,10 +128,12 @@ class _Ending:
 
     def __init__(self, log: Log, calls: Calls) -> None:
         self.code = DONE
+        self.asked = False
+        """Set for good by the first who asks; no tick begins after that."""
         self._log = log
         self._calls = calls
         self._signal: signal.Signals | None = None
-        self._asked: SimpleQueue[int] = SimpleQueue()
+        self._words: SimpleQueue[int] = SimpleQueue()
 
     def listen(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -139,12 +141,12 @@ class _Ending:
 
     def wait(self, meanwhile: Callable[[], None]) -> None:
         """Block until asked; wakes now and then, since a signal's handler runs only while this thread does."""
-        asked = False
-        while not asked:
+        heard = False
+        while not heard:
             with suppress(Empty):
-                self._asked.get(timeout=0.5)
-                asked = True
-            if not asked:
+                self._words.get(timeout=0.5)
+                heard = True
+            if not heard:
                 meanwhile()
         if self._signal is not None:
             self._log.say("daemon.stopping", signal=self._signal.name, in_flight=len(self._calls.in_flight()))
@@ -152,13 +154,15 @@ class _Ending:
     def ask(self, code: int) -> None:
         """End with this code, unless a worse one was asked for already."""
         self.code = max(self.code, code)
-        self._asked.put(code)
+        self.asked = True
+        self._words.put(code)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._signal is not None:
             os._exit(128 + number)
         self._signal = signal.Signals(number)
-        self._asked.put(DONE)
+        self.asked = True
+        self._words.put(DONE)
 
 
 class _Pulse:
@@ -169,12 +173,13 @@ class _Pulse:
         self._ending = ending
         self._failures = 0
         self._unwritable = False
-        self._deposed = False
         self._began_on: float | None = None
         self._told_hanging = False
 
     def tick(self) -> None:
-        if self._deposed:
+        # The pacemaker stops a moment after the end was asked for: not one more tick with a plan that must not be, nor
+        # with a journal that is another daemon's.
+        if self._ending.asked:
             return
         daemon, log = self._daemon, self._daemon.log
         began = daemon.clock.monotonic()
@@ -185,7 +190,6 @@ class _Pulse:
             log.say("plan.refused", error=str(error))
             self._ending.ask(SOFTWARE_ERROR)
         except LeaseLost as error:
-            self._deposed = True
             log.say("lease.lost", error=str(error))
             self._ending.ask(LEASE_LOST)
         except JournalUnavailable as error:
@@ -219,6 +223,8 @@ class _Pulse:
             daemon.log.say("tick.hangs", lasts_s=round(lasts_s), tick_s=daemon.tick_s)
 
     def purge(self) -> None:
+        if self._ending.asked:
+            return
         try:
             self._daemon.purge()
         except JournalUnavailable as error:

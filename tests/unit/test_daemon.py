@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from autoscaler.clock import SystemClock
 from autoscaler.core.invariants import InvariantViolated
@@ -66,12 +67,12 @@ class Stage:
 
 
 def failing(error: Exception, *, ticks: range) -> Script:
-    """Raise that on those ticks; end in order on the one after the last."""
+    """Raise that on those ticks; end in order on the one after the last. A second signal would end this process."""
 
     def script(number: int) -> None:
         if number in ticks:
             raise error
-        if number > ticks[-1]:
+        if number == ticks[-1] + 1:
             signal.raise_signal(signal.SIGTERM)
 
     return script
@@ -138,6 +139,37 @@ def test_a_signal_after_a_refused_plan_does_not_hide_it() -> None:
         raise InvariantViolated("two creates")
 
     assert Stage(script).daemon.run() == SOFTWARE_ERROR
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (InvariantViolated("two creates"), SOFTWARE_ERROR),
+        (LeaseLost("second took it over"), LEASE_LOST),
+        (None, DONE),
+    ],
+)
+def test_no_tick_begins_once_the_end_was_asked_for(end: Exception | None, code: int) -> None:
+    """However long the pacemaker goes on: here it has time for twenty ticks before the process gets to its end."""
+
+    def script(number: int) -> None:
+        if number > 1:
+            return
+        if end is not None:
+            raise end
+        signal.raise_signal(signal.SIGTERM)
+
+    stage = Stage(script)
+    shutdown = BackgroundScheduler.shutdown
+
+    def late(scheduler: BackgroundScheduler, wait: bool = True) -> None:
+        time.sleep(20 * stage.daemon.tick_s)
+        shutdown(scheduler, wait=wait)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BackgroundScheduler, "shutdown", late)
+        assert stage.daemon.run() == code
+    assert stage.ticks == 1
 
 
 def test_ticks_never_overlap_and_never_pile_up() -> None:
