@@ -92,6 +92,13 @@ def look(fleet: str, directory: Path | None = None) -> Found:
     return Found(machines=machines, marks=marks, hidden=tuple(hidden))
 
 
+def shows_its_mark(pid: int) -> bool:
+    """Whether a look would find this process by its mark already."""
+    with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+        return NODE in psutil.Process(pid).environ()
+    return False
+
+
 def machines(fleet: str) -> Mapping[str, list[psutil.Process]]:
     """The running processes of a fleet in all its accounts on this computer, by node."""
     return look(fleet).machines

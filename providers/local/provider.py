@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,8 @@ _LOGS_KEPT = 50
 _LONGEST_BOOT_S = 3600.0
 _START_S = 60.0
 """A directory younger than this may be that of a machine which another process is starting now."""
+_SHOWN_WITHIN_S, _LOOK_AGAIN_S = 1.0, 0.001
+"""A process that was just started shows no environment, and so no mark, for microseconds; on a busy computer longer."""
 _SCARCE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 """This computer is full: a lack of stock, which passes. Any other failure to start is a fault of ours."""
 
@@ -92,7 +95,7 @@ class LocalProvider:
 
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
         """Start a keeper. A name that was used before is refused: its directory is the proof, made before the start."""
-        del timeout_s  # starting a process waits for nothing
+        deadline = self._clock.monotonic() + min(timeout_s, _SHOWN_WITHIN_S)
         self._refuse(spec)
         place = self._directory / spec.name
         try:
@@ -108,10 +111,17 @@ class LocalProvider:
         created_at = self._clock.now()
         try:
             _write_private(place / keeper.USER_DATA, spec.user_data)
-            self._start(spec, place, created_at)
+            child = self._start(spec, place, created_at)
         except OSError as error:
             self._forget(spec.name)
             raise _refusal(f"{spec.name}: cannot start its keeper", error) from error
+        # Whoever lists next shall find it, and whoever destroys it next shall not be told that nothing runs.
+        while (
+            not processes.shows_its_mark(child.pid)
+            and child.poll() is None
+            and self._clock.monotonic() < deadline
+        ):
+            time.sleep(_LOOK_AGAIN_S)
         return Instance(
             name=spec.name,
             instance_id=InstanceId(spec.name),
@@ -199,7 +209,7 @@ class LocalProvider:
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
 
-    def _start(self, spec: InstanceSpec, place: Path, created_at: float) -> None:
+    def _start(self, spec: InstanceSpec, place: Path, created_at: float) -> subprocess.Popen[bytes]:
         shown = {"fleet": spec.fleet, "pool": spec.pool, "node": spec.name, "directory": str(place)}
         mark = processes.mark(
             fleet=spec.fleet,
@@ -225,6 +235,7 @@ class LocalProvider:
             )
         with self._lock:
             self._children.append(child)
+        return child
 
     def _forget(self, name: str) -> None:
         """Remove a gone machine's secrets; keep its log for a while, and its name taken as long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -16,18 +17,20 @@ from providers.contract import InstanceSpec, NodeName
 from providers.local import keeper, processes
 from providers.local.provider import LocalProvider, open_local
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
+"""For machines that have other things to do; parts of a second are usual."""
+PROGRAM = ("sleep", "600")
 SECRET = "hunter2-for-the-broker"
 _FLEETS = itertools.count(1)
 
 
-def until(holds: Callable[[], bool]) -> bool:
+def until(holds: Callable[[], object]) -> bool:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         if holds():
             return True
         time.sleep(0.05)
-    return holds()
+    return bool(holds())
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -51,7 +54,7 @@ class Here:
 
     def spec(
         self,
-        argv: Sequence[str] = ("sleep", "600"),
+        argv: Sequence[str] = PROGRAM,
         *,
         name: str = "images-1",
         environment: Mapping[str, str] | None = None,
@@ -82,9 +85,35 @@ class Here:
     def running(self, name: str = "images-1") -> list[psutil.Process]:
         return list(processes.look(self.fleet, self.directory / self.fleet).machines.get(name, []))
 
+    def running_as(self, *command: str, name: str = "images-1") -> list[psutil.Process]:
+        """What of the machine runs this very command."""
+        found = []
+        for each in self.running(name):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if list(command) == each.cmdline():
+                    found.append(each)
+        return found
+
+    def works(self, name: str = "images-1") -> bool:
+        """Whether the program of `spec` runs. Before that, its process is for an instant a second keeper to look at."""
+        return bool(self.running_as(*PROGRAM, name=name))
+
     def keeper(self, name: str = "images-1") -> psutil.Process:
+        """The keeper of a machine that works."""
         (found,) = [each for each in self.running(name) if keeper.__file__ in each.cmdline()]
         return found
+
+    def reboot(self) -> None:
+        """End all that runs of the account's machines, which work, as a reboot does."""
+
+        def all_ended() -> bool:
+            machines = processes.look(self.fleet, self.directory / self.fleet).machines
+            for each in (process for running in machines.values() for process in running):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+            return not machines
+
+        assert until(all_ended)
 
     def log(self, name: str = "images-1") -> str:
         return (self.place(name) / "log").read_text()

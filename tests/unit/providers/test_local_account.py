@@ -44,7 +44,8 @@ def test_a_keeper_of_ours_that_cannot_be_read_makes_the_listing_incomplete(
     """After a restart as another user nothing of ours can be read: that is no proof of absence."""
     provider = here.open()
     provider.create(here.spec(), timeout_s=5.0)
-    (kept,) = [each.pid for each in here.running() if keeper.__file__ in each.cmdline()]
+    assert until(here.works)
+    kept = here.keeper().pid
 
     def denied(process: psutil.Process) -> dict[str, str]:
         raise psutil.AccessDenied(process.pid)
@@ -73,7 +74,7 @@ def test_a_destroyed_machine_leaves_its_log_and_no_secret_and_its_name_stays_tak
     """What went wrong can be read afterwards; a name is used once."""
     provider = here.open()
     provider.create(here.spec(environment={"TOKEN": SECRET}), timeout_s=5.0)
-    assert until(lambda: 2 == len(here.running()))
+    assert until(here.works)
 
     provider.destroy("images-1", None, timeout_s=DEADLINE_S)
 
@@ -104,9 +105,9 @@ def test_secrets_of_machines_that_a_reboot_ended_are_removed_when_opened(here: H
     provider = here.open()
     for name in ("images-1", "images-2"):
         provider.create(here.spec(name=name), timeout_s=5.0)
-        for process in here.running(name):
-            process.kill()
-    assert until(lambda: [] == names(provider))
+    assert until(lambda: here.works("images-1") and here.works("images-2"))
+    here.reboot()
+    assert [] == names(provider)
     os.utime(here.place("images-1"), (1, 1))
 
     here.open()
