@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pika.spec import Basic, BasicProperties
 
+from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import celery_control, celery_link
@@ -215,7 +216,7 @@ def test_a_drain_is_confirmed_only_by_an_empty_list_of_queues(answers: list[Any]
     """Everything else is a FactUnavailable in words, and however many queues it names, orders stay bounded."""
     worker = OddWorker(answers)
     why = ""
-    with pytest.MonkeyPatch.context() as patch, linked_to(worker) as link:
+    with pytest.MonkeyPatch.context() as patch, linked_to(worker, SystemClock()) as link:
         patch.setattr(celery_link, "_ASK_AGAIN_S", 0.0)
         try:
             link.cancel_consumers(A, ("images",), 0.05)

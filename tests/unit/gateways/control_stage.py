@@ -1,6 +1,7 @@
 """A Celery worker's remote control without a broker: it answers in the order of publishing, and acts a little later.
 
-Requests of a `CeleryLink` go in, replies come out. What never happens here: a socket, or a yes that is kept at once.
+Requests of a `CeleryLink` go in, replies come out; time passes only as an `Hourglass` says. What never happens here: a
+socket, or a yes that is kept at once.
 """
 
 import json
@@ -12,11 +13,37 @@ from typing import Any
 
 from pika.spec import Basic, BasicProperties
 
-from autoscaler.clock import SystemClock
+from autoscaler.clock import Clock
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways.celery_link import CeleryLink
 
 STAGES = ("scheduled", "reserved", "active")
+TIMEOUT_S = 30.0
+"""For an order, in the time of the hourglass. As long as that a real thread is waited for, which takes milliseconds."""
+
+
+class Hourglass:
+    """A clock that stands still until a worker has answered a question so often; then every time-out is over."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._question, self._left = "", 0
+
+    def ends_after(self, answers: int, question: str) -> None:
+        """Answers from now on; all of them have been received when the time is over."""
+        self._question, self._left = question, answers
+
+    def answered(self, question: str) -> None:
+        """Take note of an answer that has arrived."""
+        self._left -= question == self._question
+        if question == self._question and self._left == 0:
+            self._at += 1000 * TIMEOUT_S
+
+    def now(self) -> float:
+        return 1_000_000.0 + self._at
+
+    def monotonic(self) -> float:
+        return self._at
 
 
 class ScriptedWorker:
@@ -58,8 +85,9 @@ class ScriptedWorker:
 class _Wire:
     """Stands for the connection and its channel; a thread of its own, as the link's is."""
 
-    def __init__(self, worker: ScriptedWorker) -> None:
+    def __init__(self, worker: ScriptedWorker, clock: Clock) -> None:
         self.link: Any = None
+        self._clock = clock
         self.callbacks: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._worker = worker
 
@@ -74,6 +102,8 @@ class _Wire:
             reply = {self._worker.name: self._worker.answer(request["method"], request["arguments"])}
             headers = BasicProperties(headers={"ticket": request["ticket"]})
             self.link._on_reply(self, Basic.Deliver(), headers, json.dumps(reply).encode())
+            if isinstance(self._clock, Hourglass):
+                self._clock.answered(request["method"])
 
     def run(self) -> None:
         while callback := self.callbacks.get():
@@ -81,12 +111,11 @@ class _Wire:
 
 
 @contextmanager
-def linked_to(worker: ScriptedWorker) -> Iterator[CeleryLink]:
-    """A link whose every order reaches this worker."""
-    link: Any = CeleryLink(
-        amqp_url="amqp://localhost", username="u", password="p", vhost="/", clock=SystemClock()
-    )
-    wire = _Wire(worker)
+def linked_to(worker: ScriptedWorker, clock: Clock | None = None) -> Iterator[CeleryLink]:
+    """A link whose every order reaches this worker; its time stands still unless a clock is given."""
+    clock = clock or Hourglass()
+    link: Any = CeleryLink(amqp_url="amqp://localhost", username="u", password="p", vhost="/", clock=clock)
+    wire = _Wire(worker, clock)
     wire.link, link._connection, link._orders = link, wire, wire
     thread = threading.Thread(target=wire.run, daemon=True)
     thread.start()

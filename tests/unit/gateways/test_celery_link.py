@@ -7,7 +7,7 @@ from autoscaler.core.model import WorkerName
 from autoscaler.gateways import celery_consumers
 from autoscaler.gateways.celery_consumers import Cancelled
 from autoscaler.gateways.contract import FactUnavailable
-from tests.unit.gateways.control_stage import STAGES, ScriptedWorker, linked_to
+from tests.unit.gateways.control_stage import STAGES, TIMEOUT_S, Hourglass, ScriptedWorker, linked_to
 
 A = WorkerName("celery@a")
 B = WorkerName("celery@b")
@@ -17,7 +17,7 @@ def test_a_drain_takes_every_queue_the_worker_consumes() -> None:
     """Its own queue (`worker_direct`) and one added by hand bring it tasks as well."""
     worker = ScriptedWorker(A, consumes={"images", "celery@a.dq", "by hand"})
     with linked_to(worker) as link:
-        link.cancel_consumers(A, ("images",), 5)
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
 
     assert set() == worker.consumes
 
@@ -26,7 +26,7 @@ def test_a_drain_of_a_queue_by_its_alias_ends_what_it_stands_for() -> None:
     """The worker lists the queue's own name only, so the alias is missing from its list all the time."""
     worker = ScriptedWorker(A, consumes={"images.v2"}, aliases={"other": "images"})
     with linked_to(worker) as link:
-        link.cancel_consumers(A, ("images",), 5)
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
 
     assert set() == worker.consumes
 
@@ -35,8 +35,13 @@ def test_a_drain_is_not_confirmed_while_anything_is_consumed() -> None:
     """And the reason names it."""
     worker = ScriptedWorker(A, consumes={"images", "stubborn"})
     worker.deaf_to = {"stubborn"}
-    with linked_to(worker) as link, pytest.raises(FactUnavailable, match="cancel_consumer of stubborn"):
-        link.cancel_consumers(A, ("images",), 0.7)
+    clock = Hourglass()
+    clock.ends_after(4, "active_queues")  # two rounds, each of which asks before and after its orders
+    with (
+        linked_to(worker, clock) as link,
+        pytest.raises(FactUnavailable, match="cancel_consumer of stubborn"),
+    ):
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
 
 
 def test_an_undrain_gives_back_what_the_drain_took() -> None:
@@ -44,26 +49,28 @@ def test_an_undrain_gives_back_what_the_drain_took() -> None:
     before = {"images", "celery@a.dq"}
     worker = ScriptedWorker(A, consumes=before)
     with linked_to(worker) as link:
-        link.cancel_consumers(A, ("images",), 5)
-        link.cancel_consumers(A, ("images",), 5)
-        link.add_consumers(A, ("images",), 5)
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
+        link.add_consumers(A, ("images",), TIMEOUT_S)
         assert before == worker.consumes
 
         worker.consumes.clear()
-        link.add_consumers(A, ("images",), 5)
+        link.add_consumers(A, ("images",), TIMEOUT_S)
         assert {"images"} == worker.consumes
 
 
 def test_an_undrain_is_not_confirmed_before_everything_is_back() -> None:
     """A remembered queue that stays away is told, and still remembered for the next order."""
     worker = ScriptedWorker(A, consumes={"images", "own"})
-    with linked_to(worker) as link:
-        link.cancel_consumers(A, ("images",), 5)
+    clock = Hourglass()
+    with linked_to(worker, clock) as link:
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
         worker.deaf_to = {"own"}
+        clock.ends_after(2, "active_queues")
         with pytest.raises(FactUnavailable, match="add_consumer of own"):
-            link.add_consumers(A, ("images",), 0.7)
+            link.add_consumers(A, ("images",), TIMEOUT_S)
         worker.deaf_to = set()
-        link.add_consumers(A, ("images",), 5)
+        link.add_consumers(A, ("images",), TIMEOUT_S)
 
     assert {"images", "own"} == worker.consumes
 
@@ -76,7 +83,7 @@ def test_a_task_that_moves_between_two_answers_is_seen(begins: str, moves_after:
         A, holds=begins, moves_after=moves_after if begins == "scheduled" else moves_after[:1]
     )
     with linked_to(worker) as link:
-        hands = link.hands([A], 5)[A]
+        hands = link.hands([A], TIMEOUT_S)[A]
 
     assert list(STAGES) == worker.asked
     assert isinstance(hands, Hands)
