@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 
@@ -159,7 +159,8 @@ class _Player:
         self.deadline = now + _START_S + limit_s
         self.pipe, theirs = context.Pipe()
         self._process: SpawnProcess = context.Process(target=_work, args=(theirs, play), daemon=True)
-        self._process.start()
+        with _born_deaf_to_ctrl_c():
+            self._process.start()
         theirs.close()  # so that the pipe ends with the process
         self.give(job)
 
@@ -196,9 +197,25 @@ class _Player:
         self._process.close()
 
 
+@contextlib.contextmanager
+def _born_deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started here ignores Ctrl-C from its first instruction on, not only once it has imported everything.
+
+    The signal waits meanwhile for the caller. A tracker that `multiprocessing` starts with its first process would let
+    the signal through behind itself, so it is started before.
+    """
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(pipe: Connection, play: Play) -> None:
     """What a player does until its pipe ends. Ctrl-C reaches the whole terminal; it is the caller's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with contextlib.suppress(EOFError, OSError):
         while True:
             job = pipe.recv()

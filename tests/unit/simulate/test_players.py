@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -11,11 +13,18 @@ from autoscaler.simulate import players
 from autoscaler.simulate.contract import Scenario
 from autoscaler.simulate.players import Job, Life, Play
 from tests.unit.simulate import stand_ins
+from tests.unit.stand_ins import FixedClock
 
 
-def play(count: int, life: Play, **options: float) -> list[Life]:
+def our_players() -> list[psutil.Process]:
+    """Those that run now."""
+    children = psutil.Process(os.getpid()).children(recursive=True)
+    return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
+
+
+def play(count: int, life: Play) -> list[Life]:
     jobs = (Job(scenario=Scenario(seed=seed)) for seed in range(count))
-    told = players.play_all(jobs, life, players=2, **options)  # type: ignore[arg-type]
+    told = players.play_all(jobs, life, players=2)
     return sorted(told, key=lambda life: life.job.scenario.seed)
 
 
@@ -42,10 +51,34 @@ def test_a_life_that_takes_its_process_with_it_is_told_with_its_seed(life: Play,
 
 def test_a_life_that_does_not_end_is_ended() -> None:
     """It is lost after its time, and the others are played."""
-    lives = play(5, stand_ins.hanging, limit_s=2.0)
 
-    assert "did not end within 2 s" in lives[stand_ins.BAD_SEED].lost
-    assert 4 == sum(life.verdict is not None for life in lives)
+    class Hurrying(FixedClock):
+        """Stands still until all the others have ended, and then hurries."""
+
+        def monotonic(self) -> float:
+            self.lasted += 20.0 if len(told) == 4 else 0.0
+            return self.lasted
+
+    told: list[Life] = []
+    jobs = (Job(scenario=Scenario(seed=seed)) for seed in range(5))
+    for life in players.play_all(jobs, stand_ins.hanging, players=2, limit_s=60.0, clock=Hurrying()):
+        told.append(life)  # noqa: PERF402 - the clock reads it meanwhile
+
+    assert [stand_ins.BAD_SEED] == [life.job.scenario.seed for life in told if life.verdict is None]
+    assert "did not end within 60 s" in told[-1].lost
+    assert 5 == len(told)
+
+
+def test_ctrl_c_ends_no_player_not_even_one_that_has_just_been_started() -> None:
+    """It reaches the whole terminal and is the caller's to answer: a life that it ended would be told as lost."""
+
+    def jobs() -> Iterator[Job]:
+        yield Job(scenario=Scenario(seed=0))
+        (started,) = our_players()
+        started.send_signal(signal.SIGINT)
+        yield Job(scenario=Scenario(seed=1))
+
+    assert ["", ""] == [life.lost for life in players.play_all(jobs(), stand_ins.good, players=2)]
 
 
 def test_whoever_stops_listening_leaves_no_process() -> None:
@@ -55,11 +88,7 @@ def test_whoever_stops_listening_leaves_no_process() -> None:
     next(lives)
     lives.close()
 
-    assert [] == [
-        child
-        for child in psutil.Process(os.getpid()).children(recursive=True)
-        if "multiprocessing.spawn" in " ".join(child.cmdline())
-    ]
+    assert [] == our_players()
 
 
 def test_memory_is_looked_at_each_simulated_hour() -> None:
