@@ -42,8 +42,8 @@ class Heard:
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Until it holds; ten seconds are for slow machines, milliseconds are usual."""
-    wait_until(condition, 10.0, what, pause_s=0.002)
+    """Until it holds; thirty seconds are for slow machines, milliseconds are usual."""
+    wait_until(condition, 30.0, what, pause_s=0.002)
 
 
 def nothing(*_: Any, **__: Any) -> None:
