@@ -49,6 +49,8 @@ class Manners:
 
 FAIR = Manners()
 REFUSED = Manners(refused=True)
+REQUEST_CUT = Manners(to_server=Way(cut_after_bytes=0))
+"""The first byte of what is asked cuts the connection, and never arrives."""
 ANSWER_CUT = Manners(to_client=Way(cut_after_bytes=0))
 """What was asked arrives, and the first byte of the answer cuts the connection."""
 STALLED = Manners(to_server=Way(stalled=True), to_client=Way(stalled=True))

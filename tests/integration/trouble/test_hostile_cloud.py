@@ -39,7 +39,7 @@ from testbed.hostile_http import (
     HttpProxy,
     http_proxy,
 )
-from testbed.hostile_tcp import ANSWER_CUT, REFUSED, STALLED, Manners, TcpProxy, tcp_proxy
+from testbed.hostile_tcp import ANSWER_CUT, REFUSED, REQUEST_CUT, STALLED, Manners, TcpProxy, tcp_proxy
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.contract import moto_world
 from tests.contract.moto_world import Moto
@@ -234,8 +234,8 @@ def test_a_redirect_is_not_followed(
 
 @pytest.mark.parametrize(
     ("manners", "machines"),
-    [(REFUSED, []), (ANSWER_CUT, ["images-1"]), (STALLED, [])],
-    ids=["refused", "cut after the request", "stalled"],
+    [(REQUEST_CUT, []), (ANSWER_CUT, ["images-1"]), (STALLED, [])],
+    ids=["cut under the request", "cut after the request", "stalled"],
 )
 def test_a_connection_that_breaks_under_an_order_leaves_it_unknown(
     moto: Moto,
@@ -251,6 +251,18 @@ def test_a_connection_that_breaks_under_an_order_leaves_it_unknown(
         cloud.create(a_spec(moto), timeout_s=TIMEOUT_S)
     assert 1 == link.accepted
     assert machines == names(open_cloud(moto.port))
+
+
+def test_a_connection_that_is_reset_at_once_makes_nothing(
+    moto: Moto, link: TcpProxy, open_cloud: Callable[[int], LibcloudProvider]
+) -> None:
+    """The reset may come before the client knows itself connected, then surely nothing was sent, or after."""
+    cloud = open_cloud(link.port)
+    link.manners = REFUSED
+    with pytest.raises((OutcomeUnknown, Throttled)):
+        cloud.create(a_spec(moto), timeout_s=TIMEOUT_S)
+    assert 1 == link.accepted
+    assert [] == names(open_cloud(moto.port))
 
 
 def test_a_fleet_lives_through_a_hostile_cloud(
