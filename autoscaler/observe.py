@@ -22,7 +22,7 @@ from providers.contract import Instance, Listing, NodeName, Provider, ProviderEr
 
 K = TypeVar("K")
 T = TypeVar("T")
-_WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING})
+_WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING, NodeState.DESTROYING})
 """States whose end rests on what the worker and the broker say is held: of workers unheard only the broker is asked."""
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds; one that does not is asked again next tick."""

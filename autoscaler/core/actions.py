@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from autoscaler.core import deadlines
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import (
@@ -84,7 +85,11 @@ def _end(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> 
     if node.stop_due and _may_hold_work(node, snapshot, timeouts):
         return None, node
     rest = memory.account_rests.get(node.offer.provider)
-    if at < node.next_ask_at or (rest is not None and at < rest.until_at):
+    if (
+        at < node.next_ask_at
+        or (rest is not None and at < rest.until_at)
+        or withheld(node, snapshot, timeouts)
+    ):
         return None, node
     pause_s = min(_LONGEST_ASK_S, _FIRST_ASK_S * 2 ** min(node.destroy_asks, 10))
     action = DestroyNode(
@@ -95,6 +100,22 @@ def _end(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> 
         timeout_s=timeouts.call_s,
     )
     return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
+
+
+def withheld(node: Node, snapshot: Snapshot, timeouts: Timeouts) -> str:
+    """Why its end is not asked for although it was chosen; empty where nothing speaks against it."""
+    if not deadlines.awaits_witness(node):
+        return ""
+    witness = snapshot.idleness.get(node.name)
+    # A machine that was taken into the records on this tick was asked about as one without.
+    held = snapshot.strangers_hold.get(node.worker) if witness is None else witness.unacknowledged
+    if held is None and _is_twin(node, snapshot):
+        return ""  # one of two whose name nobody was asked about, because neither can have enrolled
+    return deadlines.why_unasked(node, timeouts, held)
+
+
+def _is_twin(node: Node, snapshot: Snapshot) -> bool:
+    return node.name != node.machine and any(other.name == node.machine for other in snapshot.nodes)
 
 
 def _may_hold_work(node: Node, snapshot: Snapshot, timeouts: Timeouts) -> bool:

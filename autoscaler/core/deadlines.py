@@ -1,5 +1,7 @@
-"""How long a state may last, given what the witnesses of its worker say. In go a record and what was seen of it, out
-come seconds; infinitely many where somebody may still be at work. Nothing is ended from here.
+"""How long a state may last, and whether an end may be asked for, given what the witnesses of its worker say.
+
+In go a record and what was seen of it; out come seconds, infinitely many where somebody may still be at work, or why
+an end waits. Nothing is ended from here.
 """
 
 from __future__ import annotations
@@ -7,7 +9,7 @@ from __future__ import annotations
 import math
 
 from autoscaler.core import lifecycle
-from autoscaler.core.facts import Idleness, Sighting, Unconnected
+from autoscaler.core.facts import Idleness, Missing, Sighting, Unconnected
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import DrainExpiry, Node, Timeouts
 
@@ -52,3 +54,31 @@ def _silent_s(limit_s: float, times: Timeouts, heard: Sighting | None, idleness:
     at_work = heard is not None and bool(heard.active)
     gone = heard is not None and heard.online and isinstance(held, Unconnected)
     return max(limit_s, times.drain_s) if at_work and not gone else limit_s
+
+
+def awaits_witness(node: Node) -> bool:
+    """Whether the end of this machine rests on what the broker says now: it was not asked for yet, was no operator's
+    choice, and its worker was not proven idle."""
+    unasked = node.state is NodeState.DESTROYING and not node.destroy_asks
+    return unasked and not node.given_up and not node.stop_due
+
+
+def why_unasked(node: Node, times: Timeouts, held: int | Missing | None) -> str:
+    """Why the end of a machine that awaits a witness is not asked for on this tick; empty where it may be.
+
+    What was true when the end was chosen may be so no longer: the call waited for its account, or the daemon was
+    killed in between. `held` is what the broker says on this tick; None if it was not asked.
+    """
+    if isinstance(held, Unconnected):
+        return ""
+    if isinstance(held, int) and held > 0:
+        return f"the broker holds {held} messages for its worker"
+    # Nobody waits for a worker that was heard once and fell silent but the messages it holds; see `_silent_s`.
+    if node.enrolled_at is not None:
+        return ""
+    if isinstance(held, int):
+        if times.drain_expiry is DrainExpiry.DESTROY:
+            return ""
+        return "its worker is connected to the broker but not heard"
+    says = "the broker was not asked yet" if held is None else held.why
+    return f"it cannot be told whether its worker is at work ({says})"

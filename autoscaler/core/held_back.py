@@ -26,6 +26,7 @@ _WAITS_END = {
     WaitKind.ORPHANS: "the others follow at that pace",
     WaitKind.TWIN: "it ends when that name falls silent",
     WaitKind.UNHEARD: "it ends when the worker is heard, or nobody is connected",
+    WaitKind.WITNESS: "it ends when the worker is heard, or nobody is connected",
     WaitKind.ABSENCES: "it ends when they are listed again, or after that time",
 }
 _SWEPT = frozenset({WaitKind.ORPHANS, WaitKind.TWIN, WaitKind.UNHEARD})
@@ -92,8 +93,13 @@ def _resting(subject: str, rest: Rest, at: float, *, wakes: str) -> HeldBack:
 
 
 def _waiting(wait: Wait) -> HeldBack:
-    pool = wait.subject.partition(" for ")[2]
-    by_hand = "autoscaler sweep" if wait.kind in _SWEPT else ""
+    by_hand = ""
+    if wait.kind in _SWEPT:
+        by_hand = "autoscaler sweep"
+    elif wait.kind is WaitKind.CANARY:
+        by_hand = f"autoscaler wake {wait.subject.partition(' for ')[2]}"
+    elif wait.kind is WaitKind.WITNESS:
+        by_hand = f"autoscaler destroy {wait.subject}"
     return HeldBack(
         kind=wait.kind,
         subject=wait.subject,
@@ -101,5 +107,5 @@ def _waiting(wait: Wait) -> HeldBack:
         since_at=wait.since_at,
         until_at=None,
         ends=_WAITS_END[wait.kind],
-        by_hand=f"autoscaler wake {pool}" if wait.kind is WaitKind.CANARY else by_hand,
+        by_hand=by_hand,
     )

@@ -161,6 +161,8 @@ class Node:
     """Proven idle: its worker is to be told to shut down before the machine is destroyed."""
     stopped_at: float | None = None
     """When it was told so."""
+    given_up: bool = False
+    """Its end was an operator's choice, by word or by `on_drain_timeout`: it is asked for whatever its worker holds."""
     destroy_asks: int = 0
     next_ask_at: float = 0.0
 
@@ -295,6 +297,8 @@ class WaitKind(StrEnum):
     """A machine without a record is silent, and the broker does not say that its worker is not there."""
     ABSENCES = "absences"
     """Most machines of an account are absent at once."""
+    WITNESS = "witness"
+    """The end of a machine is not asked for before the broker says that nobody is at work on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ from autoscaler.core.facts import SIGHTINGS_CLOCK, listing_clock
 from autoscaler.core.lifecycle import Event, FactKind, NodeState
 from autoscaler.core.model import ConsumerOrder, Node, Transition
 
+_GIVE_UP = frozenset({Event.DESTROY_CHOSEN, Event.DRAIN_EXPIRED})
+"""Ends that an operator chose, knowing what they may cost."""
 _CONSUMERS_AFTER = {
     NodeState.DRAINING: ConsumerOrder.CANCEL,
     NodeState.READY: ConsumerOrder.ADD,
@@ -44,6 +46,7 @@ def move(
         consumer_order=_consumers(node, event, after),
         confirmed_on=None,
         stop_due=event is Event.DRAINED,
+        given_up=event in _GIVE_UP,
         stopped_at=None,
         missing_on=None if event is Event.INSTANCE_SEEN else node.missing_on,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from autoscaler.core import deadlines
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Node, Order, OrderAnswer, OrderKind, PoolName, PoolRules, PoolWish
 
@@ -30,8 +31,10 @@ class NodeOrder:
     node: Node | None
     event: Event | None
     says: str
-    marks: bool = False
-    """It moves nothing yet: the node is marked to leave once its worker is heard."""
+    leaves: bool = False
+    """Its worker is to leave for good; where it boots, once it is heard."""
+    gives_up: bool = False
+    """Its end was chosen already, and waits no longer for anybody's word."""
 
 
 _POOL_ORDERS = frozenset({OrderKind.PAUSE, OrderKind.RESUME, OrderKind.HOLD})
@@ -87,13 +90,18 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
             continue
         if order.kind is OrderKind.DRAIN and node.state is NodeState.BOOTING:
             says = f"drain by {order.given_by}: it boots, and leaves once its worker is heard"
-            found.append(NodeOrder(order=order, node=node, event=None, says=says, marks=True))
+            found.append(NodeOrder(order=order, node=node, event=None, says=says, leaves=True))
+            continue
+        if order.kind is OrderKind.DESTROY and deadlines.awaits_witness(node):
+            says = f"destroy by {order.given_by}: its end is asked for now, whatever its worker holds"
+            found.append(NodeOrder(order=order, node=node, event=None, says=says, gives_up=True))
             continue
         event = _NODE_EVENTS[order.kind].get(node.state)
         if order.kind is OrderKind.DESTROY and order.force and node.state in _FORCED_DESTROY:
             event = Event.DESTROY_CHOSEN
         says = f"{order.kind.value} by {order.given_by}" if event else _why_not(order, node)
-        found.append(NodeOrder(order=order, node=node, event=event, says=says))
+        leaves = event is Event.DRAIN_CHOSEN
+        found.append(NodeOrder(order=order, node=node, event=event, says=says, leaves=leaves))
     return tuple(found)
 
 

@@ -146,10 +146,12 @@ def _obey(draft: _Draft) -> None:
             node, event = wanted.node, wanted.event
             if node is not None and event is not None:
                 draft.move(node, event, wanted.says)
-            if node is not None and (wanted.marks or event is Event.DRAIN_CHOSEN or (event and order.force)):
-                marked = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
-                draft.nodes[node.name] = marked
-            done = event is not None or wanted.marks
+            if node is not None and wanted.leaves:
+                leaving = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
+                draft.nodes[node.name] = leaving
+            if node is not None and wanted.gives_up:
+                draft.nodes[node.name] = replace(draft.nodes[node.name], given_up=True)
+            done = event is not None or wanted.leaves or wanted.gives_up
             draft.answers.append(OrderAnswer(number=order.number, carried_out=done, says=wanted.says))
 
 
@@ -346,6 +348,7 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
             continue
         action, after = _needed(draft, node, rules)
         if action is None:
+            draft.waits += _witness_waits(draft, node, rules)
             continue
         full = draft.under_way[actions.lane(action)] >= draft.fleet.max_calls
         if isinstance(action, DestroyNode) and (full or not draft.calls.take(action.provider)):
@@ -365,13 +368,23 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     return tuple(chosen)
 
 
+def _witness_waits(draft: _Draft, node: Node, rules: Rules) -> list[Wait]:
+    """What an operator should read of an end that was chosen and is not asked for, for want of the broker's word."""
+    why = actions.withheld(node, draft.snapshot, _timeouts(node, rules))
+    at = draft.snapshot.at
+    return [Wait(kind=WaitKind.WITNESS, subject=node.name, why=why, since_at=at)] if why else []
+
+
 def _needed(draft: _Draft, node: Node, rules: Rules) -> tuple[Action | None, Node]:
     """The call that this node needs, and its record with that noted; none where that cannot be told."""
-    pool = rules.get(node.pool)
-    timeouts = pool.timeouts if pool else Timeouts()
     try:
-        return actions.needed(node, draft.snapshot, draft.memory, timeouts)
+        return actions.needed(node, draft.snapshot, draft.memory, _timeouts(node, rules))
     except Exception as error:  # noqa: BLE001 - around one node: one that is odd never stops the others
         trouble = NodeTrouble(node=node.name, pool=node.pool, error=f"{type(error).__name__}: {error}")
         draft.troubles.append(trouble)
         return None, node
+
+
+def _timeouts(node: Node, rules: Rules) -> Timeouts:
+    pool = rules.get(node.pool)
+    return pool.timeouts if pool else Timeouts()

@@ -173,13 +173,19 @@ def _reconcile_isolated(
 
 
 def of_interest(nodes: tuple[Node, ...], memory: Memory, rules: Rules) -> tuple[Node, ...]:
-    """The nodes about whose workers others may have to be asked: all but those that are still in time to enrol."""
-    return tuple(
-        node
-        for node in nodes
-        if node.state is not NodeState.BOOTING
-        or moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
-    )
+    """The nodes about whose workers others may have to be asked: all but those that are still in time to enrol, and
+    those whose end was asked for."""
+    return tuple(node for node in nodes if _of_interest(node, memory, rules))
+
+
+def _of_interest(node: Node, memory: Memory, rules: Rules) -> bool:
+    match node.state:
+        case NodeState.BOOTING:
+            return moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
+        case NodeState.DESTROYING:
+            return deadlines.awaits_witness(node)
+        case _:
+            return True
 
 
 def _reconcile_node(node: Node, view: _View) -> tuple[Node, list[Transition]]:
@@ -303,21 +309,21 @@ def _may_have_begun_anew(heard: Sighting, confirmed_s: float, view: _View) -> bo
 
 
 def _works_after_all(node: Node, view: _View) -> tuple[Node, Event | None, str]:
-    """A worker that is seen to work takes its machine's end back, as long as nobody was asked for that end yet.
+    """A worker that is heard takes its machine's end back, as long as nobody was asked for that end yet.
 
-    It enrolled late, came back from silence, or was restarted after it was proven idle. What an operator gave up by
-    force stays given up, and of a twin it cannot be told whose word it is.
+    It enrolled late or came back from silence, and may take up a task at any moment; or it was restarted, or works,
+    after it was proven idle. What an operator gave up stays given up, and of a twin it cannot be told whose word it is.
     """
-    given_up = node.consumer_order is ConsumerOrder.LEAVE and not node.stop_due
-    if node.state is not NodeState.DESTROYING or node.destroy_asks or given_up or view.is_twin(node):
+    if node.state is not NodeState.DESTROYING or node.destroy_asks or node.given_up or view.is_twin(node):
         return node, None, ""
     heard = view.sighting(node)
     if heard is None or not view.alive(node):
         return node, None, ""
-    restarted = node.stop_due and heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
-    if not heard.active and not restarted:
+    restarted = heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
+    if node.stop_due and not heard.active and not restarted:
         return node, None, ""
-    return node, Event.WORK_SEEN, f"{node.worker} is heard to work"
+    node = replace(node, enrolled_at=node.enrolled_at or view.snapshot.at)
+    return node, Event.WORK_SEEN, f"{node.worker} is heard" + (" to work" if heard.active else "")
 
 
 def _proven_idle(node: Node, view: _View) -> tuple[Node, Event | None, str]:

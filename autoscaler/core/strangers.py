@@ -201,7 +201,7 @@ def find(
                 watched.append(stranger)
                 waits += (*_twin_waits(case), *_unheard_waits(case))
             else:
-                adopted.append(_adopt(stranger, state, snapshot, memory, case.pool, len(adopted)))
+                adopted.append(_adopt(case, state, memory, len(adopted)))
         sweeps[provider] = quota.spent_on
         waits += quota.waits(snapshot.at)
     return Found(
@@ -314,14 +314,8 @@ def works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:
     return heard is not None and heard.online and heard.silent_s <= silence_s
 
 
-def _adopt(
-    stranger: Stranger,
-    state: NodeState,
-    snapshot: Snapshot,
-    memory: Memory,
-    pool: PoolRules | None,
-    number: int,
-) -> Node:
+def _adopt(case: _Case, state: NodeState, memory: Memory, number: int) -> Node:
+    stranger, snapshot, pool = case.stranger, case.snapshot, case.pool
     instance = stranger.instance
     clock = SIGHTINGS_CLOCK if state is NodeState.DRAINING else listing_clock(stranger.provider)
     works = state is NodeState.DRAINING
@@ -340,6 +334,8 @@ def _adopt(
         instance_id=instance.instance_id,
         instance_created_at=instance.created_at,
         consumer_order=ConsumerOrder.CANCEL if works else ConsumerOrder.NONE,
+        # Whoever sweeps a twin was told that its worker may be the one that is heard.
+        given_up=case.swept and bool(case.namesakes),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -89,6 +89,7 @@ nodes = sa.Table(
     _at("confirmed_on", nullable=True),
     sa.Column("stop_due", sa.Boolean, nullable=False),
     _at("stopped_at", nullable=True),
+    sa.Column("given_up", sa.Boolean, nullable=False),
     _count("destroy_asks"),
     _at("next_ask_at"),
     sa.Index(None, "state", "entered_at"),

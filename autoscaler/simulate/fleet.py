@@ -34,11 +34,18 @@ class Fleet:
     workers: Mapping[PoolName, Habits]
     task_s: Mapping[PoolName, float]
     boot_s: float
+    calls_per_minute: Mapping[ProviderName, float]
+    """At the strictest so few that ends and purchases wait for a call for a minute and more."""
 
     def rulebook(self, settle_s: Mapping[ProviderName, float]) -> Rulebook:
         """In the words of the loop."""
         return Rulebook(
-            fleet=FleetRules(name=FLEET, proof_lag_s=PROOF_LAG_S, max_calls=self.max_calls),
+            fleet=FleetRules(
+                name=FLEET,
+                proof_lag_s=PROOF_LAG_S,
+                max_calls=self.max_calls,
+                calls_per_minute=self.calls_per_minute,
+            ),
             pools=self.rules,
             settle_s=settle_s,
             tick_s=TICK_S,
@@ -61,7 +68,11 @@ def draw(scenario: Scenario) -> Fleet:
         workers[name] = Habits(slots=slots, prefetch=dice.choice((1, 1, 4)), early_ack=dice.random() < 0.5)
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
         rules[name] = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
-    return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=dice.uniform(5, 40))
+    boot_s = dice.uniform(5, 40)
+    # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
+    least = 3.0 if not scenario.nodes else max(60.0, scenario.nodes / 4)
+    per_minute = {account: dice.choice((least, 4 * least, max(60.0, least))) for account in ACCOUNTS}
+    return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=boot_s, calls_per_minute=per_minute)
 
 
 def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int, task_s: float) -> PoolRules:

@@ -159,6 +159,11 @@ def _stops_asking_after_the_first_yes(parts: _Parts) -> None:
     parts.put(actions, "_end", end_once)
 
 
+def _asks_for_an_end_on_an_old_word(parts: _Parts) -> None:
+    """When the end was chosen nobody was at work there, and nobody looks again before the call goes out."""
+    parts.put(actions, "withheld", lambda *_: "")
+
+
 def _sweeps_on_an_incomplete_listing(parts: _Parts) -> None:
     """A listing is a listing: what a page that failed would have named is swept from the records."""
     sound = reconcile.reconcile
@@ -238,6 +243,7 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _leaves_unknown_outcomes_out_of_the_ceiling,
             _accepts_one_proof_of_idleness,
             _stops_asking_after_the_first_yes,
+            _asks_for_an_end_on_an_old_word,
             _sweeps_on_an_incomplete_listing,
             _reads_missing_statistics_as_zero,
             _ignores_the_lease,

@@ -54,8 +54,9 @@ ABSENT = Reading(value=None, trust=Trust.ABSENT, why="not measured")
 
 
 def a_node(name: str = "n1", state: NodeState = NodeState.READY, **fields: Any) -> Node:
-    """A node of pool `images`, in its state for 1000 s of sight."""
+    """A node of pool `images`, in its state for 1000 s of sight; past BOOTING, its worker was heard once."""
     known = state is not NodeState.CREATING
+    enrolled = known and state is not NodeState.BOOTING
     usual: dict[str, Any] = {
         "machine": NodeName(name),
         "pool": POOL,
@@ -67,6 +68,7 @@ def a_node(name: str = "n1", state: NodeState = NodeState.READY, **fields: Any) 
         "entered_at": AT - 1_000,
         "entered_on": 4_000.0,
         "instance_id": InstanceId(f"i-{name}") if known else None,
+        "enrolled_at": AT - 1_500 if enrolled else None,
     }
     return Node(name=NodeName(name), state=state, **(usual | fields))
 

@@ -94,24 +94,6 @@ def test_a_goodbye_with_a_task_in_hand_is_not_the_end() -> None:
     )
 
 
-@pytest.mark.parametrize("asks", [0, 1])
-def test_a_worker_that_came_up_late_and_works_is_drained_unless_its_end_was_asked_for(asks: int) -> None:
-    """It enrolled after its deadline, while its account rested: nobody was told to end it yet."""
-    node = a_node(state=S.DESTROYING, destroy_asks=asks, next_ask_at=AT + 100)
-    busy = heard(a_sighting(active=2))
-
-    found = tick(a_snapshot(node, sightings=busy)).nodes[0]
-
-    assert (S.DESTROYING if asks else S.DRAINING) is found.state
-
-
-def test_what_an_operator_gave_up_by_force_stays_given_up() -> None:
-    """Even if the call could not go out on the same tick."""
-    node = a_node(state=S.DESTROYING, consumer_order=ConsumerOrder.LEAVE, next_ask_at=AT + 100)
-
-    assert tick(a_snapshot(node, sightings=heard(a_sighting(active=2)))).nodes[0].state is S.DESTROYING
-
-
 def test_a_lost_worker_for_which_the_broker_holds_messages_is_waited_for() -> None:
     """A second witness: the connection lives and work is on it. Without messages on it, the deadline stands."""
     node = a_node(state=S.LOST, entered_on=0.0)

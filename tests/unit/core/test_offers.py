@@ -75,7 +75,7 @@ def test_a_burst_of_orders_that_is_refused_is_one_refusal() -> None:
 
 def enrolment(event: Event, memory: Memory, *, at: float = AT, **node: Any) -> Memory:
     """Memory after a machine of the offer became a worker, or did not."""
-    machine = a_node(**({"name": NODE.name} | node))
+    machine = a_node(**({"name": NODE.name, "enrolled_at": None} | node))
     told = Transition(
         node=machine.name,
         pool=machine.pool,

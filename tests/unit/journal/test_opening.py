@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import ConsumerOrder
 from autoscaler.journal import JournalUnavailable, codec, open_journal, schema, tables
 from tests.unit.journal.records import a_node, a_whole_tick
 
@@ -72,23 +74,28 @@ def test_the_newest_migration_is_the_schema_the_code_names() -> None:
 
 
 def test_an_older_journal_is_brought_up_to_date_and_keeps_its_nodes(url: str) -> None:
-    """A confirmation dated by the wall clock is forgotten, so the order is given once more; nothing else is lost."""
+    """A confirmation dated by the wall clock is forgotten, so the order is given once more; nothing else is lost.
+
+    A machine that was given up by force was marked with the order to leave; now it has a word of its own.
+    """
+    given_up = a_node("images-2", state=NodeState.DESTROYING, consumer_order=ConsumerOrder.LEAVE)
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         configuration = Config()
         configuration.set_main_option("script_location", str(schema.MIGRATIONS))
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "0001")
-        row = codec.node_row(a_node(state=NodeState.DRAINING))
-        row["confirmed_at"] = 1_700_000_000.0
-        del row["confirmed_on"]
-        names = ", ".join(row)
-        connection.execute(sa.text(f"INSERT INTO nodes ({names}) VALUES (:{', :'.join(row)})"), row)
+        for node in (a_node(state=NodeState.DRAINING), given_up):
+            row = codec.node_row(node)
+            row["confirmed_at"] = 1_700_000_000.0
+            del row["confirmed_on"], row["given_up"]
+            names = ", ".join(row)
+            connection.execute(sa.text(f"INSERT INTO nodes ({names}) VALUES (:{', :'.join(row)})"), row)
     engine.dispose()
 
     journal = open_journal(url)
 
-    assert (a_node(state=NodeState.DRAINING),) == journal.live_nodes()
+    assert (a_node(state=NodeState.DRAINING), replace(given_up, given_up=True)) == journal.live_nodes()
     journal.close()
 
 
