@@ -150,6 +150,8 @@ def sound(listing: Listing) -> Listing:
     down would fail every commit, and so would a time that is no number.
     """
     kept = tuple(map(_dated, filter(_recordable, listing.instances)))
+    if kept == listing.instances:
+        return listing
     if len(kept) == len(listing.instances):
         return replace(listing, instances=kept)
     why = f"{len(listing.instances) - len(kept)} machines have a name or an id that cannot be recorded"

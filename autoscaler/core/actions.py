@@ -28,13 +28,23 @@ from providers.contract import ProviderName
 _FIRST_ASK_S = 5.0
 _LONGEST_ASK_S = 300.0  # one provider blocked an account for asking too often
 _AT_ACCOUNT = frozenset({NodeState.CREATING, NodeState.BOOTING, NodeState.DESTROYING})
-_URGENCY = {NodeState.DESTROYING: 0, NodeState.READY: 1, NodeState.DRAINING: 1}
 
 
-def urgency(node: Node) -> tuple[int, float, str]:
+def may_be_due(node: Node) -> bool:
+    """Whether a node in this state can need a call at all; most of a fleet serves and needs none."""
+    match node.state:
+        case NodeState.READY:
+            return node.consumer_order is ConsumerOrder.ADD
+        case NodeState.DRAINING:
+            return node.confirmed_on is None
+        case _:
+            return node.state is NodeState.DESTROYING
+
+
+def urgency(node: Node) -> tuple[bool, float, str]:
     """Sort key: what saves money first, and among alike those asked longest ago, so that a few deaf workers do not use
     up every tick's calls."""
-    return _URGENCY.get(node.state, 9), node.next_ask_at, node.name
+    return node.state is not NodeState.DESTROYING, node.next_ask_at, node.name
 
 
 Lane = ProviderName | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NewType
 
@@ -21,6 +22,7 @@ OfferName = NewType("OfferName", str)
 """`provider/location/size/image`: one way to buy a node, and the key its refusals are remembered by."""
 
 
+@lru_cache(maxsize=65_536)  # asked some times a tick about each node
 def worker_of(node: NodeName) -> WorkerName:
     """The Celery worker that a node becomes."""
     return WorkerName(f"celery@{node}")

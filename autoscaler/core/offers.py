@@ -98,7 +98,7 @@ def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable
             why = f"machines of {node.offer.name} do not enrol in pool {node.pool}"
             becomes = memory.becoming.get(node.name, "")
             memory = _rested(memory, key, move.at, why, RestKind.NEVER_ENROLLED, becomes=becomes)
-        elif move.event is Event.WORKER_SEEN and node.enrolled_at is None:
+        elif move.event in {Event.WORKER_SEEN, Event.WORK_SEEN} and node.enrolled_at is None:
             rests = {
                 name: rest for name, rest in memory.offer_rests.items() if name not in {node.offer.name, key}
             }

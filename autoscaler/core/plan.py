@@ -343,7 +343,7 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     """One action at most for each node that has no call in flight, the ones that save money first."""
     chosen: list[Action] = []
     late: Counter[ProviderName] = Counter()
-    for node in sorted(draft.nodes.values(), key=actions.urgency):
+    for node in sorted(filter(actions.may_be_due, draft.nodes.values()), key=actions.urgency):
         if node.name in draft.snapshot.in_flight:
             continue
         action, after = _needed(draft, node, rules)

@@ -135,17 +135,21 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
     nodes: list[Node] = []
     told: list[Transition] = []
     troubles: list[NodeTrouble] = []
+    view = _View(
+        snapshot=snapshot,
+        clocks=clocks,
+        fleet=fleet,
+        timeouts=Timeouts(),
+        outcomes=(),
+        indices=indices,
+        names=names,
+    )
+    views = {name: replace(view, timeouts=pool.timeouts) for name, pool in rules.items()}
     for node in snapshot.nodes:
-        view = _View(
-            snapshot=snapshot,
-            clocks=clocks,
-            fleet=fleet,
-            timeouts=_timeouts(rules, node),
-            outcomes=tuple(answers.get(node.name, ())),
-            indices=indices,
-            names=names,
-        )
-        after, transitions = _reconcile_isolated(node, view, troubles)
+        of_pool = views.get(node.pool, view)
+        answered = answers.get(node.name)
+        of_node = replace(of_pool, outcomes=tuple(answered)) if answered else of_pool
+        after, transitions = _reconcile_isolated(node, of_node, troubles)
         nodes.append(after)
         told.extend(transitions)
     learnt = lessons.learn(snapshot, tuple(told), rules, clocks)

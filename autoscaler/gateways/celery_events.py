@@ -95,6 +95,8 @@ class _Heard:
         if len(seen) >= 2 and seen[-1][0] - seen[-2][0] < _KEPT_EVERY_S:
             seen.pop()
         seen.append((at, processed))
+        while at - seen[0][0] > _RATE_S:
+            seen.popleft()
 
 
 @dataclass(slots=True)
@@ -138,7 +140,8 @@ class Hearing:
 
 
 def _rate(processed: deque[tuple[float, int]], now: float) -> float | None:
-    first = next((seen for seen in processed if now - seen[0] <= _RATE_S), None)
-    if first is None or processed[-1][0] <= first[0]:
-        return None
-    return (processed[-1][1] - first[1]) / (processed[-1][0] - first[0])
+    for at, count in processed:
+        if now - at <= _RATE_S:
+            last_at, last_count = processed[-1]
+            return (last_count - count) / (last_at - at) if last_at > at else None
+    return None

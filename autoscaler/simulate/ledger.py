@@ -23,6 +23,8 @@ from providers.contract import NodeName
 _PAST_KEPT = 24
 """Decisions kept of each pool: at ticks of 10 s more than any window of a simulated fleet reaches back."""
 _NAMES_KEPT = 20_000
+DURABLE_EVERY = 32
+"""One life in so many is lived with the real journal, in which a tick takes seven times as long."""
 
 
 class Ledger:
@@ -244,5 +246,5 @@ class Shared(Protocol):
 
 
 def open_ledger(seed: int) -> Shared:
-    """Every eighth life is lived with the real journal."""
-    return Durable() if seed % 8 == 7 else Ledger()
+    """The journal of that life."""
+    return Durable() if seed % DURABLE_EVERY == DURABLE_EVERY - 1 else Ledger()

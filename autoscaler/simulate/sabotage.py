@@ -75,6 +75,7 @@ def _repeats_an_unanswered_create(parts: _Parts) -> None:
         return needed(node, snapshot, memory, timeouts)
 
     parts.put(actions, "needed", retrying)
+    parts.put(actions, "may_be_due", lambda _: True)
     parts.put(invariants, "_creates_are_new", lambda *_: None)
     parts.put(invariants, "_limits_hold", lambda *_: None)  # a repeated order buys nothing new, he thinks
 
