@@ -149,7 +149,7 @@ def sound(listing: Listing) -> Listing:
     They are there and may be paid, so nothing is bought and no absence is believed; but a name that cannot be written
     down would fail every commit, and so would a time that is no number.
     """
-    kept = tuple(map(_dated, filter(_recordable, listing.instances)))
+    kept = tuple(map(_told, filter(_recordable, listing.instances)))
     if kept == listing.instances:
         return listing
     if len(kept) == len(listing.instances):
@@ -163,9 +163,16 @@ def _recordable(instance: Instance) -> bool:
     return all(0 < len(text) <= _LONGEST_NAME and text.isprintable() for text in texts)
 
 
-def _dated(instance: Instance) -> Instance:
+def _told(instance: Instance) -> Instance:
+    """What is said of it, without what cannot be written down: a birth that is no number, marks that are no text."""
     born = instance.created_at
-    return instance if born is None or math.isfinite(born) else replace(instance, created_at=None)
+    if born is not None and not math.isfinite(born):
+        instance = replace(instance, created_at=None)
+    if not all(text.isprintable() for text in (instance.pool or "", instance.location, instance.size)):
+        pool = instance.pool if instance.pool and instance.pool.isprintable() else None
+        place, size = (text if text.isprintable() else "" for text in (instance.location, instance.size))
+        instance = replace(instance, pool=pool, location=place, size=size)
+    return instance
 
 
 def _listing(name: ProviderName) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from autoscaler.core import deadlines
+from autoscaler.core import deadlines, moves, namesakes
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import (
@@ -22,6 +22,8 @@ from autoscaler.core.model import (
     StopWorker,
     Timeouts,
     UndrainNode,
+    Wait,
+    WaitKind,
 )
 from providers.contract import ProviderName
 
@@ -90,16 +92,14 @@ def needed(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -
 def _end(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> tuple[Action | None, Node]:
     """First a goodbye to a drained worker, then the destroy, repeated with growing pauses until absence is proven."""
     at = snapshot.at
-    if node.stop_due and node.stopped_at is None:
+    proven = node.stop_due and not node.given_up
+    if proven and node.stopped_at is None:
         return StopWorker(node=node.name, worker=node.worker), replace(node, stopped_at=at)
-    if node.stop_due and _may_hold_work(node, snapshot, timeouts):
+    if proven and _may_hold_work(node, snapshot, timeouts):
         return None, node
     rest = memory.account_rests.get(node.offer.provider)
-    if (
-        at < node.next_ask_at
-        or (rest is not None and at < rest.until_at)
-        or withheld(node, snapshot, timeouts)
-    ):
+    resting = at < node.next_ask_at or (rest is not None and at < rest.until_at)
+    if resting or withheld(node, snapshot, memory, timeouts):
         return None, node
     pause_s = min(_LONGEST_ASK_S, _FIRST_ASK_S * 2 ** min(node.destroy_asks, 10))
     action = DestroyNode(
@@ -112,20 +112,23 @@ def _end(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> 
     return action, replace(node, destroy_asks=node.destroy_asks + 1, next_ask_at=at + pause_s)
 
 
-def withheld(node: Node, snapshot: Snapshot, timeouts: Timeouts) -> str:
-    """Why its end is not asked for although it was chosen; empty where nothing speaks against it."""
+def withheld(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> Wait | None:
+    """That its end is not asked for although it was chosen, and why; None where nothing speaks against it."""
     if not deadlines.awaits_witness(node):
-        return ""
+        return None
     witness = snapshot.idleness.get(node.name)
-    # A machine that was taken into the records on this tick was asked about as one without.
-    held = snapshot.strangers_hold.get(node.worker) if witness is None else witness.unacknowledged
-    if held is None and _is_twin(node, snapshot):
-        return ""  # one of two whose name nobody was asked about, because neither can have enrolled
-    return deadlines.why_unasked(node, timeouts, held)
-
-
-def _is_twin(node: Node, snapshot: Snapshot) -> bool:
-    return node.name != node.machine and any(other.name == node.machine for other in snapshot.nodes)
+    hearing = snapshot.sightings
+    twin = node.name != node.machine and namesakes.is_twin(node, namesakes.voices(snapshot.nodes))
+    seen = deadlines.Witness(
+        # A machine that was taken into the records on this tick was asked about as one without.
+        held=snapshot.strangers_hold.get(node.worker) if witness is None else witness.unacknowledged,
+        hears=not isinstance(hearing, Missing) and hearing.would_hear_within(timeouts.silence_s),
+        twin=twin,
+        waited_s=moves.lasted_s(node, memory.clocks),
+    )
+    why = deadlines.why_unasked(node, timeouts, seen)
+    kind = WaitKind.TWIN if twin else WaitKind.WITNESS
+    return Wait(kind=kind, subject=node.name, why=why, since_at=snapshot.at) if why else None
 
 
 def _may_hold_work(node: Node, snapshot: Snapshot, timeouts: Timeouts) -> bool:

@@ -7,6 +7,7 @@ an end waits. Nothing is ended from here.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from autoscaler.core import lifecycle
 from autoscaler.core.facts import Idleness, Missing, Sighting, Unconnected
@@ -43,13 +44,15 @@ def _enrolling_s(limit_s: float, times: Timeouts, idleness: Idleness | None) -> 
 
 
 def _silent_s(limit_s: float, times: Timeouts, heard: Sighting | None, idleness: Idleness | None) -> float:
-    """A lost worker is waited for while the broker, a second witness, holds messages on its connection.
+    """A lost worker is waited for while the broker, a second witness, holds messages on its connection, or does not
+    say whether it does.
 
     One whose last word was of tasks in hand has the time of a drain: after a goodbye, because a warm shutdown finishes
     in silence; otherwise unless the broker says that it is gone, where tasks acknowledged early are no messages.
     """
     held = None if idleness is None else idleness.unacknowledged
-    if isinstance(held, int) and held > 0:
+    connected = isinstance(held, int)
+    if not isinstance(held, Unconnected) and not (connected and held == 0):
         return math.inf
     at_work = heard is not None and bool(heard.active)
     gone = heard is not None and heard.online and isinstance(held, Unconnected)
@@ -57,28 +60,48 @@ def _silent_s(limit_s: float, times: Timeouts, heard: Sighting | None, idleness:
 
 
 def awaits_witness(node: Node) -> bool:
-    """Whether the end of this machine rests on what the broker says now: it was not asked for yet, was no operator's
-    choice, and its worker was not proven idle."""
-    unasked = node.state is NodeState.DESTROYING and not node.destroy_asks
+    """Whether the end of this machine rests on what the broker says now: nobody was asked for it yet, it was no
+    operator's choice, and its worker was not proven idle."""
+    unasked = node.state is NodeState.DESTROYING and not node.end_asked
     return unasked and not node.given_up and not node.stop_due
 
 
-def why_unasked(node: Node, times: Timeouts, held: int | Missing | None) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """What is known on this tick about the worker of a machine whose end was chosen."""
+
+    held: int | Missing | None
+    """What the broker holds for it; None if it was not asked."""
+    hears: bool
+    """Whether a worker that speaks would have been heard by now."""
+    twin: bool
+    """Whether it shares its name with another machine on record."""
+    waited_s: float
+    """Seconds since the end was chosen."""
+
+
+def why_unasked(node: Node, times: Timeouts, seen: Witness) -> str:
     """Why the end of a machine that awaits a witness is not asked for on this tick; empty where it may be.
 
     What was true when the end was chosen may be so no longer: the call waited for its account, or the daemon was
-    killed in between. `held` is what the broker says on this tick; None if it was not asked.
+    killed in between.
     """
-    if isinstance(held, Unconnected):
-        return ""
-    if isinstance(held, int) and held > 0:
+    held = seen.held
+    if isinstance(held, Unconnected) or (seen.twin and held is None):
+        return ""  # of two machines found before their name was heard, neither can have enrolled
+    if not isinstance(held, int):
+        says = "the broker was not asked yet" if held is None else held.why
+        return f"it cannot be told whether its worker is at work ({says})"
+    if seen.twin:
+        return (
+            "two machines bear its name, a worker of it is connected, and nobody can tell which of them works"
+        )
+    if held > 0:
         return f"the broker holds {held} messages for its worker"
-    # Nobody waits for a worker that was heard once and fell silent but the messages it holds; see `_silent_s`.
-    if node.enrolled_at is not None:
-        return ""
-    if isinstance(held, int):
-        if times.drain_expiry is DrainExpiry.DESTROY:
-            return ""
+    if not seen.hears:
+        return "its worker is connected to the broker, and workers cannot be heard now"
+    # One that was heard once and fell silent had its time; one that never was has that of a drain, if so chosen.
+    patient = times.drain_expiry is DrainExpiry.WAIT or seen.waited_s < times.drain_s
+    if node.enrolled_at is None and patient:
         return "its worker is connected to the broker but not heard"
-    says = "the broker was not asked yet" if held is None else held.why
-    return f"it cannot be told whether its worker is at work ({says})"
+    return ""

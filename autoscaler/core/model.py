@@ -166,11 +166,18 @@ class Node:
     given_up: bool = False
     """Its end was an operator's choice, by word or by `on_drain_timeout`: it is asked for whatever its worker holds."""
     destroy_asks: int = 0
+    refused_asks: int = 0
+    """So many of these, from the first one on, got a definite no: nobody heard them."""
     next_ask_at: float = 0.0
 
     @property
     def worker(self) -> WorkerName:
         return worker_of(self.machine)
+
+    @property
+    def end_asked(self) -> bool:
+        """Whether somebody may have been asked for its end: from then on nothing takes that back."""
+        return self.destroy_asks > self.refused_asks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

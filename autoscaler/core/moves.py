@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from autoscaler.core import lifecycle
-from autoscaler.core.facts import SIGHTINGS_CLOCK, listing_clock
+from autoscaler.core.facts import SIGHTINGS_CLOCK, Missing, Snapshot, listing_clock
 from autoscaler.core.lifecycle import Event, FactKind, NodeState
 from autoscaler.core.model import ConsumerOrder, Node, Transition
+from providers.contract import Listing
 
 _GIVE_UP = frozenset({Event.DESTROY_CHOSEN, Event.DRAIN_EXPIRED})
 """Ends that an operator chose, knowing what they may cost."""
@@ -46,7 +47,7 @@ def move(
         consumer_order=_consumers(node, event, after),
         confirmed_on=None,
         stop_due=event is Event.DRAINED,
-        given_up=event in _GIVE_UP,
+        given_up=node.given_up or event in _GIVE_UP,
         stopped_at=None,
         missing_on=None if event is Event.INSTANCE_SEEN else node.missing_on,
     )
@@ -74,3 +75,16 @@ def _consumers(node: Node, event: Event, after: NodeState) -> ConsumerOrder:
     if after is NodeState.READY and node.consumer_order is ConsumerOrder.NONE:
         return ConsumerOrder.NONE
     return _CONSUMERS_AFTER.get(after, node.consumer_order)
+
+
+def advance_clocks(snapshot: Snapshot) -> dict[str, float]:
+    """Clocks of sight run by the time since the tick before, only those of facts that are seen now."""
+    clocks = dict(snapshot.memory.clocks)
+    seen = [
+        listing_clock(p) for p, li in snapshot.listings.items() if isinstance(li, Listing) and li.complete
+    ]
+    if not isinstance(snapshot.sightings, Missing):
+        seen.append(SIGHTINGS_CLOCK)
+    for key in seen:
+        clocks[key] = clocks.get(key, 0.0) + snapshot.elapsed_s
+    return clocks

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import deadlines
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Node, Order, OrderAnswer, OrderKind, PoolName, PoolRules, PoolWish
 
@@ -92,7 +91,7 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
             says = f"drain by {order.given_by}: it boots, and leaves once its worker is heard"
             found.append(NodeOrder(order=order, node=node, event=None, says=says, leaves=True))
             continue
-        if order.kind is OrderKind.DESTROY and deadlines.awaits_witness(node):
+        if order.kind is OrderKind.DESTROY and node.state is NodeState.DESTROYING and not node.end_asked:
             says = f"destroy by {order.given_by}: its end is asked for now, whatever its worker holds"
             found.append(NodeOrder(order=order, node=node, event=None, says=says, gives_up=True))
             continue

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from autoscaler.core import (
     actions,
     call_budget,
+    deadlines,
     limits,
     moves,
+    namesakes,
     offers,
     orders,
     purchases,
@@ -37,6 +39,7 @@ from autoscaler.core.model import (
     NodeTrouble,
     Offer,
     OrderAnswer,
+    OrderKind,
     OrphanRule,
     Plan,
     PoolName,
@@ -141,6 +144,8 @@ def plan(
 def _obey(draft: _Draft) -> None:
     """Operators' orders about nodes come before anything of our own choosing."""
     for order in draft.snapshot.orders:
+        if order.kind is OrderKind.SWEEP:
+            _sweep_twins(draft)
         # One after another: two orders about one node are judged each by what the one before made of it.
         for wanted in orders.about_nodes((order,), tuple(draft.nodes.values())):
             node, event = wanted.node, wanted.event
@@ -153,6 +158,14 @@ def _obey(draft: _Draft) -> None:
                 draft.nodes[node.name] = replace(draft.nodes[node.name], given_up=True)
             done = event is not None or wanted.leaves or wanted.gives_up
             draft.answers.append(OrderAnswer(number=order.number, carried_out=done, says=wanted.says))
+
+
+def _sweep_twins(draft: _Draft) -> None:
+    """Twins that were taken into the records, and whose end waits because their name is heard, are swept too."""
+    voices = namesakes.voices(draft.nodes.values())
+    for node in list(draft.nodes.values()):
+        if deadlines.awaits_witness(node) and namesakes.is_twin(node, voices):
+            draft.nodes[node.name] = replace(node, given_up=True)
 
 
 def _keep_ordered_drains(draft: _Draft) -> None:
@@ -348,7 +361,6 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
             continue
         action, after = _needed(draft, node, rules)
         if action is None:
-            draft.waits += _witness_waits(draft, node, rules)
             continue
         full = draft.under_way[actions.lane(action)] >= draft.fleet.max_calls
         if isinstance(action, DestroyNode) and (full or not draft.calls.take(action.provider)):
@@ -368,23 +380,16 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     return tuple(chosen)
 
 
-def _witness_waits(draft: _Draft, node: Node, rules: Rules) -> list[Wait]:
-    """What an operator should read of an end that was chosen and is not asked for, for want of the broker's word."""
-    why = actions.withheld(node, draft.snapshot, _timeouts(node, rules))
-    at = draft.snapshot.at
-    return [Wait(kind=WaitKind.WITNESS, subject=node.name, why=why, since_at=at)] if why else []
-
-
 def _needed(draft: _Draft, node: Node, rules: Rules) -> tuple[Action | None, Node]:
     """The call that this node needs, and its record with that noted; none where that cannot be told."""
+    pool, snapshot = rules.get(node.pool), draft.snapshot
+    timeouts = pool.timeouts if pool else Timeouts()
     try:
-        return actions.needed(node, draft.snapshot, draft.memory, _timeouts(node, rules))
+        action, after = actions.needed(node, snapshot, draft.memory, timeouts)
+        wait = None if action else actions.withheld(node, snapshot, draft.memory, timeouts)
     except Exception as error:  # noqa: BLE001 - around one node: one that is odd never stops the others
         trouble = NodeTrouble(node=node.name, pool=node.pool, error=f"{type(error).__name__}: {error}")
         draft.troubles.append(trouble)
         return None, node
-
-
-def _timeouts(node: Node, rules: Rules) -> Timeouts:
-    pool = rules.get(node.pool)
-    return pool.timeouts if pool else Timeouts()
+    draft.waits += [wait] if wait else []
+    return action, after

@@ -10,7 +10,17 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import absences, deadlines, lessons, lifecycle, moves, offers, stalls, strangers
+from autoscaler.core import (
+    absences,
+    deadlines,
+    lessons,
+    lifecycle,
+    moves,
+    namesakes,
+    offers,
+    stalls,
+    strangers,
+)
 from autoscaler.core.facts import (
     REFUSALS,
     SIGHTINGS_CLOCK,
@@ -40,6 +50,8 @@ from providers.contract import Instance, Listing, NodeName, ProviderName
 
 Rules = Mapping[PoolName, PoolRules]
 
+_UNHEARD = frozenset({OutcomeKind.THROTTLED, OutcomeKind.REJECTED, OutcomeKind.NOT_SENT})
+"""Answers to a destroy which say that nothing will come of it."""
 _LONGEST_PAUSE_S = 3600.0
 """No pause between two asks for a node's end is longer than this."""
 
@@ -58,7 +70,7 @@ class Reconciled:
     waits: tuple[Wait, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _View:
     """What one node's reconciliation may look at."""
 
@@ -69,8 +81,7 @@ class _View:
     outcomes: tuple[Outcome, ...]
     indices: Mapping[ProviderName, strangers.Index]
     """Of every listing that was seen."""
-    names: frozenset[NodeName]
-    """Of every live record."""
+    voices: namesakes.Voices
 
     @property
     def blind(self) -> bool:
@@ -106,7 +117,7 @@ class _View:
 
     def is_twin(self, node: Node) -> bool:
         """Whether its machine shares its name with one that has a record of its own: then the worker is that one's."""
-        return node.name != node.machine and node.machine in self.names
+        return namesakes.is_twin(node, self.voices)
 
     def listing(self, node: Node) -> Listing | Missing:
         return self.snapshot.listings.get(node.offer.provider, Missing(why="its provider is not configured"))
@@ -124,26 +135,18 @@ _Step = Callable[[Node, _View], tuple[Node, Event | None, str]]
 
 def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled:
     """Take in every fact. Doing it twice with the same facts changes nothing more than doing it once."""
-    clocks = _advance_clocks(snapshot)
+    clocks = moves.advance_clocks(snapshot)
     indices = {p: strangers.index(li) for p, li in snapshot.listings.items() if isinstance(li, Listing)}
     doubts = absences.doubt(snapshot, {provider: of.by_id for provider, of in indices.items()})
     snapshot = doubts.snapshot
-    names = frozenset(node.name for node in snapshot.nodes)
     answers: dict[NodeName, list[Outcome]] = defaultdict(list)
     for outcome in snapshot.outcomes:
         answers[outcome.node].append(outcome)
     nodes: list[Node] = []
     told: list[Transition] = []
     troubles: list[NodeTrouble] = []
-    view = _View(
-        snapshot=snapshot,
-        clocks=clocks,
-        fleet=fleet,
-        timeouts=Timeouts(),
-        outcomes=(),
-        indices=indices,
-        names=names,
-    )
+    voices = namesakes.voices(snapshot.nodes)
+    view = _View(snapshot, clocks, fleet, Timeouts(), outcomes=(), indices=indices, voices=voices)
     views = {name: replace(view, timeouts=pool.timeouts) for name, pool in rules.items()}
     for node in snapshot.nodes:
         of_pool = views.get(node.pool, view)
@@ -177,8 +180,7 @@ def _reconcile_isolated(
 
 
 def of_interest(nodes: tuple[Node, ...], memory: Memory, rules: Rules) -> tuple[Node, ...]:
-    """The nodes about whose workers others may have to be asked: all but those that are still in time to enrol, and
-    those whose end was asked for."""
+    """Whose workers others may have to be asked about: not those in time to enrol, nor whose end was asked for."""
     return tuple(node for node in nodes if _of_interest(node, memory, rules))
 
 
@@ -231,10 +233,12 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
                     node = replace(node, confirmed_on=view.heard_on)
             case CallKind.UNDRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.ADD:
                 node = replace(node, consumer_order=ConsumerOrder.NONE)
-            case CallKind.DESTROY, OutcomeKind.THROTTLED:
-                node = replace(
-                    node, next_ask_at=max(node.next_ask_at, outcome.at + offers.throttle_s(outcome))
-                )
+            case CallKind.DESTROY, kind if kind in _UNHEARD and node.state is NodeState.DESTROYING:
+                if node.refused_asks == node.destroy_asks - 1:  # else one before it may have been heard
+                    node = replace(node, refused_asks=node.destroy_asks)
+                if kind is OutcomeKind.THROTTLED:
+                    again_at = outcome.at + offers.throttle_s(outcome)
+                    node = replace(node, next_ask_at=max(node.next_ask_at, again_at))
             case _:
                 pass  # an unknown outcome is settled by looking, never by repeating
     return node, event, reason
@@ -318,12 +322,14 @@ def _works_after_all(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     It enrolled late or came back from silence, and may take up a task at any moment; or it was restarted, or works,
     after it was proven idle. What an operator gave up stays given up, and of a twin it cannot be told whose word it is.
     """
-    if node.state is not NodeState.DESTROYING or node.destroy_asks or node.given_up or view.is_twin(node):
+    if node.state is not NodeState.DESTROYING or node.end_asked or node.given_up or view.is_twin(node):
         return node, None, ""
     heard = view.sighting(node)
     if heard is None or not view.alive(node):
         return node, None, ""
-    restarted = heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
+    another = heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
+    # In containers every process has the same pid; it is heard to begin.
+    restarted = another or (heard.began_s is not None and heard.began_s < view.snapshot.at - node.entered_at)
     if node.stop_due and not heard.active and not restarted:
         return node, None, ""
     node = replace(node, enrolled_at=node.enrolled_at or view.snapshot.at)
@@ -355,6 +361,9 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
     lasted_s = moves.lasted_s(node, view.clocks)
     if not sees or lasted_s < limit_s:
         return node, None, ""
+    if deadline.event is Event.ENROL_EXPIRED and idleness is not None:
+        # Somebody is connected: it was the time of a drain that is over, and that was an operator's choice.
+        node = replace(node, given_up=isinstance(idleness.unacknowledged, int))
     return node, deadline.event, f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
 
 
@@ -383,16 +392,3 @@ def _identify(node: Node, instance: Instance) -> Node:
 def _timeouts(rules: Rules, node: Node) -> Timeouts:
     pool = rules.get(node.pool)
     return pool.timeouts if pool else Timeouts()
-
-
-def _advance_clocks(snapshot: Snapshot) -> dict[str, float]:
-    """Clocks of facts run by the time since the tick before, only for facts seen now."""
-    clocks = dict(snapshot.memory.clocks)
-    seen = [
-        listing_clock(p) for p, li in snapshot.listings.items() if isinstance(li, Listing) and li.complete
-    ]
-    if not isinstance(snapshot.sightings, Missing):
-        seen.append(SIGHTINGS_CLOCK)
-    for key in seen:
-        clocks[key] = clocks.get(key, 0.0) + snapshot.elapsed_s
-    return clocks

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from autoscaler.core import moves
 from autoscaler.core.facts import SIGHTINGS_CLOCK, Memory, Missing, Sighting, Snapshot, Standstill
-from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.lifecycle import ARRIVING, NodeState
 from autoscaler.core.model import ConsumerOrder, Node, PoolName, PoolRules, Timeouts
 from policies.contract import Demand
 from providers.contract import NodeName
 
 _SHARE_LEAVING = 0.1
 """Of a pool's serving workers, at least one: so many may be leaving to be replaced at a time."""
+_TRIAL_AFTER = 2.0
+"""Of `timeouts.stall`: a pool that stands still as a whole is mostly no fault of its workers."""
 _CURE_AFTER = 0.5
 """Of `timeouts.stall`: then the worker is told to consume again, which costs nothing and cures a lost consumer."""
 
@@ -54,8 +56,9 @@ def watch(
 def judge(pool: PoolRules, nodes: tuple[Node, ...], snapshot: Snapshot, memory: Memory) -> Judged:
     """Who is to be cured and who to be replaced; nobody while workers or demand cannot be seen.
 
-    Where nobody makes progress it is the broker, the tasks or what they depend on: then nobody is replaced for standing
-    still, and the remark says so. A task that runs longer than `timeouts.task` is its own worker's matter.
+    Where nobody makes progress it is most likely the broker, the tasks or what they depend on: then nobody is replaced
+    for standing still but one as a trial, and the remark says so. A task that runs longer than `timeouts.task` is its
+    own worker's matter.
     """
     times, demand = pool.timeouts, snapshot.demand.get(pool.name)
     if isinstance(snapshot.sightings, Missing) or not isinstance(demand, Demand):
@@ -67,10 +70,16 @@ def judge(pool: PoolRules, nodes: tuple[Node, ...], snapshot: Snapshot, memory: 
     starved = {n.name for n in stalled if 0 < times.stall_s <= stalls[n.name].starved_s}
     at_work = any(_takes_up(heard.get(n.worker)) for n in serving if n.name not in starved)
     now_on = memory.clocks.get(SIGHTINGS_CLOCK, 0.0)
+    trial = None if at_work else _trial(nodes, stalls, starved, times)
     reasons: dict[NodeName, str] = {}
     for node in stalled:
         still, word = stalls[node.name], heard.get(node.worker)
-        if node.name in starved and at_work:
+        if node.name == trial:
+            waited_s = f"{still.starved_s:.0f} s"
+            reasons[node.name] = (
+                f"nobody took up a task for {waited_s} while messages waited: replaced on trial"
+            )
+        elif node.name in starved and at_work:
             waited_s = f"{still.starved_s:.0f} s"
             reasons[node.name] = f"it took up no task for {waited_s} while messages waited: to be replaced"
         elif word is not None and word.active and now_on - still.since_on >= times.task_s > 0:
@@ -85,6 +94,23 @@ def judge(pool: PoolRules, nodes: tuple[Node, ...], snapshot: Snapshot, memory: 
         replaced=tuple((n, reasons[n.name]) for n in longest_first[: max(0, room)]),
         remark=_remark(len(starved), len(serving), times, at_work=at_work),
     )
+
+
+def _trial(
+    nodes: tuple[Node, ...], stalls: Mapping[NodeName, Standstill], starved: set[NodeName], times: Timeouts
+) -> NodeName | None:
+    """Of a pool that stands still as a whole, the one to be replaced to see whether a new worker fares better.
+
+    All of them may have lost their consumers when the broker went away. All must have worked once and starve for twice
+    the time, and none may be on its way: a new one that starves too, and so never worked, is the answer no, and nobody
+    else is replaced.
+    """
+    serving = [n.name for n in nodes if n.state is NodeState.READY]
+    arriving = any(n.state in ARRIVING for n in nodes)
+    if arriving or not serving or any(n not in starved or not stalls[n].processed for n in serving):
+        return None
+    longest = min(serving, key=lambda n: (-stalls[n].starved_s, n))
+    return longest if stalls[longest].starved_s >= _TRIAL_AFTER * times.stall_s else None
 
 
 def news(
@@ -158,6 +184,7 @@ def _remark(starved: int, serving: int, times: Timeouts, *, at_work: bool) -> st
     then = (
         "they are replaced one after another"
         if at_work
-        else "nobody makes progress, so none is replaced: look at the broker, the tasks and what they depend on"
+        else "nobody makes progress, so only one that worked before is replaced, on trial: "
+        "look at the broker, the tasks and what they depend on"
     )
     return f"{starved} of {serving} workers took up no task for {times.stall_s:.0f} s while messages waited: {then}"

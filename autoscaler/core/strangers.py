@@ -186,6 +186,11 @@ def find(
         quota = sweep_quota.quota(provider, listing, memory, fleet)
         rest = memory.account_rests.get(provider)
         for stranger in strange:
+            if any(
+                node.instance_id == stranger.instance.instance_id
+                for node in namesakes[stranger.instance.name]
+            ):
+                continue  # two accounts that are one: it was taken in a moment ago
             case = _Case(
                 stranger=stranger,
                 snapshot=snapshot,
@@ -201,7 +206,9 @@ def find(
                 watched.append(stranger)
                 waits += (*_twin_waits(case), *_unheard_waits(case))
             else:
-                adopted.append(_adopt(case, state, memory, len(adopted)))
+                node = _adopt(case, state, memory, len(adopted))
+                adopted.append(node)
+                namesakes[node.machine].append(node)
         sweeps[provider] = quota.spent_on
         waits += quota.waits(snapshot.at)
     return Found(
@@ -300,12 +307,21 @@ def _state_for(case: _Case, quota: Quota) -> NodeState | None:
     if not case.settled or not (case.silent or case.at_work):
         return None
     if case.swept:
-        may_work = case.at_work or case.connected
-        return NodeState.DRAINING if may_work and not case.namesakes else NodeState.DESTROYING
+        return _swept(case)
     if case.at_work:
         return None if case.namesakes else NodeState.DRAINING
     ready = case.unconnected and case.old_enough and not case.may_come_back
     return NodeState.DESTROYING if ready and quota.take() else None
+
+
+def _swept(case: _Case) -> NodeState | None:
+    """On an operator's word: a twin ends whoever is heard, another is drained where somebody is there, and is not
+    judged before the broker said whether there is."""
+    if case.namesakes:
+        return NodeState.DESTROYING
+    if case.at_work or case.connected:
+        return NodeState.DRAINING
+    return NodeState.DESTROYING if case.unconnected else None
 
 
 def works(sightings: Sightings, instance: Instance, silence_s: float) -> bool:
@@ -333,6 +349,7 @@ def _adopt(case: _Case, state: NodeState, memory: Memory, number: int) -> Node:
         entered_on=memory.clocks.get(clock, 0.0),
         instance_id=instance.instance_id,
         instance_created_at=instance.created_at,
+        enrolled_at=snapshot.at if works else None,
         consumer_order=ConsumerOrder.CANCEL if works else ConsumerOrder.NONE,
         # Whoever sweeps a twin was told that its worker may be the one that is heard.
         given_up=case.swept and bool(case.namesakes),

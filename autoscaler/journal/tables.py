@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -91,6 +91,7 @@ nodes = sa.Table(
     _at("stopped_at", nullable=True),
     sa.Column("given_up", sa.Boolean, nullable=False),
     _count("destroy_asks"),
+    sa.Column("refused_asks", sa.BigInteger, nullable=False, server_default="0"),
     _at("next_ask_at"),
     sa.Index(None, "state", "entered_at"),
 )

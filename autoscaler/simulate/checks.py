@@ -34,9 +34,9 @@ class Harm(Exception):
 class Known:
     """What could be known of machines whose end was asked for; times are the world's."""
 
-    end_asked_at: dict[str, float] = field(default_factory=dict)
-    """When it was first written down that the end of a machine of that name is asked for. From then on it may have
-    been: a daemon that was killed in between cannot know, and so nothing may take it back."""
+    end_asked_at: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By machine's name and record, when it was first written down that the end of the machine is asked for. From then
+    on it may have been: a daemon that was killed in between cannot know, and so nothing may take it back."""
     given_up: dict[str, float] = field(default_factory=dict)
     """When an operator ordered to destroy a machine of that name, by force if need be."""
 
@@ -52,14 +52,20 @@ class Known:
             self.recorded[node.name] = at
         # A machine that is taken into the records may be told to end in the same tick.
         for node in (*record.new_nodes, *record.changed_nodes):
-            if node.destroy_asks:
-                self.end_asked_at.setdefault(node.machine, at)
+            asked_at = self.end_asked_at.setdefault(node.machine, {})
+            if node.end_asked:
+                asked_at.setdefault(node.name, at)
+            else:
+                asked_at.pop(node.name, None)  # whoever was asked said no
 
     def forget(self, before: float) -> None:
         """Drop what is long over."""
-        for known in (self.end_asked_at, self.given_up, self.recorded):
+        for known in (self.given_up, self.recorded):
             for name in [name for name, at in known.items() if at < before]:
                 del known[name]
+        for name, asked_at in list(self.end_asked_at.items()):
+            if all(at < before for at in asked_at.values()):
+                del self.end_asked_at[name]
 
 
 def committed(world: World, record: TickRecord) -> None:
@@ -139,8 +145,7 @@ def _excused(kill: Kill, known: Known, world: World) -> bool:
     if name in world.made_twice and known.swept_at <= kill.at:
         return True
     # Its end had been asked for before this worker process began: a request that was sent cannot be taken back.
-    asked_at = known.end_asked_at.get(name)
-    return asked_at is not None and worker.up_since >= asked_at
+    return any(worker.up_since >= asked_at for asked_at in known.end_asked_at.get(name, {}).values())
 
 
 def unrest(world: World, nodes: tuple[Node, ...], past: Mapping[PoolName, tuple[Past, ...]]) -> str:

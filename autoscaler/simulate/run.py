@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from autoscaler.core.model import WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.simulate import checks, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known
@@ -118,7 +119,9 @@ class _Life:
         if at <= self.scenario.trouble_s:
             said = self.operator.speak(self.reader.live_nodes())
         else:
-            said = self.operator.clean_up(len(self.reader.memory().strangers))
+            memory = self.reader.memory()
+            twins = [wait for wait in memory.waits if wait.kind is WaitKind.TWIN]
+            said = self.operator.clean_up(len(memory.strangers) + len(twins))
             said = "; ".join(filter(None, (said, self.operator.look_after(self.reader.live_nodes()))))
             if not self.mended:
                 # Rejected offers rest until tomorrow: whoever mends the configuration starts the daemon anew.

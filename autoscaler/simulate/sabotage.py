@@ -162,7 +162,7 @@ def _stops_asking_after_the_first_yes(parts: _Parts) -> None:
 
 def _asks_for_an_end_on_an_old_word(parts: _Parts) -> None:
     """When the end was chosen nobody was at work there, and nobody looks again before the call goes out."""
-    parts.put(actions, "withheld", lambda *_: "")
+    parts.put(actions, "withheld", lambda *_: None)
 
 
 def _sweeps_on_an_incomplete_listing(parts: _Parts) -> None:

@@ -177,7 +177,7 @@ def test_nothing_is_dispatched_that_could_not_be_written_down() -> None:
 def test_a_policy_that_fails_stops_its_pool_alone() -> None:
     """Its pool keeps what it has; ends already chosen go on."""
     stage = Stage(policies=(PolicySpec(kind="no such policy"),))
-    stage.journal.nodes = (a_node(state=NodeState.DESTROYING),)
+    stage.journal.nodes = (a_node(state=NodeState.DESTROYING, destroy_asks=1),)
     stage.seen = replace(SEEN, listings={CLOUD: a_listing("n1")})
     stage.tick()
 
@@ -191,7 +191,7 @@ def test_figures_that_are_no_numbers_stop_their_pool_alone(odd: float) -> None:
     reading = Reading(value=odd, trust=Trust.SOLID)
     demand = a_demand(backlog=15, arrivals_per_s=reading, completions_per_s=reading, wait_s=reading)
     stage = Stage()
-    stage.journal.nodes = (a_node(state=NodeState.DESTROYING),)
+    stage.journal.nodes = (a_node(state=NodeState.DESTROYING, destroy_asks=1),)
     stage.seen = replace(SEEN, demand={POOL: demand}, listings={CLOUD: a_listing("n1")})
     stage.tick()
 
@@ -349,7 +349,7 @@ def test_a_machine_that_does_not_go_is_said_at_every_further_ask() -> None:
     """And not on the ticks between two asks."""
     stage = Stage()
     stage.seen = replace(SEEN, demand={POOL: a_demand()}, listings={CLOUD: a_listing("n1")})
-    stage.journal.nodes = (a_node(state=NodeState.DESTROYING),)
+    stage.journal.nodes = (a_node(state=NodeState.DESTROYING, destroy_asks=1),)
     for _ in range(60):
         stage.tick()
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ import pytest
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName, worker_of
-from autoscaler.observe import Observer
+from autoscaler.observe import Observer, sound
 from providers.contract import Listing, ListingUnavailable, NodeName, ProviderName, Throttled
-from tests.unit.core.builders import CLOUD, POOL, a_demand, a_listing, a_node
+from tests.unit.core.builders import CLOUD, POOL, a_demand, a_listing, a_node, an_instance
 from tests.unit.stand_ins import FixedClock, Gate, Scripted, ScriptedBroker, ScriptedWorkers, raising
 
 OTHER = ProviderName("other")
@@ -175,3 +176,15 @@ def test_of_strangers_the_broker_alone_is_asked_and_each_worker_once() -> None:
     assert ({"celery@x": 0}, {}) == (alone.strangers_hold, alone.idleness)
     assert ({"celery@n1": 0}, ["n1"]) == (both.strangers_hold, list(both.idleness))
     assert [["celery@x"], ["celery@n1"]] == asked
+
+
+def test_marks_that_cannot_be_written_down_are_left_out() -> None:
+    """A tag may hold what no database takes, and one machine's would fail every commit. It is ours and paid all the
+    same, so it stays in the list."""
+    odd = replace(an_instance("x"), pool="\ud800", location="o\0slo", size="s")
+    listing = Listing(instances=(odd, an_instance("y")), complete=True)
+
+    seen = sound(listing)
+
+    assert (None, "", "s") == (seen.instances[0].pool, seen.instances[0].location, seen.instances[0].size)
+    assert (["x", "y"], True) == ([each.name for each in seen.instances], seen.complete)

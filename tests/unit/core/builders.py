@@ -123,16 +123,18 @@ def nobody_named(*names: str) -> dict[WorkerName, int | Missing]:
 
 
 def a_snapshot(*nodes: Node, **fields: Any) -> Snapshot:
-    """Everything seen: every node listed, every serving or draining worker heard, nothing waiting."""
+    """Everything seen: every node listed, every serving or draining worker heard, nobody connected of those that are
+    lost or ending, nothing waiting."""
     listed = [n.machine for n in nodes if n.state is not NodeState.CREATING]
     speaking = [n.machine for n in nodes if n.state in {NodeState.READY, NodeState.DRAINING}]
+    silent = [n.name for n in nodes if n.state in {NodeState.LOST, NodeState.DESTROYING}]
     usual: dict[str, Any] = {
         "at": AT,
         "elapsed_s": 10.0,
         "demand": {POOL: a_demand()},
         "listings": {CLOUD: a_listing(*listed)},
         "sightings": heard(*(a_sighting(n) for n in speaking)),
-        "idleness": {},
+        "idleness": {name: nobody_there() for name in silent},
         "memory": Memory(clocks=CLOCKS, good_looks={POOL: 10}),
         "name_seed": "seed",
         "settle_s": {CLOUD: 30.0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from autoscaler.core import invariants
@@ -12,7 +13,7 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import DestroyNode, DrainNode, Plan
 from autoscaler.core.reconcile import Reconciled, reconcile
 from autoscaler.core.supply import billable
-from tests.unit.core.builders import FLEET, POOL, a_node, a_snapshot, idle, rules, wanted
+from tests.unit.core.builders import FLEET, POOL, a_node, a_snapshot, idle, nobody_there, rules, wanted
 
 S = NodeState
 ODD = idle(hands=Hands(active=cast("int", None), reserved=0, scheduled=0))
@@ -30,7 +31,19 @@ def an_odd_one_and_others() -> Snapshot:
     odd = a_node("odd", state=S.DRAINING, confirmed_on=4_500.0, worker_pid=7)
     fine = a_node("fine", state=S.DRAINING, confirmed_on=4_500.0, worker_pid=7)
     ending = a_node("ending", state=S.DESTROYING)
-    return a_snapshot(odd, fine, ending, idleness={odd.name: ODD, fine.name: idle()})
+    said = {odd.name: ODD, fine.name: idle(), ending.name: nobody_there()}
+    return a_snapshot(odd, fine, ending, idleness=said)
+
+
+def test_what_is_odd_about_an_end_that_waits_keeps_nothing_from_the_others() -> None:
+    """Neither asking for it nor telling why it is not asked for may end the tick."""
+    odd, ending = (a_node(name, state=S.DESTROYING) for name in ("odd", "ending"))
+    word = replace(ODD, unacknowledged=cast("int", "2"))
+
+    _, plan = planned(a_snapshot(odd, ending, idleness={odd.name: word, ending.name: nobody_there()}))
+
+    assert ["ending"] == [action.node for action in plan.actions]
+    assert ["odd"] == [trouble.node for trouble in plan.troubles]
 
 
 def test_what_is_odd_about_one_node_keeps_nothing_from_the_others() -> None:

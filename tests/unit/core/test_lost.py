@@ -61,14 +61,13 @@ def test_a_zombie_that_falls_silent_on_its_way_out_goes_on_leaving_when_it_comes
     ("seen", "state"),
     [
         (idle(unacknowledged=0), S.LOST),
-        (idle(unacknowledged=Missing(why="the broker is down")), S.LOST),
         (nobody_there(), S.DESTROYING),
     ],
 )
 def test_a_worker_lost_amid_tasks_has_the_time_of_a_drain_unless_it_is_gone(
     seen: Idleness, state: NodeState
 ) -> None:
-    """Acknowledged early, its tasks are no messages at the broker; and a broker that says nothing proves nothing."""
+    """Acknowledged early, its tasks are no messages at the broker."""
     node = a_node(state=S.LOST, entered_on=4_000.0)  # a little over 1000 s ago
     silent = heard(a_sighting(active=1, silent_s=900.0))
 
@@ -80,3 +79,15 @@ def test_a_worker_lost_amid_tasks_has_the_time_of_a_drain_unless_it_is_gone(
     )
 
     assert (state, S.DESTROYING) == (patient.nodes[0].state, over.nodes[0].state)
+
+
+@pytest.mark.parametrize("active", [0, 1])
+def test_a_lost_worker_is_not_given_up_while_the_broker_does_not_say_what_it_holds(active: int) -> None:
+    """It held messages on every look before: one look that fails must not read as "nothing"."""
+    node = a_node(state=S.LOST, entered_on=0.0)
+    unread = {node.name: idle(unacknowledged=Missing(why="no time left on this tick"))}
+
+    silent = heard(a_sighting(active=active, silent_s=900.0))
+    made = tick(a_snapshot(node, sightings=silent, idleness=unread))
+
+    assert (S.LOST, []) == (made.nodes[0].state, kinds(made))

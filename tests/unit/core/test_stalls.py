@@ -183,12 +183,37 @@ def test_blind_time_stands_still_and_forgives_nothing(blind: Mapping[str, Any]) 
     assert [(37, "zombie")] == life.looks(3, idle("zombie"), busy("good")).replaced()
 
 
-def test_where_nobody_makes_progress_nobody_is_replaced_and_the_sentence_says_so() -> None:
-    """A broker, poison tasks or what stands behind them: new machines would stand as still."""
+def test_where_nobody_makes_progress_one_is_replaced_on_trial_and_the_sentence_says_so() -> None:
+    """A broker, poison tasks or what stands behind them: new machines would stand as still. But all may have lost their
+    consumers at once, and then a new one is the cure."""
     life = two().looks(30, idle("zombie"), idle("good"))
 
-    assert life.replaced() == []
-    assert "nobody makes progress, so none is replaced" in life.ticks[-1].remarks[0][1]
+    assert [(13, "good")] == life.replaced()
+    assert "nobody makes progress, so only one that worked before is replaced" in life.ticks[-1].remarks[0][1]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ((a_node("old"), a_node("new")), (idle("old"), idle("new", processed=0))),
+        ((a_node("old"), a_node("next", state=S.BOOTING, entered_on=5_000.0)), (idle("old"),)),
+        (
+            (a_node("old"), a_node("gone", state=S.DRAINING, consumer_order=ConsumerOrder.LEAVE)),
+            (idle("old"), idle("gone")),
+        ),
+    ],
+    ids=["a new one fares no better", "one is on its way", "one is leaving"],
+)
+def test_nobody_else_is_tried_while_one_is_or_after_it_fared_no_better(
+    nodes: tuple[Node, ...], words: tuple[Sighting, ...]
+) -> None:
+    """Else a pool whose queue is named wrongly would be bought anew for ever."""
+    assert [] == Life(nodes).looks(40, *words).replaced()
+
+
+def test_a_pool_of_one_whose_worker_lost_its_consumer_gets_another() -> None:
+    """It has nobody to be compared with; it was told to consume again, and that did not help."""
+    assert [(13, "only")] == Life((a_node("only"),)).looks(30, idle("only")).replaced()
 
 
 def test_zombies_leave_one_after_another() -> None:

@@ -343,3 +343,50 @@ def test_a_twin_that_the_broker_was_asked_about_ends_only_on_its_word(
     after = found(a_snapshot(node, listings=listings, sightings=heard(), strangers_hold=hold))
 
     assert ends is bool(ended(after))
+
+
+def test_a_sweep_waits_for_the_brokers_word_about_a_silent_orphan() -> None:
+    """The order stays open, and says in the end that it could not be judged; what is there may be at work."""
+    sweep = Order(number=1, kind=OrderKind.SWEEP, target="*", given_at=AT, given_by="kari")
+    unread = {WORKER: Missing(why="the management API is down")}
+
+    after = found(a_world_of_orphans("x", orders=(sweep,), strangers_hold=unread))
+
+    assert ((), ["x"]) == (after.nodes, [s.instance.name for s in after.memory.strangers])
+
+
+def test_a_working_orphan_counts_as_enrolled() -> None:
+    """Should it fall silent, it has the deadline of a lost one, and is not waited for as one never heard."""
+    (node,) = settled(replace(SEEN, sightings=heard(a_sighting("x", active=2)))).nodes
+
+    assert AT == node.enrolled_at
+
+
+def test_one_machine_that_two_accounts_show_is_taken_in_once() -> None:
+    """They may be one at the provider; with two records it would fill two places, and one would end the other's."""
+    again = {CLOUD: a_listing("x"), ProviderName("same"): a_listing("x")}
+    world = replace(SEEN, listings=again, sightings=heard(a_sighting("x", active=2)), settle_s={})
+    clocks = {**CLOCKS, listing_clock(ProviderName("same")): 5_000.0}
+    first = found(replace(world, memory=Memory(clocks=clocks)))
+    later = {key: on + 100.0 for key, on in first.memory.clocks.items()}
+
+    after = found(replace(world, memory=replace(first.memory, clocks=later)))
+
+    assert ["i-x"] == [node.instance_id for node in after.nodes]
+    assert () == after.memory.strangers
+
+
+def test_two_machines_of_one_name_are_not_both_taken_for_the_worker_that_is_heard() -> None:
+    """Without records it cannot be told which of them works: one is adopted, the other told of and paid."""
+    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
+    world = replace(
+        SEEN,
+        listings={CLOUD: replace(a_listing(), instances=twins)},
+        sightings=heard(a_sighting("x", active=2)),
+    )
+
+    after = settled(world)
+
+    assert ["i-x"] == [node.instance_id for node in after.nodes]
+    assert ["i-twin"] == [s.instance.instance_id for s in after.memory.strangers]
+    assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in after.waits]
