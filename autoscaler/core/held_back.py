@@ -26,7 +26,7 @@ _WAITS_END = {
     WaitKind.ORPHANS: "the others follow at that pace",
     WaitKind.TWIN: "it ends when that name falls silent",
     WaitKind.UNHEARD: "it ends when the worker is heard, or nobody is connected",
-    WaitKind.WITNESS: "it ends when the worker is heard, or nobody is connected",
+    WaitKind.WITNESS: "it ends when the worker is heard, or the broker says that nobody is at work",
     WaitKind.ABSENCES: "it ends when they are listed again, or after that time",
 }
 _SWEPT = frozenset({WaitKind.ORPHANS, WaitKind.TWIN, WaitKind.UNHEARD})
