@@ -9,17 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import Node, Plan, PoolName, Transition
+from autoscaler.core.model import Node, Order, OrderKind, Plan, PoolName, Transition
 from autoscaler.journal import TickRecord
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.world import Kill, World
 from policies.contract import Decision, Past, Rule
+from providers.contract import NodeName, ProviderName
 
 _ROUNDING = 1e-6
 _PROOFS_OF_ABSENCE = frozenset({Event.INSTANCE_GONE, Event.CREATE_REFUSED})
 _LEAVING = frozenset({Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN})
 _NOT_NEEDED = "not needed"
 """How the reasons of the plan's own scale-in begin; other drains are an operator's word."""
+_FORCED = frozenset({NodeState.READY, NodeState.DRAINING})
+"""States in which an operator's `destroy` needs his word that work may be lost."""
+_Machine = tuple[ProviderName, str]
+"""An account, and a machine there by its id, or by its name as long as no record knows the id."""
 
 
 class Harm(Exception):
@@ -34,17 +39,21 @@ class Harm(Exception):
 class Known:
     """What could be known of machines whose end was asked for; times are the world's."""
 
-    end_asked_at: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By machine's name and record, when it was first written down that the end of the machine is asked for. From then
-    on it may have been: a daemon that was killed in between cannot know, and so nothing may take it back."""
-    given_up: dict[str, float] = field(default_factory=dict)
-    """When an operator ordered to destroy a machine of that name, by force if need be."""
+    end_asked_at: dict[_Machine, float] = field(default_factory=dict)
+    """When it was first written down that the end of that machine is asked for. From then on it may have been: a daemon
+    that was killed in between cannot know, and so nothing may take it back."""
+    given_up: dict[_Machine, float] = field(default_factory=dict)
+    """When an operator's word took that machine with all that its worker holds: his `destroy` was carried out as it
+    may be, or his `sweep` found it beside the recorded one of its name."""
 
     recorded: dict[str, float] = field(default_factory=dict)
     """When the record of a node of that name was first written."""
 
-    swept_at: float = float("inf")
-    """When an operator first ordered a sweep."""
+    nodes: dict[NodeName, Node] = field(default_factory=dict)
+    """The live records as they were written."""
+
+    orders: dict[int, Order] = field(default_factory=dict)
+    """Operators' orders that were not answered yet."""
 
     def noted(self, record: TickRecord, at: float) -> None:
         """This was written."""
@@ -52,20 +61,44 @@ class Known:
             self.recorded[node.name] = at
         # A machine that is taken into the records may be told to end in the same tick.
         for node in (*record.new_nodes, *record.changed_nodes):
-            asked_at = self.end_asked_at.setdefault(node.machine, {})
             if node.end_asked:
-                asked_at.setdefault(node.name, at)
+                self.end_asked_at.setdefault(_of(node), at)
             else:
-                asked_at.pop(node.name, None)  # whoever was asked said no
+                self.end_asked_at.pop(_of(node), None)  # whoever was asked said no
+
+    def took(self, record: TickRecord, at: float) -> None:
+        """This was written: whose end is on an operator's own head from now on, and what stands on record now."""
+        sweeping = any(order.kind is OrderKind.SWEEP for order in self.orders.values())
+        for node in (*record.new_nodes, *record.changed_nodes):
+            if sweeping and node.given_up and node.name != node.machine and node.machine in self.nodes:
+                self.given_up[_of(node)] = at
+        moves = {told.node: told for told in record.transitions if told.event is Event.DESTROY_CHOSEN}
+        written = {node.name: node for node in (*record.new_nodes, *record.changed_nodes)}
+        for answer in record.answers:
+            order = self.orders.pop(answer.number, None)
+            if order is None or order.kind is not OrderKind.DESTROY or not answer.carried_out:
+                continue
+            node = written.get(NodeName(order.target)) or self.nodes[NodeName(order.target)]
+            move = moves.get(node.name)
+            if order.force or move is None or move.before not in _FORCED:
+                self.given_up[_of(node)] = at
+        for node in written.values():
+            if node.state is NodeState.GONE:
+                self.nodes.pop(node.name, None)
+            else:
+                self.nodes[node.name] = node
 
     def forget(self, before: float) -> None:
         """Drop what is long over."""
-        for known in (self.given_up, self.recorded):
-            for name in [name for name, at in known.items() if at < before]:
-                del known[name]
-        for name, asked_at in list(self.end_asked_at.items()):
-            if all(at < before for at in asked_at.values()):
-                del self.end_asked_at[name]
+        for name in [name for name, at in self.recorded.items() if at < before]:
+            del self.recorded[name]
+        for known in (self.end_asked_at, self.given_up):
+            for machine in [machine for machine, at in known.items() if at < before]:
+                del known[machine]
+
+
+def _of(node: Node) -> _Machine:
+    return node.offer.provider, node.instance_id or node.machine
 
 
 def committed(world: World, record: TickRecord) -> None:
@@ -128,24 +161,24 @@ def always(world: World, known: Known) -> None:
         if budget is not None and cost > budget * (1 + 1e-3) + _ROUNDING:
             raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
     for kill in world.kills:
-        if not _excused(kill, known, world):
+        if not _excused(kill, known):
             name = kill.place.machine.name
             raise Harm("busy_kills", f"{name} was ended while it worked on {kill.tasks} tasks")
     world.kills.clear()
 
 
-def _excused(kill: Kill, known: Known, world: World) -> bool:
+def _excused(kill: Kill, known: Known) -> bool:
     """Whether nobody could have known better, or a person did know."""
-    name, worker = kill.place.machine.name, kill.place.worker
+    machine, worker, account = kill.place.machine, kill.place.worker, kill.place.account
     assert worker is not None
-    # An operator's word to destroy it is the one order that takes tasks along; a drain does not.
-    if name in known.given_up:
-        return True
-    # A sweep ends a machine that the provider made twice although a worker of its name is heard: the manual says so.
-    if name in world.made_twice and known.swept_at <= kill.at:
+    # An operator's word to destroy it is the one order that takes tasks along; a drain does not. And his sweep ends the
+    # second machine of a name although a worker of that name is heard: the manual says so.
+    keys = ((account, machine.instance_id), (account, machine.name))
+    if any(key in known.given_up for key in keys):
         return True
     # Its end had been asked for before this worker process began: a request that was sent cannot be taken back.
-    return any(worker.up_since >= asked_at for asked_at in known.end_asked_at.get(name, {}).values())
+    asked = (known.end_asked_at.get(key, float("inf")) for key in keys)
+    return worker.up_since >= min(asked)
 
 
 def unrest(world: World, nodes: tuple[Node, ...], past: Mapping[PoolName, tuple[Past, ...]]) -> str:

@@ -6,7 +6,6 @@ import random
 
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind, PoolName
-from autoscaler.simulate.checks import Known
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.ledger import Shared
 from autoscaler.simulate.world import World
@@ -27,10 +26,9 @@ _ROUNDS_EVERY_S = 300.0
 class Operator:
     """The only one who gives orders."""
 
-    def __init__(self, world: World, shared: Shared, known: Known) -> None:
+    def __init__(self, world: World, shared: Shared) -> None:
         self._world = world
         self._shared = shared
-        self._known = known
         self._swept_at = self._round_at = float("-inf")
         self._doubtful: frozenset[str] = frozenset()
 
@@ -58,7 +56,6 @@ class Operator:
             return ""
         self._swept_at = at
         self._give(OrderKind.SWEEP, "*")
-        self._known.swept_at = min(at, self._known.swept_at)
         return "order: sweep"
 
     def look_after(self, nodes: tuple[Node, ...]) -> str:
@@ -95,8 +92,6 @@ class Operator:
         if not nodes:
             return ""
         node = dice.choice(nodes)
-        if kind is OrderKind.DESTROY:
-            self._known.given_up[node.machine] = self._world.clock.elapsed
         self._give(kind, node.name, force=force)
         return f"order: {kind.value} {node.name}{' by force' if force else ''}"
 

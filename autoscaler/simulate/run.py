@@ -47,7 +47,7 @@ class _Life:
         self.world = World(scenario, self.script, fleet.draw(scenario))
         self.shared = ledger.open_ledger(scenario.seed)
         self.known = Known()
-        self.operator = Operator(self.world, self.shared, self.known)
+        self.operator = Operator(self.world, self.shared)
         self.reader = self.shared.claim()
         self.dice = random.Random(f"run {scenario.seed}")
         self.told: deque[tuple[float, TickRecord | None, list[str]]] = deque(maxlen=_TOLD_TICKS)
@@ -130,6 +130,7 @@ class _Life:
                 self.daemon = self._start()
         if said:
             self.notes.append(said)
+            self.known.orders |= {order.number: order for order in self.reader.waiting_orders()}
 
     def _start(self) -> Daemon:
         self.daemons += 1
@@ -160,6 +161,7 @@ class _Life:
         self.told[-1] = (at, record, notes)
         checks.committed(self.world, record)
         self.known.noted(record, self.world.clock.elapsed)
+        self.known.took(record, self.world.clock.elapsed)
 
     def _story(self) -> Iterator[str]:
         for at, record, notes in self.told:

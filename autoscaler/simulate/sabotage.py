@@ -15,7 +15,7 @@ from typing import Any
 
 from autoscaler import execute, observe
 from autoscaler.clock import Clock
-from autoscaler.core import actions, invariants, lifecycle, reconcile, stalls, supply
+from autoscaler.core import actions, invariants, lifecycle, orders, reconcile, stalls, supply
 from autoscaler.core.facts import (
     CallKind,
     Hands,
@@ -26,7 +26,7 @@ from autoscaler.core.facts import (
     Snapshot,
 )
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import Action, CreateNode, Node, Timeouts
+from autoscaler.core.model import Action, CreateNode, Node, OrderKind, Timeouts
 from autoscaler.journal import lease
 from autoscaler.loop import Loop, Tick
 from autoscaler.simulate import calls, ledger
@@ -165,6 +165,15 @@ def _asks_for_an_end_on_an_old_word(parts: _Parts) -> None:
     parts.put(actions, "withheld", lambda *_: None)
 
 
+def _obeys_every_destroy(parts: _Parts) -> None:
+    """An operator says `destroy`, and he will know why: who needs to be forced?"""
+    sound: Mapping[OrderKind, Mapping[NodeState, Event]] = vars(orders)["_NODE_EVENTS"]
+    everywhere = {
+        state: Event.DESTROY_CHOSEN for state in NodeState if (state, Event.DESTROY_CHOSEN) in lifecycle.TABLE
+    }
+    parts.put(orders, "_NODE_EVENTS", {**sound, OrderKind.DESTROY: everywhere})
+
+
 def _sweeps_on_an_incomplete_listing(parts: _Parts) -> None:
     """A listing is a listing: what a page that failed would have named is swept from the records."""
     sound = reconcile.reconcile
@@ -245,6 +254,7 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _accepts_one_proof_of_idleness,
             _stops_asking_after_the_first_yes,
             _asks_for_an_end_on_an_old_word,
+            _obeys_every_destroy,
             _sweeps_on_an_incomplete_listing,
             _reads_missing_statistics_as_zero,
             _ignores_the_lease,
