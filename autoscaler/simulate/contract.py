@@ -49,7 +49,8 @@ class Fault(StrEnum):
     """It sends heartbeats and takes nothing from the queue, or finishes nothing, until its process ends or is told
     to consume again."""
     HANDS_LIE = "hands lie"
-    """A worker with tasks says that it holds none. Never at the same time as UNACKNOWLEDGED_LIES about it."""
+    """A worker with tasks says that it holds none, when asked, in its heartbeats and in its goodbye. Never at the same
+    time as UNACKNOWLEDGED_LIES about it."""
     UNACKNOWLEDGED_LIES = "unacknowledged lies"
     """The broker says that a worker with tasks holds none."""
     ORDER_LOST = "order lost"

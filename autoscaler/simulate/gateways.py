@@ -194,7 +194,7 @@ class Ear:
                 worker=WorkerName(f"celery@{worker.name}"),
                 online=False,
                 pid=worker.pid,
-                active=len(worker.running),
+                active=0 if worker.hands_lie else len(worker.running),
                 processed=worker.begun,
             )
             self._hearing.take(event, self._world.clock.elapsed)
@@ -216,7 +216,7 @@ class Ear:
         at = self._world.clock.elapsed
         if self._world.script.lasts(Fault.ODD_ANSWER, at):
             return Hands(active=cast("int", None), reserved=0, scheduled=0)
-        if at < worker.hands_lie_until:
+        if worker.hands_lie:
             return Hands(active=0, reserved=0, scheduled=0)
         return Hands(active=len(worker.running), reserved=len(worker.reserved), scheduled=0)
 

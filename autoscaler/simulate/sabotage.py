@@ -19,6 +19,7 @@ from autoscaler.core import actions, invariants, lifecycle, orders, reconcile, s
 from autoscaler.core.facts import (
     CallKind,
     Hands,
+    Idleness,
     Memory,
     Missing,
     Outcome,
@@ -120,23 +121,29 @@ def _leaves_unknown_outcomes_out_of_the_ceiling(parts: _Parts) -> None:
     parts.put(supply, "billable", known)
 
 
-def _accepts_one_proof_of_idleness(parts: _Parts) -> None:
-    """Either witness will do: one word that nothing is held is taken for both."""
+def _trusts_the_worker_alone(parts: _Parts) -> None:
+    """The worker must know what it holds: why ask the broker?"""
+    parts.step("_proven_idle", _believing(lambda seen: replace(seen, unacknowledged=0)))
+
+
+def _trusts_the_broker_alone(parts: _Parts) -> None:
+    """The broker must know what it handed out: why ask the worker?"""
+    nothing = Hands(active=0, reserved=0, scheduled=0)
+    parts.step("_proven_idle", _believing(lambda seen: replace(seen, hands=nothing)))
+
+
+def _believing(told: Callable[[Idleness], Idleness]) -> _Step:
+    """The proof of idleness on what is made of both words."""
     sound: _Step = vars(reconcile)["_proven_idle"]
 
     def proven(node: Node, view: Any) -> tuple[Node, Event | None, str]:
-        idleness = view.snapshot.idleness.get(node.name)
-        if idleness is None:
+        seen = view.snapshot.idleness.get(node.name)
+        if seen is None:
             return sound(node, view)
-        nothing = Hands(active=0, reserved=0, scheduled=0)
-        idle = (
-            isinstance(idleness.hands, Hands) and idleness.hands.total == 0
-        ) or idleness.unacknowledged == 0
-        agreed = replace(idleness, hands=nothing, unacknowledged=0) if idle else idleness
-        snapshot = replace(view.snapshot, idleness={**view.snapshot.idleness, node.name: agreed})
+        snapshot = replace(view.snapshot, idleness={**view.snapshot.idleness, node.name: told(seen)})
         return sound(node, replace(view, snapshot=snapshot))
 
-    parts.step("_proven_idle", proven)
+    return proven
 
 
 def _stops_asking_after_the_first_yes(parts: _Parts) -> None:
@@ -251,7 +258,8 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _believes_absence_while_blind,
             _commits_after_dispatch,
             _leaves_unknown_outcomes_out_of_the_ceiling,
-            _accepts_one_proof_of_idleness,
+            _trusts_the_worker_alone,
+            _trusts_the_broker_alone,
             _stops_asking_after_the_first_yes,
             _asks_for_an_end_on_an_old_word,
             _obeys_every_destroy,

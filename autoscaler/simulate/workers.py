@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from autoscaler.simulate.clock import WorldClock
@@ -105,6 +105,11 @@ class Worker:
         """Whether its remote control works now."""
         return self.up and not self.silent_from <= self.clock.elapsed < self.silent_until
 
+    @property
+    def hands_lie(self) -> bool:
+        """Whether it says, whenever it says anything, that it runs nothing."""
+        return self.clock.elapsed < self.hands_lie_until
+
     def has_room(self) -> bool:
         """Whether it would take one more task."""
         if not self.up or not self.consuming or self.starves:
@@ -151,7 +156,7 @@ class Worker:
     def last_beat(self) -> Beat:
         """The newest heartbeat that it sent."""
         self._note()
-        return self._beat
+        return replace(self._beat, active=0) if self._beat.active and self.hands_lie else self._beat
 
     def held_at(self, at: float) -> int:
         """What the broker held unacknowledged for it then; asked about the last seconds only."""
