@@ -31,10 +31,12 @@ class Calls:
         seed: str,
         *,
         may_act: Callable[[], bool],
+        failed: Callable[[str], None],
     ) -> None:
-        """`may_act` is whether the lease is this daemon's own."""
+        """`may_act` is whether the lease is this daemon's own; `failed` is told of exceptions that are our mistakes."""
         self._world = world
         self._may_act = may_act
+        self._failed = failed
         self._ways = Ways(
             providers={name: Line(provider, self._sends) for name, provider in providers.items()},
             workers=Control(workers, self._sends),
@@ -88,6 +90,8 @@ class Calls:
                     return
                 ways = replace(ways, may_act=always)  # it was asked when this left
             outcome = carry_out(action, ways, self._world.wall)
+            if _is_mistake(outcome):
+                self._failed(f"the {outcome.call.value} for {outcome.node} raised {outcome.says}")
             unheard = outcome.kind is OutcomeKind.UNKNOWN
             wait_s = timeout_s(action) if unheard else self._dice.uniform(0.2, 2.0)
             self._world.clock.later(wait_s, lambda: self._answer(action, outcome))
@@ -117,3 +121,10 @@ class Calls:
             location=action.offer.location,
             user_data=b"",
         )
+
+
+def _is_mistake(outcome: Outcome) -> bool:
+    """Whether it stands for an exception that neither a provider nor a gateway may raise: of such a one only the type
+    is told. All others say a sentence."""
+    unwritten = outcome.says.startswith("the order could not be written")
+    return unwritten or (outcome.kind is OutcomeKind.UNKNOWN and outcome.says.isidentifier())

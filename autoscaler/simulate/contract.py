@@ -122,7 +122,8 @@ class Counts:
     """Workers taken in before demand was seen often enough in a row after it could not be seen."""
     unconverged: int = 0
     failed_ticks: int = 0
-    """Ticks that ended in anything but a missing journal, or could not deal with a node of which nothing is odd."""
+    """Ticks that ended in anything but a journal that could not be written; that could not deal with a node of which
+    nothing is odd; or in which a look, a call or a pool met an exception of our own."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})

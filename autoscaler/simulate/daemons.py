@@ -25,6 +25,8 @@ from autoscaler.simulate.world import World
 from policies.contract import Past
 
 Noted = Callable[[TickRecord], None]
+Mistaken = Callable[[str], None]
+"""Told of exceptions that the daemon took for bad luck and lived on, as it must: here they are our own mistakes."""
 
 
 class Crash(Exception):
@@ -47,19 +49,30 @@ class End(StrEnum):
 class AtOnce(Executor):
     """A pool that runs each look when it is asked for: no threads, and always in the same order."""
 
+    def __init__(self, failed: Mistaken) -> None:
+        """`failed` is told what a look raised: what the world does to us never is an exception of the gateways."""
+        self._failed = failed
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """The finished future of this call."""
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - as any executor does: the error is the answer
+            self._failed(f"a look raised {type(error).__name__}: {error}")
             future.set_exception(error)
         return future
 
 
-class _Silent:
+class _Listening:
+    """The log, read for what only a mistake of ours can cause."""
+
+    def __init__(self, failed: Mistaken) -> None:
+        self._failed = failed
+
     def say(self, event: str, /, **fields: object) -> None:
-        pass
+        if event == "pool.failed":
+            self._failed(f"nothing was decided for {fields['pool']}: {fields['error']}")
 
 
 class Daemon:
@@ -74,11 +87,15 @@ class Daemon:
         self._left: tuple[Action, ...] = ()
         self._unwritten: TickRecord | None = None
         self.ends: End | None = None
+        self.mistakes: list[str] = []
+        """Exceptions of our own that the daemon survived."""
         providers = {
             name: clouds.open_account(cloud, name, world.clock) for name, cloud in world.accounts.items()
         }
         names = random.Random(f"names {seed}")
-        self._calls = Calls(world, providers, self._ear, seed, may_act=self._journal.holds_lease)
+        self._calls = Calls(
+            world, providers, self._ear, seed, may_act=self._journal.holds_lease, failed=self.mistakes.append
+        )
         self._loop = Loop(
             rulebook=world.fleet.rulebook({name: p.traits.settle_s for name, p in providers.items()}),
             journal=_Writing(self._journal, self._commit),
@@ -89,17 +106,22 @@ class Daemon:
                 queues={pool: rules.queues for pool, rules in world.fleet.rules.items()},
                 clock=world.wall,
                 timeout_s=30.0,
-                pool=AtOnce(),
+                pool=AtOnce(self.mistakes.append),
             ),
             executor=_Sending(self._calls, self._dispatch),
             clock=world.wall,
-            log=_Silent(),
+            log=_Listening(self.mistakes.append),
             name_seed=lambda: f"{names.getrandbits(32):08x}",
         )
 
     def tick(self) -> Plan:
         """One tick of the production loop, and its plan. Raises Crash where it ends, or what the loop raises."""
         return self._loop.tick().plan
+
+    def may_write(self) -> bool:
+        """Whether nothing keeps it from its journal now: neither a full disk nor another's lease."""
+        full = self._world.script.lasts(Fault.DISK_FULL, self._world.clock.elapsed)
+        return not full and self._journal.holds_lease()
 
     def die(self) -> None:
         """It is killed, or stopped for now; what it sent may still arrive."""

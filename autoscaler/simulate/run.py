@@ -97,11 +97,15 @@ class _Life:
         except Harm:
             raise
         except JournalUnavailable as error:
+            if self.daemon.may_write():
+                raise Harm("failed_ticks", f"a tick could not be written: {error}") from error
             self.notes.append(f"the tick was given up: {error}")
         except Crash:
             self._end_daemon()
         except Exception as error:
             raise Harm("failed_ticks", f"a tick failed: {type(error).__name__}: {error}") from error
+        if self.daemon.mistakes:
+            raise Harm("failed_ticks", self.daemon.mistakes[0])
         checks.always(world, self.known)
 
     def _befall(self) -> None:

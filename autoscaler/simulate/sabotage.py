@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from autoscaler import execute, observe
+from autoscaler import execute, loop, observe
 from autoscaler.clock import Clock
 from autoscaler.core import actions, invariants, lifecycle, orders, reconcile, stalls, supply
 from autoscaler.core.facts import (
@@ -28,12 +28,13 @@ from autoscaler.core.facts import (
 )
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Action, CreateNode, Node, OrderKind, Timeouts
+from autoscaler.gateways import rabbitmq_rows
 from autoscaler.journal import lease
 from autoscaler.loop import Loop, Tick
 from autoscaler.simulate import calls, ledger
 from policies import stabilize
-from policies.contract import Demand, Reading, Trust
-from providers.contract import Listing
+from policies.contract import Decision, DecisionInput, Demand, Reading, Trust
+from providers.contract import Instance, InstanceSpec, Listing
 
 _Step = Callable[[Node, Any], tuple[Node, Event | None, str]]
 _ANSWERED = 1_000_000
@@ -101,9 +102,9 @@ def _believes_absence_while_blind(parts: _Parts) -> None:
 def _commits_after_dispatch(parts: _Parts) -> None:
     """Act first, write it down when it is done."""
 
-    def tick(loop: Loop) -> Tick:
-        made = loop.think()
-        own = vars(loop)
+    def tick(acting: Loop) -> Tick:
+        made = acting.think()
+        own = vars(acting)
         own["_executor"].dispatch(made.plan.actions)
         own["_journal"].commit(made.record)
         own["_executor"].forget(made.snapshot.outcomes)
@@ -238,6 +239,41 @@ def _lets_one_bad_node_stop_the_tick(parts: _Parts) -> None:
     parts.put(reconcile, "_reconcile_isolated", lambda node, view, _: sound(node, view))
 
 
+def _takes_figures_for_granted(parts: _Parts) -> None:
+    """Every row of the broker's has every figure, and where one does not, the look is simply missing."""
+    sound = rabbitmq_rows.count
+
+    def count(row: Mapping[str, Any], key: str, where: str, **absent: Any) -> int:
+        figure: int = sound(row if absent else {key: row[key]}, key, where, **absent)
+        return figure
+
+    parts.put(rabbitmq_rows, "count", count)
+
+
+def _decides_without_asking_whether_demand_was_seen(parts: _Parts) -> None:
+    """A policy reads the backlog; one pool that fails never stops the others, so nobody notices."""
+    sound: Callable[[DecisionInput], Decision] = vars(loop)["decide"]
+
+    def deciding(given: DecisionInput) -> Decision:
+        demand: Any = given.demand
+        return sound(replace(given, demand=replace(demand, backlog=demand.backlog)))
+
+    parts.put(loop, "decide", deciding)
+
+
+def _orders_with_a_wrong_argument(parts: _Parts) -> None:
+    """A method's argument was renamed and one caller forgotten; its calls end without an answer, as some do."""
+    sound: Callable[..., Instance | None] = vars(execute)["_call"]
+
+    def call(action: Action, order: InstanceSpec | None, ways: execute.Ways) -> Instance | None:
+        if not isinstance(action, CreateNode):
+            return sound(action, order, ways)
+        create: Callable[..., Instance] = ways.providers[action.offer.provider].create
+        return create(order, timeout=action.timeout_s)
+
+    parts.put(execute, "_call", call)
+
+
 def _lets_zombies_be(parts: _Parts) -> None:
     """Who sends heartbeats works."""
     parts.put(stalls, "judge", lambda *_: stalls.Judged())
@@ -269,6 +305,9 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _sends_without_the_lease,
             _lets_one_bad_node_stop_the_tick,
             _scales_in_on_the_first_good_look,
+            _takes_figures_for_granted,
+            _decides_without_asking_whether_demand_was_seen,
+            _orders_with_a_wrong_argument,
             _lets_zombies_be,
         )
     }
