@@ -28,11 +28,11 @@ _Machine = tuple[ProviderName, str]
 
 
 class Harm(Exception):
-    """Something that must never happen; `count` names the count of the contract that it belongs to."""
+    """Something that must never happen; `counts` are the counts of the contract that it belongs to."""
 
-    def __init__(self, count: str, says: str) -> None:
+    def __init__(self, count: str, says: str, *, tasks_lost: int = 0) -> None:
         super().__init__(says)
-        self.count = count
+        self.counts = {count: 1} | ({"tasks_lost": tasks_lost} if tasks_lost else {})
 
 
 @dataclass(slots=True)
@@ -163,7 +163,9 @@ def always(world: World, known: Known) -> None:
     for kill in world.kills:
         if not _excused(kill, known):
             name = kill.place.machine.name
-            raise Harm("busy_kills", f"{name} was ended while it worked on {kill.tasks} tasks")
+            gone = f", and {kill.lost} of them are lost" if kill.lost else ""
+            says = f"{name} was ended while it worked on {kill.tasks} tasks{gone}"
+            raise Harm("busy_kills", says, tasks_lost=kill.lost)
     world.kills.clear()
 
 

@@ -117,7 +117,8 @@ class Counts:
     budget_breaches: int = 0
     busy_kills: int = 0
     tasks_lost: int = 0
-    """Tasks lost that no machine took with it which the world itself ended."""
+    """Tasks that are gone for ever and went neither with a machine that the world ended nor by an operator's word:
+    acknowledged early, and run by a worker whose machine we ended; or nowhere to be found."""
     blind_scale_ins: int = 0
     """Workers taken in before demand was seen often enough in a row after it could not be seen."""
     unconverged: int = 0

@@ -58,16 +58,16 @@ class _Life:
 
     def play(self) -> Verdict:
         """Until it is at rest, or something happened that never may."""
-        harm, count = "", ""
+        harm, counts = "", {}
         try:
             while not self._over():
                 self._tick()
             checks.at_last(self.world, self.reader.live_nodes())
         except Harm as happened:
-            harm, count = f"at {self.world.clock.elapsed:.0f} s: {happened}", happened.count
+            harm, counts = f"at {self.world.clock.elapsed:.0f} s: {happened}", happened.counts
         finally:
             self.shared.close()
-        return self._verdict(harm, {count: 1} if count else {})
+        return self._verdict(harm, counts)
 
     def _over(self) -> bool:
         at, scenario = self.world.clock.elapsed, self.scenario

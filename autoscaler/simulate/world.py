@@ -45,8 +45,9 @@ class Kill:
     """A machine that we ended while its worker ran tasks."""
 
     place: Place
-    at: float
     tasks: int
+    lost: int
+    """How many of these are gone for ever: those that were acknowledged when they began."""
 
 
 class _Landlord:
@@ -205,7 +206,8 @@ class World:
         if worker is None or not worker.up:
             return
         if worker.works and not self._worlds_doing:
-            self.kills.append(Kill(place=place, at=self.clock.elapsed, tasks=len(worker.running)))
+            tasks = len(worker.running)
+            self.kills.append(Kill(place=place, tasks=tasks, lost=tasks * worker.habits.early_ack))
         worker.end()
 
     def _boot(self, place: Place, *, pid: int) -> None:
