@@ -10,14 +10,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from autoscaler.core.facts import Outcome, OutcomeKind
-from autoscaler.core.model import Action, CreateNode
+from autoscaler.core import actions
+from autoscaler.core.facts import REFUSALS, CallKind, Outcome, OutcomeKind
+from autoscaler.core.model import Action, CreateNode, DestroyNode
 from autoscaler.execute import Ways, WorkerControl, always, carry_out, timeout_s
 from autoscaler.simulate.clouds import FLEET
-from autoscaler.simulate.lines import CREATE, Control, Line
+from autoscaler.simulate.lines import CREATE, DESTROY, Control, Line
 from autoscaler.simulate.world import World
 from providers.contract import InstanceSpec, NodeName, Provider, ProviderName
+
+_REFUSED = REFUSALS | {OutcomeKind.NOT_SENT}
+"""Nobody was asked, or said no."""
 
 
 class Calls:
@@ -38,7 +43,9 @@ class Calls:
         self._may_act = may_act
         self._failed = failed
         self._ways = Ways(
-            providers={name: Line(provider, self._sends) for name, provider in providers.items()},
+            providers={
+                name: Line(provider, partial(self._calls, name)) for name, provider in providers.items()
+            },
             workers=Control(workers, self._sends),
             render=self._render,
             may_act=may_act,
@@ -48,6 +55,8 @@ class Calls:
         self._mailbox: list[Outcome] = []
         self._left: list[Action] = []
         self._ended = self._woken = False
+        for manners in world.manners.values():
+            manners.begins()
 
     def end(self) -> None:
         """The process is killed or stopped: half of what waits to be sent stays with it, and no answer is taken."""
@@ -73,13 +82,26 @@ class Calls:
         taken = set(map(id, outcomes))
         self._mailbox = [o for o in self._mailbox if id(o) not in taken]
 
-    def dispatch(self, actions: tuple[Action, ...]) -> None:
+    def dispatch(self, chosen: tuple[Action, ...]) -> None:
         """Send every action."""
-        for action in actions:
+        for action in chosen:
             if action.node in self._under_way:
                 raise AssertionError(f"{action.node} has a call in flight already")
             self._under_way.add(action.node)
+            if (
+                not self._ended
+            ):  # what one sends that goes on after another has its lease is trespass, or goes nowhere
+                self._leaves(action)
             self._world.clock.later(self._dice.uniform(0.2, 2.0), self._arrival(action))
+
+    def _leaves(self, action: Action) -> None:
+        match action:
+            case CreateNode():
+                self._world.manners[action.offer.provider].order_leaves(action.node)
+            case DestroyNode():
+                self._world.manners[action.provider].end_leaves(action.node)
+            case _:
+                pass
 
     def _arrival(self, action: Action) -> Callable[[], None]:
         def arrive() -> None:
@@ -99,9 +121,23 @@ class Calls:
         return arrive
 
     def _answer(self, action: Action, outcome: Outcome) -> None:
-        if not self._ended:
-            self._under_way.discard(action.node)
-            self._mailbox.append(replace(outcome, at=self._world.wall.now()))
+        if self._ended:
+            return
+        self._under_way.discard(action.node)
+        self._mailbox.append(replace(outcome, at=self._world.wall.now()))
+        account = actions.lane(action)
+        if account is None:
+            return
+        if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
+            self._world.manners[account].told_to_wait(outcome.retry_after_s)
+        if outcome.call is CallKind.DESTROY and outcome.kind in _REFUSED:
+            self._world.manners[account].end_refused(action.node)
+
+    def _calls(self, account: ProviderName, what: str, name: str) -> None:
+        """Something really goes out to an account."""
+        if what in {CREATE, DESTROY}:
+            self._world.manners[account].called()
+        self._sends(what, name)
 
     def _sends(self, what: str, name: str) -> None:
         """Something really goes out."""

@@ -160,6 +160,9 @@ def always(world: World, known: Known) -> None:
         cost = world.cost_per_h[pool] - world.cost_of_seconds_per_h[pool]
         if budget is not None and cost > budget * (1 + 1e-3) + _ROUNDING:
             raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
+    for account, manners in world.manners.items():
+        if manners.broken:
+            raise Harm("account_abuse", f"{account}: {manners.broken}")
     for kill in world.kills:
         if not _excused(kill, known):
             name = kill.place.machine.name

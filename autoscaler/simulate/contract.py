@@ -121,6 +121,9 @@ class Counts:
     acknowledged early, and run by a worker whose machine we ended; or nowhere to be found."""
     blind_scale_ins: int = 0
     """Workers taken in before demand was seen often enough in a row after it could not be seen."""
+    account_abuse: int = 0
+    """Calls that no account need bear: far more than it takes in a minute, an order while it asked for peace, or the
+    end of a machine asked for again without a pause."""
     unconverged: int = 0
     failed_ticks: int = 0
     """Ticks that ended in anything but a journal that could not be written; that could not deal with a node of which
@@ -143,6 +146,7 @@ HARMS = (
     "busy_kills",
     "tasks_lost",
     "blind_scale_ins",
+    "account_abuse",
     "unconverged",
     "failed_ticks",
 )

@@ -24,6 +24,7 @@ from providers.contract import (
 Sends = Callable[[str, str], None]
 """Told what is sent, and to or for whom."""
 CREATE = "create"
+DESTROY = "destroy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Line:
 
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
         """Ask for the end of one. Raises what the account does."""
-        self.sends("destroy", name)
+        self.sends(DESTROY, name)
         self.provider.destroy(name, instance_id, timeout_s=timeout_s)
 
     def list_instances(self, *, timeout_s: float) -> Listing:

@@ -22,6 +22,7 @@ HARM_WORDS: Mapping[str, str] = {
     "busy_kills": "a machine was ended while its worker worked",
     "tasks_lost": "a task was lost",
     "blind_scale_ins": "workers were taken in before demand was seen often enough again",
+    "account_abuse": "an account was called as none need bear",
     "unconverged": "the world did not come to rest after the trouble",
     "failed_ticks": "a tick failed",
 }

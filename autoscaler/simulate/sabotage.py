@@ -15,7 +15,8 @@ from typing import Any
 
 from autoscaler import execute, loop, observe
 from autoscaler.clock import Clock
-from autoscaler.core import actions, invariants, lifecycle, orders, reconcile, stalls, supply
+from autoscaler.core import actions, invariants, lifecycle, offers, orders, reconcile, stalls, supply
+from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import (
     CallKind,
     Hands,
@@ -239,6 +240,22 @@ def _lets_one_bad_node_stop_the_tick(parts: _Parts) -> None:
     parts.put(reconcile, "_reconcile_isolated", lambda node, view, _: sound(node, view))
 
 
+def _counts_no_calls(parts: _Parts) -> None:
+    """Accounts take what they are asked, and say so when it is too much."""
+    parts.put(CallBudget, "take", lambda *_: True)
+    parts.put(CallBudget, "whole", lambda *_: 1_000_000)
+
+
+def _asks_again_whatever_an_account_says(parts: _Parts) -> None:
+    """Who is told to come back later comes back on the next tick, which is later."""
+    parts.put(offers, "throttle_s", lambda _: 0.0)
+
+
+def _asks_for_an_end_on_every_tick(parts: _Parts) -> None:
+    """A machine that stands costs money, so its end is asked for until it is gone."""
+    parts.put(actions, "_LONGEST_ASK_S", 0.0)
+
+
 def _takes_figures_for_granted(parts: _Parts) -> None:
     """Every row of the broker's has every figure, and where one does not, the look is simply missing."""
     sound = rabbitmq_rows.count
@@ -305,6 +322,9 @@ SABOTAGES: Mapping[str, Callable[[_Parts], None]] = MappingProxyType(
             _sends_without_the_lease,
             _lets_one_bad_node_stop_the_tick,
             _scales_in_on_the_first_good_look,
+            _counts_no_calls,
+            _asks_again_whatever_an_account_says,
+            _asks_for_an_end_on_every_tick,
             _takes_figures_for_granted,
             _decides_without_asking_whether_demand_was_seen,
             _orders_with_a_wrong_argument,

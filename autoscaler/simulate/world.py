@@ -17,6 +17,7 @@ from autoscaler.simulate import clouds
 from autoscaler.simulate.clock import EPOCH, SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
 from autoscaler.simulate.fleet import ACCOUNTS, CALL_S, Fleet
+from autoscaler.simulate.manners import Manners
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.workers import Worker, Zombie
 from autoscaler.simulate.workload import Load, Queue
@@ -82,6 +83,8 @@ class World:
             )
             for name in ACCOUNTS
         }
+        self.manners = {name: Manners(self.wall, fleet.calls_per_minute[name]) for name in ACCOUNTS}
+        """How each account is treated."""
         self.queues = {pool: Queue(pool, self.broker_delivers) for pool in fleet.rules}
         self.loads = [self._load(pool, scenario) for pool in fleet.rules]
         self.places: dict[tuple[ProviderName, str], Place] = {}
@@ -162,6 +165,8 @@ class World:
         at = self.clock.elapsed
         for cloud in self.accounts.values():
             cloud.forget(EPOCH + at - _KEPT_S / 2)
+        for manners in self.manners.values():
+            manners.tidy()
         for name in [n for n, asked_at in self.asked_at.items() if asked_at < at - _KEPT_S]:
             del self.asked_at[name]
 
