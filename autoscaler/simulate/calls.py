@@ -67,7 +67,7 @@ class Calls:
         self._woken = True
         left, self._left = self._left, []
         for action in left:
-            carry_out(action, self._ways, self._world.wall)
+            self._carry_out(action, self._ways)
 
     def in_flight(self) -> frozenset[NodeName]:
         """Nodes whose call has not ended."""
@@ -111,7 +111,7 @@ class Calls:
                     self._left.append(action)
                     return
                 ways = replace(ways, may_act=always)  # it was asked when this left
-            outcome = carry_out(action, ways, self._world.wall)
+            outcome = self._carry_out(action, ways)
             if _is_mistake(outcome):
                 self._failed(f"the {outcome.call.value} for {outcome.node} raised {outcome.says}")
             unheard = outcome.kind is OutcomeKind.UNKNOWN
@@ -119,6 +119,12 @@ class Calls:
             self._world.clock.later(wait_s, lambda: self._answer(action, outcome))
 
         return arrive
+
+    def _carry_out(self, action: Action, ways: Ways) -> Outcome:
+        outcome = carry_out(action, ways, self._world.wall)
+        if isinstance(action, DestroyNode):
+            self._world.destroy_was_sent(action.node)
+        return outcome
 
     def _answer(self, action: Action, outcome: Outcome) -> None:
         if self._ended:

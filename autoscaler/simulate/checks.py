@@ -12,14 +12,14 @@ from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Node, Order, OrderKind, Plan, PoolName, Transition
 from autoscaler.journal import TickRecord
 from autoscaler.simulate.contract import Fault
-from autoscaler.simulate.world import Kill, World
+from autoscaler.simulate.world import Kill, Place, World
 from policies.contract import Decision, Past, Rule
 from providers.contract import NodeName, ProviderName
 
 _ROUNDING = 1e-6
 _PROOFS_OF_ABSENCE = frozenset({Event.INSTANCE_GONE, Event.CREATE_REFUSED})
 _LEAVING = frozenset({Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN})
-_NOT_NEEDED = "not needed"
+NOT_NEEDED = "not needed"
 """How the reasons of the plan's own scale-in begin; other drains are an operator's word."""
 _FORCED = frozenset({NodeState.READY, NodeState.DRAINING})
 """States in which an operator's `destroy` needs his word that work may be lost."""
@@ -54,6 +54,8 @@ class Known:
 
     orders: dict[int, Order] = field(default_factory=dict)
     """Operators' orders that were not answered yet."""
+    paused: set[PoolName] = field(default_factory=set)
+    """Pools that an operator paused."""
 
     def noted(self, record: TickRecord, at: float) -> None:
         """This was written."""
@@ -82,6 +84,8 @@ class Known:
             move = moves.get(node.name)
             if order.force or move is None or move.before not in _FORCED:
                 self.given_up[_of(node)] = at
+        for wish in record.wishes:
+            (self.paused.add if wish.paused else self.paused.discard)(wish.pool)
         for node in written.values():
             if node.state is NodeState.GONE:
                 self.nodes.pop(node.name, None)
@@ -108,7 +112,7 @@ def committed(world: World, record: TickRecord) -> None:
     for told in record.transitions:
         if told.event in _PROOFS_OF_ABSENCE:
             _was_gone(world, nodes[told.node], told)
-        elif told.event in _LEAVING and told.reason.startswith(_NOT_NEEDED):
+        elif told.event in _LEAVING and told.reason.startswith(NOT_NEEDED):
             _was_seen(world, told, decided[told.pool])
 
 
@@ -152,14 +156,10 @@ def always(world: World, known: Known) -> None:
                 "leaked_nodes", f"{name} was ordered, and its daemon's tick ended without a record of it"
             )
     world.newly_asked.clear()
-    for pool, rules in world.fleet.rules.items():
-        ceiling, budget = rules.limits.max_workers, rules.limits.max_cost_per_hour
-        standing = world.standing[pool] - world.seconds[pool]
-        if standing > ceiling:
-            raise Harm("ceiling_breaches", f"{standing} machines of {pool} are paid, allowed are {ceiling}")
-        cost = world.cost_per_h[pool] - world.cost_of_seconds_per_h[pool]
-        if budget is not None and cost > budget * (1 + 1e-3) + _ROUNDING:
-            raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
+    _limits_hold(world)
+    for name, ended in world.ended:
+        _was_meant(known.nodes.get(name), ended)
+    world.ended.clear()
     for account, manners in world.manners.items():
         if manners.broken:
             raise Harm("account_abuse", f"{account}: {manners.broken}")
@@ -170,6 +170,29 @@ def always(world: World, known: Known) -> None:
             says = f"{name} was ended while it worked on {kill.tasks} tasks{gone}"
             raise Harm("busy_kills", says, tasks_lost=kill.lost)
     world.kills.clear()
+
+
+def _limits_hold(world: World) -> None:
+    """Machines that the provider made without being asked are its own matter."""
+    for pool, rules in world.fleet.rules.items():
+        ceiling, budget = rules.limits.max_workers, rules.limits.max_cost_per_hour
+        standing = world.standing[pool] - world.seconds[pool]
+        if standing > ceiling:
+            raise Harm("ceiling_breaches", f"{standing} machines of {pool} are paid, allowed are {ceiling}")
+        cost = world.cost_per_h[pool] - world.cost_of_seconds_per_h[pool]
+        if budget is not None and cost > budget * (1 + 1e-3) + _ROUNDING:
+            raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
+
+
+def _was_meant(node: Node | None, ended: tuple[Place, ...]) -> None:
+    """One ask for the end of a node's machine ends that machine and no other, whatever else bears its name."""
+    if len(ended) > 1:
+        raise Harm("wrong_ends", f"one call ended {len(ended)} machines of the name {ended[0].machine.name}")
+    if node is None or node.instance_id is None:
+        return
+    for place in ended:
+        if (place.account, place.machine.instance_id) != _of(node):
+            raise Harm("wrong_ends", f"{place.machine.instance_id} was ended in place of {node.instance_id}")
 
 
 def _excused(kill: Kill, known: Known) -> bool:

@@ -121,6 +121,13 @@ class Counts:
     acknowledged early, and run by a worker whose machine we ended; or nowhere to be found."""
     blind_scale_ins: int = 0
     """Workers taken in before demand was seen often enough in a row after it could not be seen."""
+    wrong_ends: int = 0
+    """Calls for the end of one machine that ended another, or more than one."""
+    wrong_supply: int = 0
+    """Purchases and moves that the number wanted does not ask for or that a pause forbids, and workers taken for lost
+    while they could not have been heard."""
+    unheeded_orders: int = 0
+    """Operators' orders that were not answered once and in time."""
     account_abuse: int = 0
     """Calls that no account need bear: far more than it takes in a minute, an order while it asked for peace, or the
     end of a machine asked for again without a pause."""
@@ -146,6 +153,9 @@ HARMS = (
     "busy_kills",
     "tasks_lost",
     "blind_scale_ins",
+    "wrong_ends",
+    "wrong_supply",
+    "unheeded_orders",
     "account_abuse",
     "unconverged",
     "failed_ticks",

@@ -84,6 +84,7 @@ class Daemon:
         self._noted = noted
         self._journal: Leased = shared.claim()
         self._ear = gateways.Ear(world)
+        self.listened_s = self._ear.listened_s
         self._left: tuple[Action, ...] = ()
         self._unwritten: TickRecord | None = None
         self.ends: End | None = None

@@ -138,6 +138,10 @@ class Ear:
         """Listen no more."""
         self._world.goodbyes.remove(self._goodbye)
 
+    def listened_s(self) -> float | None:
+        """How long it has heard without a break; None while it is deaf and knows it."""
+        return None if self._since is None else self._world.clock.elapsed - self._since
+
     def sightings(self) -> Sightings | Missing:
         """All heard until now; heartbeats are taken in here, as they were sent."""
         at = self._world.clock.elapsed

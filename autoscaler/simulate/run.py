@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from autoscaler.core.model import WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
-from autoscaler.simulate import checks, fleet, ledger
+from autoscaler.simulate import checks, deeds, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known
 from autoscaler.simulate.contract import Counts, Fault, Scenario, Verdict
 from autoscaler.simulate.daemons import Crash, Daemon, End
@@ -47,6 +47,7 @@ class _Life:
         self.world = World(scenario, self.script, fleet.draw(scenario))
         self.shared = ledger.open_ledger(scenario.seed)
         self.known = Known()
+        self.silence_s = {pool: rules.timeouts.silence_s for pool, rules in self.world.fleet.rules.items()}
         self.operator = Operator(self.world, self.shared)
         self.reader = self.shared.claim()
         self.dice = random.Random(f"run {scenario.seed}")
@@ -164,8 +165,11 @@ class _Life:
         at, _, notes = self.told[-1]
         self.told[-1] = (at, record, notes)
         checks.committed(self.world, record)
+        deeds.answers(self.known, record)
+        deeds.silences(record, self.silence_s, self.daemon.listened_s())
         self.known.noted(record, self.world.clock.elapsed)
         self.known.took(record, self.world.clock.elapsed)
+        deeds.choices(self.known, record)
 
     def _story(self) -> Iterator[str]:
         for at, record, notes in self.told:

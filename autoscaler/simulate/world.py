@@ -21,7 +21,7 @@ from autoscaler.simulate.manners import Manners
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.workers import Worker, Zombie
 from autoscaler.simulate.workload import Load, Queue
-from providers.contract import ProviderName
+from providers.contract import NodeName, ProviderName
 from providers.simulated import Machine, SimulatedCloud
 
 _KEPT_S = 7200.0
@@ -100,6 +100,9 @@ class World:
         self.good_looks = dict.fromkeys(fleet.rules, 0)
         """How often in a row the broker told a pool's demand, since it last did not."""
         self.kills: list[Kill] = []
+        self.ended: list[tuple[NodeName, tuple[Place, ...]]] = []
+        """For whose node we asked for an end, and the machines that this call ended."""
+        self._ending: list[Place] = []
         self.goodbyes: list[Callable[[Worker], None]] = []
         self.asked_at: dict[str, float] = {}
         """When a machine of that name was ordered, by the world's clock."""
@@ -179,6 +182,12 @@ class World:
         self.asked_at[name] = self.clock.elapsed
         self.newly_asked.append(name)
 
+    def destroy_was_sent(self, node: NodeName) -> None:
+        """A call for the end of that node's machine arrived: what it ended, if anything."""
+        if self._ending:
+            self.ended.append((node, tuple(self._ending)))
+            self._ending.clear()
+
     def appear(self, machine: Machine, account: ProviderName) -> None:
         """A machine stands from now on; its worker comes later, or never."""
         pool = PoolName(machine.pool)
@@ -207,6 +216,8 @@ class World:
         if machine.second:
             self.seconds[place.pool] -= 1
             self.cost_of_seconds_per_h[place.pool] -= place.price_per_h
+        if not self._worlds_doing:
+            self._ending.append(place)
         worker = place.worker
         if worker is None or not worker.up:
             return
