@@ -52,6 +52,7 @@ class Calls:
         )
         self._dice = random.Random(f"calls {seed}")
         self._under_way: set[NodeName] = set()
+        self._account_of: dict[int, ProviderName] = {}
         self._mailbox: list[Outcome] = []
         self._left: list[Action] = []
         self._ended = self._woken = False
@@ -79,6 +80,7 @@ class Calls:
 
     def forget(self, outcomes: tuple[Outcome, ...]) -> None:
         """These were committed."""
+        self._told(outcomes)
         taken = set(map(id, outcomes))
         self._mailbox = [o for o in self._mailbox if id(o) not in taken]
 
@@ -130,14 +132,26 @@ class Calls:
         if self._ended:
             return
         self._under_way.discard(action.node)
-        self._mailbox.append(replace(outcome, at=self._world.wall.now()))
+        told = replace(outcome, at=self._world.wall.now())
+        self._mailbox.append(told)
         account = actions.lane(action)
         if account is None:
             return
+        self._account_of[id(told)] = account
         if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
             self._world.manners[account].told_to_wait(outcome.retry_after_s)
         if outcome.call is CallKind.DESTROY and outcome.kind in _REFUSED:
             self._world.manners[account].end_refused(action.node)
+
+    def _told(self, outcomes: tuple[Outcome, ...]) -> None:
+        """Each account by what it answered to the calls that a tick took in."""
+        clear: dict[ProviderName, bool] = {}
+        for outcome in outcomes:
+            account = self._account_of.pop(id(outcome), None)
+            if account is not None and outcome.kind is not OutcomeKind.NOT_SENT:
+                clear[account] = clear.get(account, False) or outcome.kind is not OutcomeKind.UNKNOWN
+        for account, clearly in clear.items():
+            self._world.manners[account].answered(clearly=clearly)
 
     def _calls(self, account: ProviderName, what: str, name: str) -> None:
         """Something really goes out to an account."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import Node, Order, OrderKind, Plan, PoolName, Transition
+from autoscaler.core.model import DrainExpiry, Node, Order, OrderKind, Plan, PoolName, PoolRules, Transition
 from autoscaler.journal import TickRecord
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.world import Kill, Place, World
@@ -68,12 +68,16 @@ class Known:
             else:
                 self.end_asked_at.pop(_of(node), None)  # whoever was asked said no
 
-    def took(self, record: TickRecord, at: float) -> None:
+    draining_since: dict[NodeName, float] = field(default_factory=dict)
+    """Since when each node drains."""
+
+    def took(self, record: TickRecord, at: float, rules: Mapping[PoolName, PoolRules]) -> None:
         """This was written: whose end is on an operator's own head from now on, and what stands on record now."""
         sweeping = any(order.kind is OrderKind.SWEEP for order in self.orders.values())
         for node in (*record.new_nodes, *record.changed_nodes):
             if sweeping and node.given_up and node.name != node.machine and node.machine in self.nodes:
                 self.given_up[_of(node)] = at
+        self._drained(record, at, rules)
         moves = {told.node: told for told in record.transitions if told.event is Event.DESTROY_CHOSEN}
         written = {node.name: node for node in (*record.new_nodes, *record.changed_nodes)}
         for answer in record.answers:
@@ -91,6 +95,22 @@ class Known:
                 self.nodes.pop(node.name, None)
             else:
                 self.nodes[node.name] = node
+
+    def _drained(self, record: TickRecord, at: float, rules: Mapping[PoolName, PoolRules]) -> None:
+        """An operator who lets no drain take longer than so long gives up what it then still holds."""
+        nodes = {node.name: node for node in record.changed_nodes}
+        for told in record.transitions:
+            since, times = self.draining_since.pop(told.node, at), rules[told.pool].timeouts
+            chosen = times.drain_expiry is DrainExpiry.DESTROY and at - since >= times.drain_s
+            if told.event is Event.DRAIN_EXPIRED and chosen:
+                self.given_up[_of(nodes[told.node])] = at
+            if told.event is Event.ENROL_EXPIRED and times.drain_expiry is DrainExpiry.DESTROY:
+                # One that is connected and was never heard has the time of a drain on top, and then the same end.
+                ordered_at = self.recorded.get(told.node, float("inf"))
+                if nodes[told.node].given_up and at - ordered_at >= times.enrol_s + times.drain_s:
+                    self.given_up[_of(nodes[told.node])] = at
+            if told.after is NodeState.DRAINING:
+                self.draining_since[told.node] = at
 
     def forget(self, before: float) -> None:
         """Drop what is long over."""
@@ -200,7 +220,8 @@ def _excused(kill: Kill, known: Known) -> bool:
     machine, worker, account = kill.place.machine, kill.place.worker, kill.place.account
     assert worker is not None
     # An operator's word to destroy it is the one order that takes tasks along; a drain does not. And his sweep ends the
-    # second machine of a name although a worker of that name is heard: the manual says so.
+    # second machine of a name although a worker of that name is heard: the manual says so. His configuration may end a
+    # drain that takes too long.
     keys = ((account, machine.instance_id), (account, machine.name))
     if any(key in known.given_up for key in keys):
         return True

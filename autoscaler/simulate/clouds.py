@@ -15,7 +15,7 @@ from providers import open_provider
 from providers.contract import InstanceSpec, Provider, ProviderName
 from providers.simulated import Fault as Mishap
 from providers.simulated import Habits, SimulatedCloud
-from providers.simulated.cloud import Tenant
+from providers.simulated.cloud import OF_CREATES, OF_DESTROYS, Tenant
 
 FLEET = "shop"
 _SPANS: Mapping[Mishap, Fault] = MappingProxyType(
@@ -46,6 +46,10 @@ _STROKES: Mapping[Mishap, Fault] = MappingProxyType(
     }
 )
 
+_ANSWERS = frozenset((*OF_CREATES, *OF_DESTROYS))
+_UNSENT = frozenset({Mishap.REQUEST_LOST, Mishap.DESTROY_LOST})
+_UNHEARD = frozenset({Mishap.ANSWER_LOST, Mishap.DESTROY_UNANSWERED})
+
 
 class ScriptedLuck:
     """The faults of one account, as the script has them."""
@@ -54,10 +58,14 @@ class ScriptedLuck:
         self._script = script
         self._clock = clock
         self._account = account
+        self._down = script.dice(Fault.ACCOUNT_DOWN)
 
     def meets(self, fault: Mishap, spec: InstanceSpec | None) -> bool:
         """Whether the call under way meets this fault. Stock runs out by size, all else is the account's."""
         kind, at = _SPANS.get(fault), self._clock.elapsed
+        if fault in _ANSWERS and self._script.lasts(Fault.ACCOUNT_DOWN, at, self._account):
+            # Of those that a call can meet, half meet the first and arrive nowhere, the others are carried out.
+            return fault in _UNHEARD or (fault in _UNSENT and self._down.random() < 0.5)
         if kind is None:
             return self._script.strikes(_STROKES[fault], at)
         where = f"{self._account} {spec.size}" if spec and kind is Fault.CAPACITY_REFUSED else self._account

@@ -39,6 +39,8 @@ class Fault(StrEnum):
     DESTROY_HOLLOW = "destroy hollow"
     """Answered yes, and nothing ends."""
     DESTROY_UNANSWERED = "destroy unanswered"
+    ACCOUNT_DOWN = "account down"
+    """No create and no destroy at an account is answered, for minutes; some of them are carried out."""
     # Machines and workers.
     MACHINE_DIES = "machine dies"
     NEVER_ENROLS = "never enrols"
@@ -129,8 +131,8 @@ class Counts:
     unheeded_orders: int = 0
     """Operators' orders that were not answered once and in time."""
     account_abuse: int = 0
-    """Calls that no account need bear: far more than it takes in a minute, an order while it asked for peace, or the
-    end of a machine asked for again without a pause."""
+    """Calls that no account need bear: far more than it takes in a minute, an order while it asked for peace, several
+    at once while it answers nothing, or the end of a machine asked for again without a pause."""
     unconverged: int = 0
     failed_ticks: int = 0
     """Ticks that ended in anything but a journal that could not be written; that could not deal with a node of which

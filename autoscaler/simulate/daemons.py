@@ -88,6 +88,8 @@ class Daemon:
         self._left: tuple[Action, ...] = ()
         self._unwritten: TickRecord | None = None
         self.ends: End | None = None
+        self.becomes = world.fleet.becomes(world.releases)
+        """As its configuration has it, until it ends."""
         self.mistakes: list[str] = []
         """Exceptions of our own that the daemon survived."""
         providers = {
@@ -98,7 +100,9 @@ class Daemon:
             world, providers, self._ear, seed, may_act=self._journal.holds_lease, failed=self.mistakes.append
         )
         self._loop = Loop(
-            rulebook=world.fleet.rulebook({name: p.traits.settle_s for name, p in providers.items()}),
+            rulebook=world.fleet.rulebook(
+                {name: p.traits.settle_s for name, p in providers.items()}, self.becomes
+            ),
             journal=_Writing(self._journal, self._commit),
             observer=Observer(
                 broker=gateways.open_broker(world),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from autoscaler.core.model import DrainExpiry, FleetRules, Offer, PoolName, PoolRules, Timeouts
+from autoscaler.core.model import DrainExpiry, FleetRules, Offer, OfferName, PoolName, PoolRules, Timeouts
 from autoscaler.loop import Rulebook
 from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.contract import Scenario
@@ -37,7 +37,16 @@ class Fleet:
     calls_per_minute: Mapping[ProviderName, float]
     """At the strictest so few that ends and purchases wait for a call for a minute and more."""
 
-    def rulebook(self, settle_s: Mapping[ProviderName, float]) -> Rulebook:
+    def becomes(self, releases: Mapping[PoolName, int]) -> dict[PoolName, dict[OfferName, str]]:
+        """What new machines are to become when so many releases were made for each pool."""
+        return {
+            pool: {offer.name: f"{offer.size} of release {releases[pool]}" for offer in rules.offers}
+            for pool, rules in self.rules.items()
+        }
+
+    def rulebook(
+        self, settle_s: Mapping[ProviderName, float], becomes: Mapping[PoolName, Mapping[OfferName, str]]
+    ) -> Rulebook:
         """In the words of the loop."""
         return Rulebook(
             fleet=FleetRules(
@@ -46,7 +55,7 @@ class Fleet:
                 max_calls=self.max_calls,
                 calls_per_minute=self.calls_per_minute,
             ),
-            pools=self.rules,
+            pools={name: replace(pool, becomes=becomes[name]) for name, pool in self.rules.items()},
             settle_s=settle_s,
             tick_s=TICK_S,
         )
@@ -60,6 +69,7 @@ class Fleet:
 def draw(scenario: Scenario) -> Fleet:
     """Two or three pools. All times are short, so that a life meets its deadlines often."""
     dice = random.Random(f"fleet {scenario.seed}")
+    expiries = random.Random(f"expiries {scenario.seed}")
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
     rules, workers, task_s = {}, {}, {}
     for name in names:
@@ -67,12 +77,21 @@ def draw(scenario: Scenario) -> Fleet:
         slots = dice.choice((1, 2, 4))
         workers[name] = Habits(slots=slots, prefetch=dice.choice((1, 1, 4)), early_ack=dice.random() < 0.5)
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
-        rules[name] = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
+        pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
+        rules[name] = replace(pool, timeouts=_drains(pool.timeouts, expiries, task_s[name]))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
     least = 3.0 if not scenario.nodes else max(60.0, scenario.nodes / 4)
     per_minute = {account: dice.choice((least, 4 * least, max(60.0, least))) for account in ACCOUNTS}
     return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=boot_s, calls_per_minute=per_minute)
+
+
+def _drains(times: Timeouts, dice: random.Random, task_s: float) -> Timeouts:
+    """A quarter of all operators do not wait for a drain without end; half of them not even for all that it holds."""
+    if dice.random() < 0.75:
+        return times
+    drain_s = dice.choice((times.drain_s, max(120.0, 2 * task_s)))
+    return replace(times, drain_s=drain_s, drain_expiry=DrainExpiry.DESTROY)
 
 
 def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int, task_s: float) -> PoolRules:

@@ -17,6 +17,8 @@ _BUCKETS = 2.0
 """A full bucket may be spent at once, and what flows in within a minute besides."""
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
+_ANSWERS_WAITED_FOR = 3
+"""Ticks in a row that brought outcomes and not one clear answer: then one order at a time is enough to see."""
 _ROUNDING_S = 0.001
 _KEPT_S = 7200.0
 
@@ -40,13 +42,15 @@ class Manners:
         self._set_by_s = wall.off_by_s
         self._refilled_at = float("-inf")
         self._peace_until = float("-inf")
+        self._unanswered = 0
+        self._order_left_at = float("-inf")
         self._asked: dict[NodeName, _Asked] = {}
         self.broken = ""
         """What was done that the account need not bear."""
 
     def begins(self) -> None:
         """A daemon begins: answers to the one before may never have reached anybody."""
-        self._peace_until = float("-inf")
+        self._peace_until, self._unanswered = float("-inf"), 0
         # It can tell only by the wall clock how long nobody called: if that was set, it believes in a whole minute.
         if self._wall.off_by_s != self._set_by_s:
             self._set_by_s, self._refilled_at = self._wall.off_by_s, self._wall.monotonic()
@@ -73,10 +77,18 @@ class Manners:
 
     def woken(self) -> None:
         """An operator said that it may be asked again."""
-        self._peace_until = float("-inf")
+        self._peace_until, self._unanswered = float("-inf"), 0
+
+    def answered(self, *, clearly: bool) -> None:
+        """A daemon has taken in what this account answered, all of it unclear or not."""
+        self._unanswered = 0 if clearly else self._unanswered + 1
 
     def order_leaves(self, node: NodeName) -> None:
         """A daemon orders a machine."""
+        at = self._wall.monotonic()
+        if self._unanswered >= _ANSWERS_WAITED_FOR and at == self._order_left_at:
+            self._tell(f"{node} was ordered with others though {self._unanswered} ticks brought no answer")
+        self._order_left_at = at
         left_s = self._peace_until - self._wall.now()
         if left_s > _ROUNDING_S:
             self._tell(f"{node} was ordered {left_s:.0f} s before the account wanted to be asked again")

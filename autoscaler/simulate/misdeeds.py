@@ -12,7 +12,9 @@ from typing import Any
 from autoscaler import execute, loop
 from autoscaler.clock import Clock
 from autoscaler.core import (
+    accounts,
     actions,
+    canary,
     invariants,
     lifecycle,
     offers,
@@ -151,6 +153,16 @@ def counts_no_calls(parts: Parts) -> None:
 def asks_again_whatever_an_account_says(parts: Parts) -> None:
     """Who is told to come back later comes back on the next tick, which is later."""
     parts.put(offers, "throttle_s", lambda _: 0.0)
+
+
+def orders_on_from_an_account_that_is_silent(parts: Parts) -> None:
+    """A call that is not answered is bad luck, and the next one may be answered."""
+    parts.put(accounts, "CALLS_TO_OPEN", 1_000_000)
+
+
+def buys_many_of_a_new_kind(parts: Parts) -> None:
+    """It was tried on somebody's own machine."""
+    parts.put(canary, "probes_left", lambda *_: None)
 
 
 def asks_for_an_end_on_every_tick(parts: Parts) -> None:

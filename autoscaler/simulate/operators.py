@@ -17,6 +17,8 @@ _KINDS = (
     OrderKind.HOLD,
     OrderKind.PAUSE,
     OrderKind.RESUME,
+    OrderKind.WAKE,
+    OrderKind.SWEEP,
 )
 """No FORGET: who forgets a standing machine takes cost and ceiling upon himself, and there is nothing to check."""
 _SWEEPS_EVERY_S = 900.0
@@ -41,7 +43,12 @@ class Operator:
         kind, force = dice.choice(_KINDS), dice.random() < 0.3
         if kind in {OrderKind.DRAIN, OrderKind.UNDRAIN, OrderKind.DESTROY}:
             return self._about_node(kind, nodes, dice, force=force)
+        if kind is OrderKind.SWEEP:
+            self._give(kind, "*")
+            return "order: sweep"
         pool = dice.choice(list(self._world.fleet.rules))
+        if kind is OrderKind.WAKE:
+            return self._wake(pool, dice)
         return self._about_pool(kind, pool, dice)
 
     def clean_up(self, strangers: int) -> str:
@@ -94,6 +101,13 @@ class Operator:
         node = dice.choice(nodes)
         self._give(kind, node.name, force=force)
         return f"order: {kind.value} {node.name}{' by force' if force else ''}"
+
+    def _wake(self, pool: PoolName, dice: random.Random) -> str:
+        """What may be asked again: all, a pool, or an offer of it, or the account of that."""
+        offer = dice.choice(self._world.fleet.rules[pool].offers)
+        target = dice.choice(("*", pool, offer.name, offer.provider))
+        self._give(OrderKind.WAKE, target)
+        return f"order: wake {target}"
 
     def _about_pool(self, kind: OrderKind, pool: PoolName, dice: random.Random) -> str:
         workers = dice.randint(0, self._world.fleet.rules[pool].limits.max_workers + 1)

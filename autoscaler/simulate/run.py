@@ -10,19 +10,22 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from autoscaler.core.model import WaitKind
+from autoscaler.core.model import OrderKind, WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.simulate import checks, deeds, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known
 from autoscaler.simulate.contract import Counts, Fault, Scenario, Verdict
 from autoscaler.simulate.daemons import Crash, Daemon, End
 from autoscaler.simulate.fleet import TICK_S
+from autoscaler.simulate.kinds import Kinds
 from autoscaler.simulate.operators import Operator
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.world import World
 
 _TOLD_TICKS = 30
 _TIDY_EVERY_TICKS = 60
+_NEW_RELEASES = 0.3
+"""The part of all restarts that come with a new release of a pool's workers."""
 _ENDS = {
     Fault.CRASH_BEFORE_COMMIT: (End.BEFORE_COMMIT,),
     Fault.CRASH_AFTER_COMMIT: (End.BEFORE_DISPATCH,),
@@ -46,11 +49,12 @@ class _Life:
         self.script = Script(scenario)
         self.world = World(scenario, self.script, fleet.draw(scenario))
         self.shared = ledger.open_ledger(scenario.seed)
-        self.known = Known()
+        self.known, self.kinds = Known(), Kinds()
         self.silence_s = {pool: rules.timeouts.silence_s for pool, rules in self.world.fleet.rules.items()}
         self.operator = Operator(self.world, self.shared)
         self.reader = self.shared.claim()
         self.dice = random.Random(f"run {scenario.seed}")
+        self.releases = random.Random(f"releases {scenario.seed}")
         self.told: deque[tuple[float, TickRecord | None, list[str]]] = deque(maxlen=_TOLD_TICKS)
         self.notes: list[str] = []
         self.ticks = self.daemons = 0
@@ -91,6 +95,7 @@ class _Life:
         self.told.append((world.clock.elapsed, None, self.notes))
         if self.ticks % _TIDY_EVERY_TICKS == 0:
             world.tidy()
+            self.kinds.forget(self.known)
             self.known.forget(world.clock.elapsed - 7200.0)
         self._befall()
         try:
@@ -139,6 +144,8 @@ class _Life:
 
     def _start(self) -> Daemon:
         self.daemons += 1
+        if self.daemons > 1 and self.releases.random() < _NEW_RELEASES:
+            self.world.releases[self.releases.choice(list(self.world.fleet.rules))] += 1
         seed = f"{self.scenario.seed} {self.daemons}"
         return Daemon(self.world, self.shared, seed, noted=self._noted)
 
@@ -168,8 +175,20 @@ class _Life:
         deeds.answers(self.known, record)
         deeds.silences(record, self.silence_s, self.daemon.listened_s())
         self.known.noted(record, self.world.clock.elapsed)
-        self.known.took(record, self.world.clock.elapsed)
+        self._obeyed(record)
+        self.kinds.learn(self.known, record, self.daemon.becomes)
+        self.known.took(record, self.world.clock.elapsed, self.world.fleet.rules)
         deeds.choices(self.known, record)
+        self.kinds.tried_first(self.known, record)
+
+    def _obeyed(self, record: TickRecord) -> None:
+        """Who is woken by an operator's word is trusted, and may be asked at once."""
+        for answer in record.answers:
+            order = self.known.orders[answer.number]
+            if order.kind is OrderKind.WAKE and answer.carried_out:
+                self.kinds.trust(order, self.daemon.becomes)
+                for manners in self.world.manners.values():
+                    manners.woken()
 
     def _story(self) -> Iterator[str]:
         for at, record, notes in self.told:

@@ -37,6 +37,8 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             misdeeds.counts_no_calls,
             misdeeds.asks_again_whatever_an_account_says,
             misdeeds.asks_for_an_end_on_every_tick,
+            misdeeds.orders_on_from_an_account_that_is_silent,
+            misdeeds.buys_many_of_a_new_kind,
             misdeeds.takes_what_arrives_for_nothing,
             misdeeds.never_takes_back,
             misdeeds.ignores_a_pause,

@@ -97,6 +97,8 @@ class World:
         """Of those standing, how many nobody asked for, and their price."""
         self.cost_per_h = dict.fromkeys(fleet.rules, 0.0)
         self.cost_of_seconds_per_h = dict.fromkeys(fleet.rules, 0.0)
+        self.releases: Counter[PoolName] = Counter()
+        """How often what a pool's machines become was changed; a daemon knows it from its start on."""
         self.good_looks = dict.fromkeys(fleet.rules, 0)
         """How often in a row the broker told a pool's demand, since it last did not."""
         self.kills: list[Kill] = []
