@@ -138,8 +138,6 @@ class Calls:
         if account is None:
             return
         self._account_of[id(told)] = account
-        if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
-            self._world.manners[account].told_to_wait(outcome.retry_after_s)
         if outcome.call is CallKind.DESTROY and outcome.kind in _REFUSED:
             self._world.manners[account].end_refused(action.node)
 
@@ -148,7 +146,11 @@ class Calls:
         clear: dict[ProviderName, bool] = {}
         for outcome in outcomes:
             account = self._account_of.pop(id(outcome), None)
-            if account is not None and outcome.kind is not OutcomeKind.NOT_SENT:
+            if account is None:
+                continue
+            if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
+                self._world.manners[account].told_to_wait(outcome.at + outcome.retry_after_s)
+            if outcome.kind is not OutcomeKind.NOT_SENT:
                 clear[account] = clear.get(account, False) or outcome.kind is not OutcomeKind.UNKNOWN
         for account, clearly in clear.items():
             self._world.manners[account].answered(clearly=clearly)

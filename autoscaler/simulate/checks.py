@@ -5,13 +5,14 @@ The world and the records go in; out comes nothing, or a `Harm`. The few excuses
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import DrainExpiry, Node, Order, OrderKind, Plan, PoolName, PoolRules, Transition
 from autoscaler.journal import TickRecord
 from autoscaler.simulate.contract import Fault
+from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import Kill, Place, World
 from policies.contract import Decision, Past, Rule
 from providers.contract import NodeName, ProviderName
@@ -125,13 +126,18 @@ def _of(node: Node) -> _Machine:
     return node.offer.provider, node.instance_id or node.machine
 
 
-def committed(world: World, record: TickRecord) -> None:
-    """Raise Harm for what may stand in no record. Damage that heals later is damage all the same."""
+def committed(world: World, record: TickRecord, knows_anew: Callable[[Worker], bool]) -> None:
+    """Raise Harm for what may stand in no record. Damage that heals later is damage all the same.
+
+    `knows_anew` is whether the daemon heard before this tick that this process began.
+    """
     nodes = {node.name: node for node in record.changed_nodes}
     decided = {told.pool: told.decision for told in record.decisions}
     for told in record.transitions:
         if told.event in _PROOFS_OF_ABSENCE:
             _was_gone(world, nodes[told.node], told)
+        elif told.event is Event.DRAINED:
+            _was_drained(world, nodes[told.node], knows_anew)
         elif told.event in _LEAVING and told.reason.startswith(NOT_NEEDED):
             _was_seen(world, told, decided[told.pool])
 
@@ -145,6 +151,13 @@ def _was_gone(world: World, node: Node, told: Transition) -> None:
         )
         if is_it:
             raise Harm("leaked_nodes", f"the record of {node.name} ended while it stood: {told.reason}")
+
+
+def _was_drained(world: World, node: Node, knows_anew: Callable[[Worker], bool]) -> None:
+    """Who began anew takes tasks, whatever its predecessor confirmed. Of a pair nobody can tell whose word it is."""
+    named = world.workers.get(node.machine, [])
+    if len(named) == 1 and named[0].consuming and knows_anew(named[0]):
+        raise Harm("wrong_ends", f"{node.name} was taken for idle while its worker, begun anew, takes tasks")
 
 
 def _was_seen(world: World, told: Transition, decision: Decision) -> None:

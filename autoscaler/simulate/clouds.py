@@ -40,6 +40,7 @@ _STROKES: Mapping[Mishap, Fault] = MappingProxyType(
         Mishap.CREATED_TWICE: Fault.CREATED_TWICE,
         Mishap.DESTROY_IGNORED: Fault.DESTROY_HOLLOW,
         Mishap.DESTROY_LOST: Fault.DESTROY_IGNORED,
+        Mishap.DESTROY_THROTTLED_MUTELY: Fault.THROTTLED_MUTELY,
         Mishap.DESTROY_UNANSWERED: Fault.DESTROY_UNANSWERED,
         Mishap.SLOW_BOOT: Fault.SLOW_BOOT,
         Mishap.NEVER_BOOTS: Fault.NEVER_ENROLS,
@@ -77,9 +78,15 @@ class ScriptedLuck:
 
 
 def open_cloud(
-    script: Script, clock: WorldClock, account: ProviderName, tenant: Tenant, *, boot_s: float, call_s: float
+    script: Script,
+    clock: WorldClock,
+    account: ProviderName,
+    tenant: Tenant,
+    *,
+    boot_s: float,
+    create_s: float,
 ) -> SimulatedCloud:
-    """One account. `call_s` is how long its callers wait for an answer: a late create comes after that."""
+    """One account. `create_s` is how long its callers wait for an ordered machine; a late one comes before that."""
     lag_s = 15.0 if script.has(Fault.LIST_LAG) else 0.0
     if lag_s:
         script.struck[Fault.LIST_LAG] += 1
@@ -88,9 +95,9 @@ def open_cloud(
         slow_boot_s=240.0,
         list_lag_s=lag_s,
         lies_s=LIES_S,
-        # Before that is simply a lost answer. A provider that still carries an order out long after the caller gave it
-        # up is beyond `timeouts.create`, and no daemon could ever end such a record.
-        very_late_create_s=call_s + 20.0,
+        # An order that is carried out after `timeouts.create` is beyond what an operator promised for his provider, and
+        # no daemon could ever end such a record. It arrives up to two seconds after it was written down.
+        very_late_create_s=create_s - 5.0,
         retry_after_s=20.0,
     )
     luck = ScriptedLuck(script, clock, account)

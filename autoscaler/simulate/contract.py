@@ -25,7 +25,7 @@ class Fault(StrEnum):
     ANSWER_LOST = "answer lost"
     """The machine is made, and nobody is told."""
     CREATED_LATE = "created late"
-    """Nobody is told, and the machine is made only after the call was given up."""
+    """Nobody is told, and the machine is made later, at most as late as ordered ones are waited for."""
     CREATED_TWICE = "created twice"
     THROTTLED = "throttled"
     THROTTLED_MUTELY = "throttled mutely"
@@ -47,6 +47,7 @@ class Fault(StrEnum):
     SLOW_BOOT = "slow boot"
     WORKER_SILENT = "worker silent"
     WORKER_RESTARTS = "worker restarts"
+    """Another process in its place; half of them have the pid of the one before."""
     WORKER_ZOMBIE = "worker zombie"
     """It sends heartbeats and takes nothing from the queue, or finishes nothing, until its process ends or is told
     to consume again."""
@@ -124,7 +125,8 @@ class Counts:
     blind_scale_ins: int = 0
     """Workers taken in before demand was seen often enough in a row after it could not be seen."""
     wrong_ends: int = 0
-    """Calls for the end of one machine that ended another, or more than one."""
+    """Calls for the end of one machine that ended another, or more than one; and workers taken for idle that were heard
+    to begin anew and take tasks."""
     wrong_supply: int = 0
     """Purchases and moves that the number wanted does not ask for or that a pause forbids, and workers taken for lost
     while they could not have been heard."""

@@ -21,6 +21,7 @@ from autoscaler.simulate import clouds, gateways
 from autoscaler.simulate.calls import Calls
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.ledger import Leased, Shared
+from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import World
 from policies.contract import Past
 
@@ -85,6 +86,7 @@ class Daemon:
         self._journal: Leased = shared.claim()
         self._ear = gateways.Ear(world)
         self.listened_s = self._ear.listened_s
+        self.ticked_at = world.clock.elapsed
         self._left: tuple[Action, ...] = ()
         self._unwritten: TickRecord | None = None
         self.ends: End | None = None
@@ -121,7 +123,12 @@ class Daemon:
 
     def tick(self) -> Plan:
         """One tick of the production loop, and its plan. Raises Crash where it ends, or what the loop raises."""
+        self.ticked_at = self._world.clock.elapsed
         return self._loop.tick().plan
+
+    def knows_anew(self, worker: Worker) -> bool:
+        """Whether it heard before this tick that this process began."""
+        return self._ear.knows_anew(worker, self.ticked_at)
 
     def may_write(self) -> bool:
         """Whether nothing keeps it from its journal now: neither a full disk nor another's lease."""

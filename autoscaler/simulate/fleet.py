@@ -22,6 +22,7 @@ TICK_S = 10.0
 PROOF_LAG_S = 11.0
 """As `wiring` has it for the broker's usual statistics interval of 5 s."""
 CALL_S = 15.0
+CREATE_S = 90.0
 _NAMES = ("images", "mails", "sums")
 _PRICES = {"small": 0.1, "large": 0.25}
 
@@ -123,7 +124,7 @@ def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int, task
             scale_in_window_s=dice.choice((20.0, 60.0)), scale_in_cooldown_s=10.0, good_looks=2
         ),
         timeouts=Timeouts(
-            create_s=90,
+            create_s=CREATE_S,
             enrol_s=150,
             silence_s=30,
             lost_s=180,

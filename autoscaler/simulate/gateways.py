@@ -23,9 +23,13 @@ _FIGURES_LATE_S = 5.0
 """The broker's statistics interval: figures about one connection are up to this old, and exactly so here."""
 _SLOW_FIGURES_LATE_S = 10.0
 """A broker under load samples late; `proof_lag_s` allows for 11 s."""
+_SLOWEST_LOOK_S = 6.0
+"""What happens meanwhile is not in the facts that were looked at before, and is so when the tick acts on them."""
 _DEAF_AFTER_S = 10.0
 """As `CeleryLink` has it: so long it takes until our own probe is missed."""
 _NONSENSE: tuple[object, ...] = (-1, -(10**9), 10**15, "many", None, 3.5, True)
+
+_NO_DETAILS: tuple[object, ...] = (None, [], {}, "many", [{}], [{"channel_details": {}}], [None])
 
 
 class ManagementAPI:
@@ -34,11 +38,19 @@ class ManagementAPI:
     def __init__(self, world: World) -> None:
         self._world = world
         self._last: dict[str, Mapping[str, Any]] = {}
+        self._paused_at = 0.0
 
     def get(self, *path: str, until: float | None = None, **query: str) -> Any:
         """The rows that `RabbitMQ` asks for. Raises NotFound or Unreachable."""
         world, at = self._world, self._world.clock.elapsed
         slow = world.script.lasts(Fault.BROKER_SLOW, at)
+        if (
+            slow
+            and at > self._paused_at + _SLOWEST_LOOK_S
+            and world.script.dice(Fault.BROKER_SLOW).random() < 0.2
+        ):
+            world.run_to(at + world.script.dice(Fault.BROKER_SLOW).uniform(0, _SLOWEST_LOOK_S))
+            self._paused_at = at = world.clock.elapsed
         if world.broker_down() or (slow and world.script.dice(Fault.BROKER_SLOW).random() < 0.3):
             for pool in world.queues.keys() & {PoolName(path[-1])}:
                 world.demand_told(pool, told=False)
@@ -96,6 +108,10 @@ class ManagementAPI:
         if not named:
             raise NotFound(f"there is no queue {name}")
         connections = [f"{worker.name} {worker.pid}" for worker in named]
+        if self._is_partial(named[0]):
+            return {"name": name}
+        if self._is_nonsense(named[0]):
+            return {"name": name, "consumer_details": self._nonsense(_NO_DETAILS)}
         return {
             "name": name,
             "consumer_details": [{"channel_details": {"connection_name": c}} for c in connections],
@@ -106,9 +122,23 @@ class ManagementAPI:
         worker = next((w for w in self._world.workers.get(name, ()) if w.pid == int(pid)), None)
         if worker is None:
             raise NotFound(f"there is no connection {connection}")
+        if self._is_partial(worker):
+            return [{"messages_unacknowledged": 0}, {}]
+        if self._is_nonsense(worker):
+            return [{"messages_unacknowledged": 0}, {"messages_unacknowledged": self._nonsense(_NONSENSE)}]
         at = self._world.clock.elapsed
         held = 0 if at < worker.unacknowledged_lies_until else worker.held_at(at - late_s)
         return [{"messages_unacknowledged": 0}, {"messages_unacknowledged": held}]
+
+    def _is_partial(self, worker: Worker) -> bool:
+        """What the broker does not tell of a queue it does not tell of its consumers either."""
+        return self._world.script.lasts(Fault.BROKER_PARTIAL, self._world.clock.elapsed, worker.queue.name)
+
+    def _is_nonsense(self, worker: Worker) -> bool:
+        return self._world.script.lasts(Fault.IMPLAUSIBLE, self._world.clock.elapsed, worker.queue.name)
+
+    def _nonsense(self, choices: tuple[object, ...]) -> object:
+        return self._world.script.dice(Fault.IMPLAUSIBLE).choice(choices)
 
 
 def open_broker(world: World) -> RabbitMQ:
@@ -133,14 +163,20 @@ class Ear:
         self._open_at = world.clock.elapsed
         self._turn = 0
         world.goodbyes.append(self._goodbye)
+        world.hellos.append(self._hello)
 
     def stop(self) -> None:
         """Listen no more."""
         self._world.goodbyes.remove(self._goodbye)
+        self._world.hellos.remove(self._hello)
 
     def listened_s(self) -> float | None:
         """How long it has heard without a break; None while it is deaf and knows it."""
         return None if self._since is None else self._world.clock.elapsed - self._since
+
+    def knows_anew(self, worker: Worker, by: float) -> bool:
+        """Whether it heard by then that this process, and no other of its name, began."""
+        return worker.greeted is not None and worker.greeted[0] is self and worker.greeted[1] < by
 
     def sightings(self) -> Sightings | Missing:
         """All heard until now; heartbeats are taken in here, as they were sent."""
@@ -191,6 +227,19 @@ class Ear:
                 processed=beat.processed,
             )
             self._hearing.take(event, beat_at)
+
+    def _hello(self, worker: Worker) -> None:
+        if not self._deaf() and self._since is not None:
+            worker.greeted = (self, self._world.clock.elapsed)
+            event = WorkerEvent(
+                worker=WorkerName(f"celery@{worker.name}"),
+                online=True,
+                begins=True,
+                pid=worker.pid,
+                active=0,
+                processed=0,
+            )
+            self._hearing.take(event, self._world.clock.elapsed)
 
     def _goodbye(self, worker: Worker) -> None:
         if not self._deaf() and self._since is not None and worker.answers:

@@ -71,9 +71,9 @@ class Manners:
         if len(calls) > buckets * self._per_minute + 1:
             self._tell(f"{len(calls)} calls came in a minute where {self._per_minute:g} are allowed")
 
-    def told_to_wait(self, retry_after_s: float) -> None:
-        """The answer that asked for so much peace has reached the daemon."""
-        self._peace_until = max(self._peace_until, self._wall.now() + retry_after_s)
+    def told_to_wait(self, until_at: float) -> None:
+        """A daemon has taken in that it is to leave the account in peace until then, by its wall clock."""
+        self._peace_until = max(self._peace_until, until_at)
 
     def woken(self) -> None:
         """An operator said that it may be asked again."""

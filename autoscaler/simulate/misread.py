@@ -123,6 +123,11 @@ def takes_deafness_for_silence(parts: Parts) -> None:
         parts.put(reconcile._View, name, part)  # noqa: SLF001 - breaking private parts is the point
 
 
+def knows_a_worker_by_its_pid(parts: Parts) -> None:
+    """A worker that began anew has another pid."""
+    parts.put(reconcile, "_may_have_begun_anew", lambda *_: False)
+
+
 def takes_figures_for_granted(parts: Parts) -> None:
     """Every row of the broker's has every figure, and where one does not, the look is simply missing."""
     sound = rabbitmq_rows.count

@@ -171,7 +171,7 @@ class _Life:
     def _noted(self, record: TickRecord) -> None:
         at, _, notes = self.told[-1]
         self.told[-1] = (at, record, notes)
-        checks.committed(self.world, record)
+        checks.committed(self.world, record, self.daemon.knows_anew)
         deeds.answers(self.known, record)
         deeds.silences(record, self.silence_s, self.daemon.listened_s())
         self.known.noted(record, self.world.clock.elapsed)

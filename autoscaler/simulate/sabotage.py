@@ -45,6 +45,7 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             misdeeds.answers_no_order_about_a_node,
             misdeeds.destroys_by_name,
             misread.takes_deafness_for_silence,
+            misread.knows_a_worker_by_its_pid,
             misread.takes_figures_for_granted,
             misdeeds.decides_without_asking_whether_demand_was_seen,
             misdeeds.orders_with_a_wrong_argument,

@@ -63,7 +63,7 @@ STROKES: Mapping[Fault, float] = MappingProxyType(
         Fault.ANSWER_LOST: 0.1,
         Fault.CREATED_LATE: 0.07,
         Fault.CREATED_TWICE: 0.03,
-        Fault.THROTTLED_MUTELY: 0.03,
+        Fault.THROTTLED_MUTELY: 0.03,  # of each destroy, too
         Fault.REJECTED: 0.02,
         # Of each destroy.
         Fault.DESTROY_IGNORED: 0.1,

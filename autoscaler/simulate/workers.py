@@ -81,6 +81,8 @@ class Worker:
         self.reserved: deque[Task] = deque()
         self.begun = self.finished = self.lost = 0
         self.waits = False
+        self.greeted: tuple[object, float] | None = None
+        """Who heard its first word, and when."""
         self._beat = Beat(at=clock.elapsed, active=0, processed=0)
         self._held: deque[tuple[float, int]] = deque([(clock.elapsed, 0)], maxlen=_FIGURES_KEPT)
         queue.wait_for(self)

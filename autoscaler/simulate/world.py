@@ -16,7 +16,7 @@ from autoscaler.core.model import PoolName
 from autoscaler.simulate import clouds
 from autoscaler.simulate.clock import EPOCH, SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
-from autoscaler.simulate.fleet import ACCOUNTS, CALL_S, Fleet
+from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, Fleet
 from autoscaler.simulate.manners import Manners
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.workers import Worker, Zombie
@@ -79,7 +79,7 @@ class World:
         self.dice = random.Random(f"world {scenario.seed}")
         self.accounts: dict[ProviderName, SimulatedCloud] = {
             name: clouds.open_cloud(
-                script, self.clock, name, _Landlord(self, name), boot_s=fleet.boot_s, call_s=CALL_S
+                script, self.clock, name, _Landlord(self, name), boot_s=fleet.boot_s, create_s=CREATE_S
             )
             for name in ACCOUNTS
         }
@@ -106,6 +106,7 @@ class World:
         """For whose node we asked for an end, and the machines that this call ended."""
         self._ending: list[Place] = []
         self.goodbyes: list[Callable[[Worker], None]] = []
+        self.hellos: list[Callable[[Worker], None]] = []
         self.asked_at: dict[str, float] = {}
         """When a machine of that name was ordered, by the world's clock."""
         self.newly_asked: list[str] = []
@@ -245,6 +246,8 @@ class World:
         place.worker = worker
         self.workers.setdefault(worker.name, []).append(worker)
         self._draw_temper(worker)
+        for heard in list(self.hellos):
+            heard(worker)
 
     def stop_worker(self, worker: Worker) -> None:
         """A warm shutdown. Its goodbye is its first act."""
@@ -314,12 +317,16 @@ class World:
             worker.end()
 
     def _restart(self, worker: Worker) -> None:
-        """A new process in the old one's place: it consumes, whatever its predecessor was told."""
+        """A new process in the old one's place: it consumes, whatever its predecessor was told.
+
+        In containers its pid is the same, and only its first word or its count says that it began anew.
+        """
         place = next((p for p in self.places.values() if p.worker is worker), None)
         if place is None or not worker.up or worker.stopping:
             return
         self._end_worker(worker)
-        self._boot(place, pid=worker.pid + 1)
+        pid = worker.pid - (1000 if place.machine.second else 0)
+        self._boot(place, pid=pid + self.script.dice(Fault.WORKER_RESTARTS).choice((0, 1)))
 
     def _turn_zombie(self, worker: Worker) -> None:
         dice = self.script.dice(Fault.WORKER_ZOMBIE)

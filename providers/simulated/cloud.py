@@ -46,11 +46,13 @@ class Fault(StrEnum):
     """The create takes place twice under one name, and its caller is told of one machine."""
     LISTING_FAILS = "listing fails"
     LISTING_CUT = "listing cut"
-    """One machine, by dice, is missing from the listing, which says that it is incomplete."""
+    """One machine in three, always the same, is missing from the listing, or one by dice where none of these stands;
+    it says that it is incomplete."""
     LISTING_EMPTY = "listing empty"
     """The listing shows nothing, and says that it is complete."""
     PAGE_SKIPPED = "page skipped"
-    """One machine in three, always the same, is missing from the listing, which says that it is complete."""
+    """One machine in three, always the same (and others than of `LISTING_CUT`), is missing from the listing, which says
+    that it is complete."""
     DESTROY_IGNORED = "destroy ignored"
     """The destroy is taken and nothing ends."""
     DESTROY_UNANSWERED = "destroy unanswered"
@@ -58,7 +60,9 @@ class Fault(StrEnum):
     DESTROY_LOST = "destroy lost"
     """The destroy never arrives, and its caller cannot tell."""
     DESTROY_THROTTLED = "destroy throttled"
-    """The destroy is refused for now."""
+    """The destroy is refused for now: it is said for how long."""
+    DESTROY_THROTTLED_MUTELY = "destroy throttled mutely"
+    """The destroy is refused for now: it is not said for how long. Only programs can order this one."""
     SLOW_BOOT = "slow boot"
     """The new machine takes `slow_boot_s` longer until it runs."""
     NEVER_BOOTS = "never boots"
@@ -79,6 +83,7 @@ OF_CREATES = (
 OF_LISTINGS = (Fault.LISTING_FAILS, Fault.LISTING_CUT, Fault.LISTING_EMPTY, Fault.PAGE_SKIPPED)
 OF_DESTROYS = (
     Fault.DESTROY_THROTTLED,
+    Fault.DESTROY_THROTTLED_MUTELY,
     Fault.DESTROY_IGNORED,
     Fault.DESTROY_LOST,
     Fault.DESTROY_UNANSWERED,
@@ -318,12 +323,16 @@ class SimulatedCloud:
 
     def page_skipped(self, machines: tuple[Machine, ...]) -> tuple[Machine, ...]:
         """What is left of them without one page."""
-        return tuple(each for each in machines if int(each.instance_id.rpartition("-")[2]) % _PAGES)
+        return tuple(each for each in machines if _page(each) != 0)
 
-    def one_of(self, machines: tuple[Machine, ...]) -> Machine:
-        """One of them, by dice."""
+    def page_failed(self, machines: tuple[Machine, ...]) -> tuple[Machine, ...]:
+        """What is left of them when a page could not be had: without another one, or without one machine by dice."""
+        left = tuple(each for each in machines if _page(each) != 1)
+        if len(left) < len(machines) or not machines:
+            return left
         with self._lock:
-            return self._dice.choice(machines)
+            missing = self._dice.choice(machines)
+        return tuple(each for each in machines if each is not missing)
 
     def end(self, fleet: str, name: str, instance_id: InstanceId | None, *, really: bool = True) -> int:
         """End the fleet's machine of this id, else those that listings show by this name; how many stood until now.
@@ -362,3 +371,7 @@ class SimulatedCloud:
                 return NEVER_AT
             case _:
                 return self.habits.boot_s
+
+
+def _page(machine: Machine) -> int:
+    return int(machine.instance_id.rpartition("-")[2]) % _PAGES

@@ -154,6 +154,8 @@ class SimulatedProvider:
         fault = self.cloud.met(OF_DESTROYS)
         if fault is Fault.DESTROY_THROTTLED:
             raise Throttled(f"{name}: asked too often", retry_after_s=self.cloud.habits.retry_after_s)
+        if fault is Fault.DESTROY_THROTTLED_MUTELY:
+            raise Throttled(f"{name}: asked too often")
         if fault is Fault.DESTROY_LOST:
             raise OutcomeUnknown(f"{name}: destroy met the fault {fault.value!r}")
         really = fault is not Fault.DESTROY_IGNORED
@@ -174,9 +176,8 @@ class SimulatedProvider:
         if fault is Fault.PAGE_SKIPPED:
             machines = self.cloud.page_skipped(machines)
         if fault is Fault.LISTING_CUT:
-            missing = self.cloud.one_of(machines) if machines else None
             return Listing(
-                instances=tuple(_instance(each, at=at) for each in machines if each is not missing),
+                instances=tuple(_instance(each, at=at) for each in self.cloud.page_failed(machines)),
                 complete=False,
                 why_incomplete="a page is missing",
             )
