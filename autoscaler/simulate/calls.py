@@ -14,7 +14,7 @@ from functools import partial
 
 from autoscaler.core import actions
 from autoscaler.core.facts import REFUSALS, CallKind, Outcome, OutcomeKind
-from autoscaler.core.model import Action, CreateNode, DestroyNode
+from autoscaler.core.model import Action, CreateNode, DestroyNode, Node
 from autoscaler.execute import Ways, WorkerControl, always, carry_out, timeout_s
 from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.lines import CREATE, DESTROY, Control, Line
@@ -52,6 +52,7 @@ class Calls:
         )
         self._dice = random.Random(f"calls {seed}")
         self._under_way: set[NodeName] = set()
+        self._on_record: frozenset[NodeName] = frozenset()
         self._account_of: dict[int, ProviderName] = {}
         self._mailbox: list[Outcome] = []
         self._left: list[Action] = []
@@ -69,6 +70,10 @@ class Calls:
         left, self._left = self._left, []
         for action in left:
             self._carry_out(action, self._ways)
+
+    def read(self, nodes: tuple[Node, ...]) -> None:
+        """These are on record: whose answer it is when one of another node comes, the daemon cannot know any more."""
+        self._on_record = frozenset(node.name for node in nodes)
 
     def in_flight(self) -> frozenset[NodeName]:
         """Nodes whose call has not ended."""
@@ -150,7 +155,7 @@ class Calls:
                 continue
             if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
                 self._world.manners[account].told_to_wait(outcome.at + outcome.retry_after_s)
-            if outcome.kind is not OutcomeKind.NOT_SENT:
+            if outcome.kind is not OutcomeKind.NOT_SENT and outcome.node in self._on_record:
                 clear[account] = clear.get(account, False) or outcome.kind is not OutcomeKind.UNKNOWN
         for account, clearly in clear.items():
             self._world.manners[account].answered(clearly=clearly)

@@ -105,7 +105,7 @@ class Daemon:
             rulebook=world.fleet.rulebook(
                 {name: p.traits.settle_s for name, p in providers.items()}, self.becomes
             ),
-            journal=_Writing(self._journal, self._commit),
+            journal=_Writing(self._journal, self._commit, self._calls.read),
             observer=Observer(
                 broker=gateways.open_broker(world),
                 workers=self._ear,
@@ -177,12 +177,15 @@ class Daemon:
 class _Writing:
     """The journal, with this daemon's end in its commit."""
 
-    def __init__(self, journal: Leased, commit: Noted) -> None:
+    def __init__(self, journal: Leased, commit: Noted, read: Callable[[tuple[Node, ...]], None]) -> None:
         self._journal = journal
         self.commit = commit
+        self._read = read
 
     def live_nodes(self) -> tuple[Node, ...]:
-        return self._journal.live_nodes()
+        nodes = self._journal.live_nodes()
+        self._read(nodes)
+        return nodes
 
     def memory(self) -> Memory:
         return self._journal.memory()
