@@ -87,8 +87,8 @@ def why_unasked(node: Node, times: Timeouts, seen: Witness) -> str:
     killed in between.
     """
     held = seen.held
-    if isinstance(held, Unconnected) or (seen.twin and held is None):
-        return ""  # of two machines found before their name was heard, neither can have enrolled
+    if isinstance(held, Unconnected):
+        return ""
     if not isinstance(held, int):
         says = "the broker was not asked yet" if held is None else held.why
         return f"it cannot be told whether its worker is at work ({says})"

@@ -206,7 +206,9 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
                 draft.move(node, Event.UNDRAIN_CHOSEN, "load came back")
                 more -= 1
         return more
-    if decision.wanted < have:
+    # A number that is merely held was made of what was there: what an operator took back since is no surplus.
+    may_shrink = decision.input.demand is not None or decision.input.hold is not None
+    if decision.wanted < have and may_shrink:
         for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings):
             draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
     return 0

@@ -297,12 +297,11 @@ def _state_for(case: _Case, quota: Quota) -> NodeState | None:
     Before it is heard one of the two is surely too many, whichever it is; but only if its end can be asked for at once:
     once recorded it would be ended later, too, when its worker may have begun.
 
-    Where the broker was asked about a silent one already, only its word that nobody is connected ends it unasked: who
-    cannot be heard may work.
+    Only the broker's word that nobody of its name is connected ends a silent one unasked: who cannot be heard may work.
     """
     if case.namesakes and not case.askable and not case.swept:
         return None
-    if case.silent and case.unenrolled_twin and (case.word is None or case.unconnected):
+    if case.silent and case.unenrolled_twin and case.unconnected:
         return NodeState.DESTROYING
     if not case.settled or not (case.silent or case.at_work):
         return None

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import DrainExpiry, Node, Order, OrderKind, Plan, PoolName, PoolRules, Transition
 from autoscaler.journal import TickRecord
-from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import Kill, Place, World
 from policies.contract import Decision, Past, Rule
@@ -102,13 +101,13 @@ class Known:
         nodes = {node.name: node for node in record.changed_nodes}
         for told in record.transitions:
             since, times = self.draining_since.pop(told.node, at), rules[told.pool].timeouts
-            chosen = times.drain_expiry is DrainExpiry.DESTROY and at - since >= times.drain_s
+            chosen = times.drain_expiry is DrainExpiry.DESTROY and at - since >= times.drain_s - _ROUNDING
             if told.event is Event.DRAIN_EXPIRED and chosen:
                 self.given_up[_of(nodes[told.node])] = at
             if told.event is Event.ENROL_EXPIRED and times.drain_expiry is DrainExpiry.DESTROY:
                 # One that is connected and was never heard has the time of a drain on top, and then the same end.
                 ordered_at = self.recorded.get(told.node, float("inf"))
-                if nodes[told.node].given_up and at - ordered_at >= times.enrol_s + times.drain_s:
+                if nodes[told.node].given_up and at - ordered_at >= times.enrol_s + times.drain_s - _ROUNDING:
                     self.given_up[_of(nodes[told.node])] = at
             if told.after is NodeState.DRAINING:
                 self.draining_since[told.node] = at
@@ -170,9 +169,10 @@ def _was_seen(world: World, told: Transition, decision: Decision) -> None:
         )
 
 
-def dealt_with(world: World, plan: Plan) -> None:
-    """Raise Harm for a node that could not be dealt with although nothing about it is odd: a mistake of ours."""
-    if plan.troubles and not world.script.lasts(Fault.ODD_ANSWER, world.clock.elapsed):
+def dealt_with(world: World, plan: Plan, since: float) -> None:
+    """Raise Harm for a node that could not be dealt with although nothing odd was said of any in the tick that began
+    then: a mistake of ours."""
+    if plan.troubles and world.odd_told_at < since:
         trouble = plan.troubles[0]
         raise Harm("failed_ticks", f"{trouble.node} could not be dealt with: {trouble.error}")
 

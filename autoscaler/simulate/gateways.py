@@ -268,6 +268,7 @@ class Ear:
             return Missing(why=str(error))
         at = self._world.clock.elapsed
         if self._world.script.lasts(Fault.ODD_ANSWER, at):
+            self._world.odd_told_at = at
             return Hands(active=cast("int", None), reserved=0, scheduled=0)
         if worker.hands_lie:
             return Hands(active=0, reserved=0, scheduled=0)

@@ -42,6 +42,7 @@ class Manners:
         self._set_by_s = wall.off_by_s
         self._refilled_at = float("-inf")
         self._peace_until = float("-inf")
+        self._woken_at = float("-inf")
         self._unanswered = 0
         self._order_left_at = float("-inf")
         self._asked: dict[NodeName, _Asked] = {}
@@ -73,10 +74,12 @@ class Manners:
 
     def told_to_wait(self, until_at: float) -> None:
         """A daemon has taken in that it is to leave the account in peace until then, by its wall clock."""
-        self._peace_until = max(self._peace_until, until_at)
+        if self._woken_at < self._wall.monotonic():
+            self._peace_until = max(self._peace_until, until_at)
 
     def woken(self) -> None:
-        """An operator said that it may be asked again."""
+        """An operator said that it may be asked again, whatever it answered until now."""
+        self._woken_at = self._wall.monotonic()
         self._peace_until, self._unanswered = float("-inf"), 0
 
     def answered(self, *, clearly: bool) -> None:

@@ -99,7 +99,8 @@ class _Life:
             self.known.forget(world.clock.elapsed - 7200.0)
         self._befall()
         try:
-            checks.dealt_with(world, self.daemon.tick())
+            began_at = world.clock.elapsed
+            checks.dealt_with(world, self.daemon.tick(), began_at)
         except Harm:
             raise
         except JournalUnavailable as error:

@@ -113,6 +113,8 @@ class World:
         """Names ordered since somebody last compared them with the records."""
         self.doubled: str = ""
         """A name that was ordered a second time."""
+        self.odd_told_at = float("-inf")
+        """When a worker last answered what is no number."""
         self.trespass: str = ""
         """What a daemon sent whose lease another had taken before."""
         self.made_twice: dict[str, float] = {}

@@ -25,7 +25,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
-from policies.contract import Limits
+from policies.contract import Hold, Limits
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
@@ -96,6 +96,19 @@ def test_a_draining_worker_is_taken_back_before_one_is_bought() -> None:
 
     assert kinds(made) == ["UndrainNode"]
     assert states(made) == {"n1": "ready"}
+
+
+@pytest.mark.parametrize(("hold", "left"), [(None, 2), (Hold(workers=1, until_at=AT + 60), 1)])
+def test_what_an_operator_takes_back_is_no_surplus_while_demand_cannot_be_seen(
+    hold: Hold | None, left: int
+) -> None:
+    """The number that is held counted it as leaving; only one of his own choosing sends somebody away unseen."""
+    order = an_order(OrderKind.UNDRAIN, "n2")
+    snapshot = a_snapshot(a_node("n1"), a_node("n2", S.DRAINING), orders=(order,))
+
+    made = planned(snapshot, 1, demand=None, hold=hold)
+
+    assert left == sum(node.state is S.READY for node in made.nodes)
 
 
 def test_an_undrain_is_repeated_until_the_worker_confirms_it() -> None:
