@@ -24,13 +24,15 @@ from autoscaler.core.model import (
     UndrainNode,
     WorkerName,
 )
-from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.gateways import contract as gateways
 from providers.contract import (
     CapacityRefused,
     Instance,
     InstanceAbsent,
     InstanceSpec,
+    MayAct,
     NodeName,
+    NotSent,
     Provider,
     ProviderError,
     ProviderName,
@@ -45,7 +47,8 @@ _ABANDON_FACTOR = 3.0
 
 
 class WorkerControl(Protocol):
-    """What is asked of workers. Each raises `FactUnavailable` when it could not be confirmed."""
+    """What is asked of workers. Each raises `FactUnavailable` when it could not be confirmed; its `NotSent`,
+    when we may give no orders any more and nothing went out."""
 
     def cancel_consumers(self, worker: WorkerName, queues: tuple[str, ...], timeout_s: float) -> None: ...
 
@@ -69,7 +72,9 @@ _KINDS: Mapping[type[BaseException], OutcomeKind] = {
     CapacityRefused: OutcomeKind.CAPACITY_REFUSED,
     RequestRejected: OutcomeKind.REJECTED,
     Throttled: OutcomeKind.THROTTLED,
-    FactUnavailable: OutcomeKind.UNKNOWN,
+    NotSent: OutcomeKind.NOT_SENT,
+    gateways.NotSent: OutcomeKind.NOT_SENT,
+    gateways.FactUnavailable: OutcomeKind.UNKNOWN,
 }
 
 
@@ -85,8 +90,9 @@ class Ways:
     providers: Mapping[ProviderName, Provider]
     workers: WorkerControl
     render: Render
-    may_act: Callable[[], bool] = always
-    """Asked right before each call goes out, on the thread that sends it. After a no, nothing is sent."""
+    may_act: MayAct = always
+    """Asked before each call begins, on the thread that sends it; after a no, nothing is sent. A call of several steps
+    asks the same again before each of them, by itself: those who send were opened with it."""
 
 
 def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
@@ -160,7 +166,7 @@ class Executor:
         render: Render,
         clock: Clock,
         max_calls: int,
-        may_act: Callable[[], bool] = always,
+        may_act: MayAct = always,
     ) -> None:
         self._ways = Ways(providers=providers, workers=workers, render=render, may_act=may_act)
         self._clock = clock

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
 )
-from autoscaler.execute import Executor, Render, always
+from autoscaler.execute import Executor, Render
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
 from autoscaler.loop import Journal, Loop, Rulebook
@@ -38,7 +38,16 @@ from bootstrap.render import render
 from policies import open_policies
 from policies.contract import Limits, PolicySpec, Stabilization
 from providers import open_provider
-from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, ProviderTraits, UserDataFormat
+from providers.contract import (
+    InstanceSpec,
+    MayAct,
+    NodeName,
+    Provider,
+    ProviderName,
+    ProviderTraits,
+    UserDataFormat,
+    always,
+)
 
 _PROOF_MARGIN_S = 6.0
 """Beyond the broker's statistics interval: its management plugin samples what it was told in steps of 5 s by default
@@ -84,17 +93,17 @@ class Works:
             part.close()
 
 
-def open_works(settings: Settings, *, clock: Clock, may_act: Callable[[], bool] = always) -> Works:
-    """Open every part; connects to nothing yet. Each call to a provider or worker asks `may_act` before it goes out.
+def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always) -> Works:
+    """Open every part; connects to nothing yet. Each order to a provider or worker asks `may_act` before each send.
 
     Raises `ProviderOptionsWrong` or `PolicyOptionsWrong` for settings that a provider or a policy cannot use: better
     now than on the first tick.
     """
-    providers = open_providers(settings, clock=clock)
+    providers = open_providers(settings, clock=clock, may_act=may_act)
     for name, pool in settings.pools.items():
         open_policies(pool_rules(name, pool).policies)
     broker = open_broker(settings, clock=clock)
-    workers = open_workers(settings, clock=clock)
+    workers = open_workers(settings, clock=clock, may_act=may_act)
     return Works(
         settings=settings,
         rulebook=rulebook(settings, {name: provider.traits for name, provider in providers.items()}),
@@ -138,7 +147,7 @@ def open_broker(settings: Settings, *, clock: Clock) -> RabbitMQ:
     )
 
 
-def open_workers(settings: Settings, *, clock: Clock) -> CeleryLink:
+def open_workers(settings: Settings, *, clock: Clock, may_act: MayAct = always) -> CeleryLink:
     """The link to the workers; it begins to listen once it is started."""
     broker = settings.broker
     return CeleryLink(
@@ -149,11 +158,14 @@ def open_workers(settings: Settings, *, clock: Clock) -> CeleryLink:
         ca_file=broker.ca_file,
         control_exchange=broker.control_exchange,
         event_exchange=broker.event_exchange,
+        may_act=may_act,
         clock=clock,
     )
 
 
-def open_providers(settings: Settings, *, clock: Clock) -> Mapping[ProviderName, Provider]:
+def open_providers(
+    settings: Settings, *, clock: Clock, may_act: MayAct = always
+) -> Mapping[ProviderName, Provider]:
     """Every configured account."""
     return {
         ProviderName(name): open_provider(
@@ -162,6 +174,7 @@ def open_providers(settings: Settings, *, clock: Clock) -> Mapping[ProviderName,
             fleet=settings.fleet.name,
             options=provider.options(),
             clock=clock,
+            may_act=may_act,
         )
         for name, provider in settings.providers.items()
     }

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from providers.contract import Options, Provider, ProviderOptionsWrong
+from providers.contract import MayAct, Options, Provider, ProviderOptionsWrong, always
 
 BUILT_IN = {
     "local": "providers.local.provider:open_local",
@@ -31,15 +31,19 @@ class Clock(Protocol):
 class Opener(Protocol):
     """What a kind is: a callable that opens one account."""
 
-    def __call__(self, *, name: str, fleet: str, options: Options, clock: Any) -> Provider: ...
+    def __call__(
+        self, *, name: str, fleet: str, options: Options, clock: Any, may_act: MayAct
+    ) -> Provider: ...
 
 
-def open_provider(kind: str, *, name: str, fleet: str, options: Options, clock: Clock) -> Provider:
-    """Open the account `[providers.NAME]` of that kind, for that fleet.
+def open_provider(
+    kind: str, *, name: str, fleet: str, options: Options, clock: Clock, may_act: MayAct = always
+) -> Provider:
+    """Open the account `[providers.NAME]` of that kind, for that fleet. Its orders ask `may_act` before each send.
 
     Raises `ProviderOptionsWrong` for a kind that nobody provides, or settings that it cannot use.
     """
-    return _opener(kind, name)(name=name, fleet=fleet, options=options, clock=clock)
+    return _opener(kind, name)(name=name, fleet=fleet, options=options, clock=clock, may_act=may_act)
 
 
 def _opener(kind: str, name: str) -> Opener:

@@ -6,7 +6,7 @@ below, each of which names the caller's next move. What never happens here: a ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -143,6 +143,10 @@ class OutcomeUnknown(ProviderError):
     """Sent, and no answer that could be understood. The create may have happened: never repeat it."""
 
 
+class NotSent(ProviderError):
+    """The caller's leave to act had ended before the order went out. Nothing was made or ended; nobody is to blame."""
+
+
 class ListingUnavailable(ProviderError):
     """Could not look. Says nothing about what is there."""
 
@@ -153,7 +157,8 @@ class Provider(Protocol):
     Duties of the caller: at most one `create` per name, ever; `destroy` again until a complete listing proves
     absence. Duties of an implementation: calls come from several threads at once; each call returns or raises a
     `ProviderError` within about `timeout_s` seconds; no call repeats a create; only machines with our fleet's mark
-    are ever listed or ended.
+    are ever listed or ended; an order asks `may_act`, with which the account was opened, right before each thing it
+    sends, and sends no more after a no.
     """
 
     @property
@@ -162,7 +167,7 @@ class Provider(Protocol):
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
         """Order one machine.
 
-        Raises CapacityRefused, RequestRejected or Throttled (nothing was made), or OutcomeUnknown.
+        Raises CapacityRefused, RequestRejected, Throttled or NotSent (nothing was made), or OutcomeUnknown.
         """
         ...
 
@@ -170,7 +175,7 @@ class Provider(Protocol):
         """Ask for the end of one machine, by id where it is known, else by name under our mark.
 
         Returning means the wish was taken, not that the machine is gone. Raises InstanceAbsent, Throttled,
-        RequestRejected or OutcomeUnknown.
+        RequestRejected, NotSent or OutcomeUnknown.
         """
         ...
 
@@ -185,6 +190,16 @@ class Provider(Protocol):
     def close(self) -> None:
         """Let go of connections and threads. Machines stay."""
         ...
+
+
+MayAct = Callable[[], bool]
+"""Whether the caller may still give orders, at this instant; asked from any thread, and never waits. One who was
+stopped in the middle of a call and goes on long after may have been succeeded by another meanwhile."""
+
+
+def always() -> bool:
+    """For those who have nobody beside them."""
+    return True
 
 
 Options = Mapping[str, object]

@@ -33,16 +33,18 @@ from providers.contract import (
     InstanceSpec,
     InstanceState,
     Listing,
+    MayAct,
     Options,
     ProviderError,
     ProviderOptionsWrong,
     ProviderTraits,
     Purchase,
     RequestRejected,
+    always,
 )
 from providers.dialects import FLEET_KEY, NODE_KEY, POOL_KEY, Dialect, LocationShape
 from providers.libcloud_errors import Call
-from providers.libcloud_wire import Clock, LinkBroken, OneSendConnection, OneSendOrders, Wire
+from providers.libcloud_wire import Clock, LinkBroken, OneSendConnection, OneSendOrders, Wire, Withheld
 
 PAGES_MAX = 200
 """200,000 machines at EC2's page size; a listing that goes on past this is not believed."""
@@ -56,31 +58,37 @@ FORBIDDEN_ENVIRONMENT = {
 }
 
 TROUBLE = (
-    LibcloudError, BaseHTTPError, LinkBroken, OSError, ValueError, LookupError, AttributeError, TypeError,
+    LibcloudError, BaseHTTPError, LinkBroken, Withheld, OSError, ValueError, LookupError, AttributeError, TypeError,
     AssertionError, XmlParseError, DateParseError,
 )  # fmt: skip
 """What a driver is known to raise when a request fails or when an answer is not what it was written for."""
 
 
-def open_libcloud(*, name: str, fleet: str, options: Options, clock: Clock) -> LibcloudProvider:
+def open_libcloud(
+    *, name: str, fleet: str, options: Options, clock: Clock, may_act: MayAct = always
+) -> LibcloudProvider:
     """Open one account; nothing is sent yet. Raises ProviderOptionsWrong, naming the option or the variable."""
     for variable, why in FORBIDDEN_ENVIRONMENT.items():
         if os.environ.get(variable):
             raise ProviderOptionsWrong(f"providers.{name}: unset the environment variable {variable}: {why}")
     if not fleet or not fleet.isprintable():
         raise ProviderOptionsWrong(f"providers.{name}: a fleet's name marks its machines; found {fleet!r}")
-    return LibcloudProvider(name=name, fleet=fleet, account=libcloud_options.read(name, options), clock=clock)
+    account = libcloud_options.read(name, options)
+    return LibcloudProvider(name=name, fleet=fleet, account=account, clock=clock, may_act=may_act)
 
 
 class LibcloudProvider:
     """One account at one cloud, behind the `Provider` contract."""
 
-    def __init__(self, *, name: str, fleet: str, account: libcloud_options.Account, clock: Clock) -> None:
+    def __init__(
+        self, *, name: str, fleet: str, account: libcloud_options.Account, clock: Clock, may_act: MayAct
+    ) -> None:
         self._name = name
         self._fleet = fleet
         self._account = account
         self._dialect = account.dialect
         self._clock = clock
+        self._may_act = may_act
         self._driver_class = _one_send(account.dialect)
         self._lock = threading.Lock()
         self._idle: list[Any] = []
@@ -108,6 +116,7 @@ class LibcloudProvider:
                 f"{dialect.driver} takes {dialect.user_data_limit_bytes}"
             )
         with self._talking(Call.CREATE, f"create {spec.name}", timeout_s) as driver:
+            driver.connection.wire.ordering = True
             node = driver.create_node(
                 name=spec.name,
                 size=_size(spec.size, driver),
@@ -138,6 +147,7 @@ class LibcloudProvider:
                 if (seen := self._instance(node))
                 and (seen.instance_id == instance_id if by_id else seen.name == name)
             ]
+            driver.connection.wire.ordering = True
             for node, seen in found:
                 if seen.state is not InstanceState.ENDING:
                     driver.destroy_node(node)  # what it returns is a hint: only a listing proves absence
@@ -183,7 +193,8 @@ class LibcloudProvider:
         """Lend a driver object for one call; what the call raises leaves as the contract's error."""
         driver = self._take()
         wire: Wire = driver.connection.wire
-        wire.begin(timeout_s)
+        # Who may give no orders any more may still look.
+        wire.begin(timeout_s, may_send=self._may_act if call in {Call.CREATE, Call.DESTROY} else always)
         failure: ProviderError | None = None
         try:
             yield driver
@@ -217,10 +228,11 @@ class LibcloudProvider:
 
     def _new_driver(self) -> Any:
         driver = self._driver_class(**self._account.driver_arguments)
-        driver.connection.wire = driver.connection.connection.wire = Wire(
-            self._clock, respell=self._dialect.respell
+        wire = Wire(self._clock, respell=self._dialect.respell)
+        driver.connection.wire = driver.connection.connection.wire = wire
+        libcloud_deadline.keep(
+            driver.connection.connection.session, self._clock.monotonic, wire.require_leave
         )
-        libcloud_deadline.keep(driver.connection.connection.session, self._clock.monotonic)
         return driver
 
     def _arguments(self, spec: InstanceSpec) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """An answer's head and body together in the time given for them, however slowly their bytes come.
 
 A socket's time-out bounds each read by itself, so a server that sends one byte of its headers a second keeps a call for
-hours. In goes a session of `requests`; from then on each of its answers has its read time-out as a whole. It knows no
-cloud and judges nothing.
+hours. In goes a session of `requests`; from then on each of its answers has its read time-out as a whole, and whoever
+waited for a connection is asked once more before anything is sent over it. It knows no cloud and judges nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ _LEAST_S = 0.001
 """For the last read: a time-out of 0 would mean that the socket never waits at all."""
 
 
-def keep(session: Any, monotonic: Monotonic) -> None:
-    """Bound every answer of this session as a whole; `monotonic` says how long."""
+def keep(session: Any, monotonic: Monotonic, connected: Callable[[], None]) -> None:
+    """Bound every answer of this session as a whole; `monotonic` says how long.
+
+    `connected` is called when a new connection stands; what it raises is raised to who sends, and nothing was sent.
+    """
 
     class Response(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
@@ -30,8 +33,13 @@ def keep(session: Any, monotonic: Monotonic) -> None:
             # Nothing was read yet, so nothing is lost with the buffer.
             self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, monotonic))
 
-    plain = type("Plain", (HTTPConnection,), {"response_class": Response})
-    secure = type("Secure", (HTTPSConnection,), {"response_class": Response})
+    class Asking:
+        def connect(self) -> None:
+            super().connect()  # type: ignore[misc]  # of the class beside which this one stands
+            connected()
+
+    plain = type("Plain", (Asking, HTTPConnection), {"response_class": Response})
+    secure = type("Secure", (Asking, HTTPSConnection), {"response_class": Response})
     pools = {
         "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),

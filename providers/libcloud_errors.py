@@ -19,13 +19,14 @@ from providers.contract import (
     CapacityRefused,
     InstanceAbsent,
     ListingUnavailable,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RequestRejected,
     Throttled,
 )
 from providers.dialects import Dialect
-from providers.libcloud_wire import Answer, LinkBroken, Wire
+from providers.libcloud_wire import Answer, LinkBroken, Wire, Withheld
 
 UNREACHABLE_RETRY_S = 10.0
 """Nothing was sent because nobody could be reached: soon enough to notice a network's return, too slow to hammer."""
@@ -39,8 +40,14 @@ LONG_RUN = re.compile(r"[A-Za-z0-9+/=%_-]{48,}")
 class Call(Enum):
     """A kind of call: which errors its contract allows, and which one stands for all that is not understood."""
 
-    CREATE = (frozenset({CapacityRefused, RequestRejected, Throttled, OutcomeUnknown}), OutcomeUnknown)
-    DESTROY = (frozenset({InstanceAbsent, RequestRejected, Throttled, OutcomeUnknown}), OutcomeUnknown)
+    CREATE = (
+        frozenset({CapacityRefused, RequestRejected, Throttled, NotSent, OutcomeUnknown}),
+        OutcomeUnknown,
+    )
+    DESTROY = (
+        frozenset({InstanceAbsent, RequestRejected, Throttled, NotSent, OutcomeUnknown}),
+        OutcomeUnknown,
+    )
     LOOK = (frozenset({Throttled, ListingUnavailable}), ListingUnavailable)
     CHECK = (frozenset({RequestRejected, Throttled, ListingUnavailable}), ListingUnavailable)
 
@@ -81,6 +88,10 @@ def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderEr
 
 def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
     call, about = scene.call, scene.about
+    if isinstance(trouble, Withheld):
+        # Of several ends of one name the first may have gone out.
+        means = call.otherwise if wire.orders else NotSent
+        return call.error(means, f"{about}: not sent: {trouble}")
     if wire.answer is not None:
         return _judge_answer(wire.answer, scene)
     if isinstance(trouble, LinkBroken):

@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from providers.contract import MayAct, always
+
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 """A listing of 1000 machines takes about 6 MB; anything past this is not an answer."""
 CHUNK_BYTES = 65_536
@@ -33,6 +35,10 @@ class Clock(Protocol):
     def now(self) -> float: ...
 
     def monotonic(self) -> float: ...
+
+
+class Withheld(Exception):
+    """Nothing more goes out: the caller may give no orders any more."""
 
 
 class LinkBroken(Exception):
@@ -59,16 +65,39 @@ class Wire:
         self._clock = clock
         self.respell = respell
         self._deadline = 0.0
+        self._may_send: MayAct = always
         self.sends = 0
+        self.orders = 0
+        """Of these, those that make or end a machine."""
+        self.ordering = False
+        """Whether what is sent now does so."""
         self.answer: Answer | None = None
         self.extra_params: Mapping[str, str] = {}
 
-    def begin(self, timeout_s: float) -> None:
-        """A new call starts, which may take this long altogether."""
+    def begin(self, timeout_s: float, *, may_send: MayAct = always) -> None:
+        """A new call starts, which may take this long altogether, and asks that before each of its sends."""
         self._deadline = self._clock.monotonic() + timeout_s
-        self.sends = 0
+        self._may_send = may_send
+        self.sends = self.orders = 0
+        self.ordering = False
         self.answer = None
         self.extra_params = {}
+
+    def send(self) -> None:
+        """Note that a request goes out now. Raises Withheld where it may not: the caller was stopped since it began."""
+        self.require_leave()
+        self.sends += 1
+        self.orders += self.ordering
+
+    def take_back(self) -> None:
+        """It did not go out: leave ended while a connection was made for it."""
+        self.sends -= 1
+        self.orders -= self.ordering
+
+    def require_leave(self) -> None:
+        """Raise Withheld unless the caller of this call may act."""
+        if not self._may_send():
+            raise Withheld("the lease is not surely ours")
 
     def remaining_s(self) -> float:
         """How long the call may still take. Raises LinkBroken when its time is up."""
@@ -110,7 +139,7 @@ class OneSendConnection:
     response: Any
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **_: object) -> None:
-        """Send once and read the answer into `response`. Raises LinkBroken."""
+        """Send once and read the answer into `response`. Raises LinkBroken, Withheld."""
         assert self.wire is not None
         wire = self.wire
         whole: WholeAnswer | None = None
@@ -122,7 +151,7 @@ class OneSendConnection:
         self.session.max_redirects = 0
         # An `auth` of our own keeps requests from putting a password from ~/.netrc over the signature.
         self.session.auth = _as_signed
-        wire.sends += 1
+        wire.send()
         try:
             super().request(method, url, body=body, headers=headers, stream=True)  # type: ignore[misc]
             with self.response as response:
@@ -130,6 +159,9 @@ class OneSendConnection:
         except (OSError, HTTPError) as trouble:  # OSError is what requests makes of all of its own
             never = any(isinstance(each, NEVER_REACHED) for each in _chain(trouble))
             broken = LinkBroken(_in_words(trouble), reached=not never)
+        except Withheld:
+            wire.take_back()
+            raise
         if whole is None:  # raised out here, the exception that holds the whole request is not its context
             raise broken
         wire.answer = Answer(

@@ -15,10 +15,13 @@ from typing import Any
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import documents
+from autoscaler.gateways.contract import FactUnavailable, NotSent
 
 _LARGEST_BODY = 16_000_000
 """`reserved` lists whole tasks with their arguments."""
 _MOST_WORKERS = 20_000
+_ORDERS = frozenset({"cancel_consumer", "add_consumer", "shutdown"})
+"""Requests that change something; all others ask."""
 QUESTIONS_OF_HANDS = ("scheduled", "reserved", "active")
 """In the order in which a task moves on: asked so, one that moves between two answers is seen twice; asked the other
 way round, it may be seen in none."""
@@ -44,6 +47,11 @@ class Request:
     ticket: str
     arguments: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def is_order(self) -> bool:
+        """Whether it changes something."""
+        return self.method in _ORDERS
+
     def body(self, reply_to_exchange: str, reply_to: str) -> bytes:
         """The message as workers read it."""
         return json.dumps(
@@ -60,15 +68,28 @@ class Request:
 
 
 @dataclass(slots=True, kw_only=True)
+class Errand:
+    """What one caller wants, in as many requests as it takes."""
+
+    until: float
+    """By the link's monotonic clock; whoever waited for it has left after that, and no more of it goes out."""
+    ordered: bool = False
+    """Whether an order of it went out."""
+
+
+@dataclass(slots=True, kw_only=True)
 class Waiting:
     """A request that waits for its replies. Filled by the link's thread, read by the one that asked."""
 
     request: Request
+    errand: Errand
     sent: threading.Event = field(default_factory=threading.Event)
     """Set once the broker has confirmed the request, or it failed."""
     ended: threading.Event = field(default_factory=threading.Event)
     replies: dict[WorkerName, Any] = field(default_factory=dict)
     failure: str = ""
+    withheld: bool = False
+    """Whether it failed because we may give no orders."""
 
     def take(self, replies: Mapping[WorkerName, Any]) -> None:
         """Take in replies; ends the wait once everybody who was asked has answered. The caller holds the lock."""
@@ -86,6 +107,19 @@ class Waiting:
         self.failure = why
         self.sent.set()
         self.ended.set()
+
+    def withhold(self) -> None:
+        """It does not go out, as we may give no orders any more."""
+        self.withheld = True
+        self.fail("not sent: the lease is not surely ours")
+
+    def result(self) -> Mapping[WorkerName, Any]:
+        """The replies so far. Raises NotSent where no order of the errand went out, FactUnavailable after others."""
+        if self.withheld and not self.errand.ordered:
+            raise NotSent(self.failure)
+        if self.failure:
+            raise FactUnavailable(self.failure)
+        return self.replies
 
 
 def read(body: bytes) -> Mapping[WorkerName, Any]:

@@ -6,17 +6,21 @@ bounded, types are checked, and what is not understood is passed over. `Sighting
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoscaler.core.facts import Sighting
+from autoscaler.core.facts import Sighting, Sightings
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import documents
 
 PROBE = "autoscaler-probe"
 """Type of the event by which we hear ourselves."""
+_PROBE_EVERY_S = 2.0
+_DEAF_AFTER_S = 10.0
+"""Five probes unheard. Longer than a busy broker's hiccup, shorter than any `timeouts.silence`."""
 _LARGEST_BODY = 1_000_000
 _MOST_WORKERS = 20_000
 _FORGET_S = 3_600.0
@@ -137,6 +141,50 @@ class Hearing:
             )
             for worker, heard in self._workers.items()
         }
+
+
+@dataclass(slots=True)
+class Ears:
+    """What is heard over one connection after the other, and whether anything can be heard at all.
+
+    That is proven by a probe of ours, which goes through the workers' own exchange. Belongs to whoever holds its lock.
+    """
+
+    hearing: Hearing = field(default_factory=Hearing)
+    _since: float | None = None
+    _probe_heard: float | None = None
+    _probe_sent: float | None = None
+
+    def take_probe(self, now: float) -> None:
+        """Our probe came back."""
+        self._since = now if self.are_deaf(now) or self._since is None else self._since
+        self._probe_heard = now
+
+    def are_deaf(self, now: float) -> bool:
+        """Whether our probe was not heard for too long."""
+        return self._probe_heard is None or now - self._probe_heard > _DEAF_AFTER_S
+
+    def sightings(self, now: float) -> Sightings:
+        """Every worker heard. For those who are not deaf."""
+        return Sightings(listening_s=now - (self._since or now), workers=self.hearing.sightings(now))
+
+    def probe_is_due(self, now: float) -> bool:
+        """Whether a probe is to be sent now; if so, it counts as sent."""
+        due = self._probe_sent is None or now - self._probe_sent >= _PROBE_EVERY_S
+        self._probe_sent = now if due else self._probe_sent
+        return due
+
+    def lose(self) -> None:
+        """The connection ended: nothing was heard since, and the next one is probed at once."""
+        self._since = self._probe_heard = self._probe_sent = None
+
+
+def probe(host: str, pid: int, at: float) -> bytes:
+    """Something said where workers say theirs. Well formed, because others listen there too."""
+    event = {
+        "type": PROBE, "hostname": f"autoscaler@{host}", "pid": pid, "timestamp": at, "utcoffset": 0, "clock": 0,
+    }  # fmt: skip
+    return json.dumps(event).encode()
 
 
 def _rate(processed: deque[tuple[float, int]], now: float) -> float | None:

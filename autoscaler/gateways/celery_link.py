@@ -1,14 +1,14 @@
 """The one AMQP connection to the workers: hears their events, gives them orders, and knows whether it can hear at all.
 
-One thread owns the connection; others leave requests with it and wait, each with a deadline. That we can hear is
-proven, not assumed: a probe of ours goes through the workers' own event exchange every two seconds, and while it does
-not come back there are no sightings. The queue in the broker is exclusive and bounded, so a slow daemon harms nobody.
+One thread owns the connection; others leave requests with it and wait, each with a deadline. Whether we may still give
+an order is asked right before it is published. That we can hear is proven, not assumed: a probe of ours goes
+through the workers' own event exchange every two seconds, and while it does not come back there are no sightings. The
+queue in the broker is exclusive and bounded, so a slow daemon harms nobody.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import random
 import secrets
@@ -26,13 +26,10 @@ from autoscaler.clock import Clock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import amqp, celery_consumers, celery_control, celery_events
-from autoscaler.gateways.celery_control import Request, Waiting
+from autoscaler.gateways.celery_control import Errand, Request, Waiting
 from autoscaler.gateways.contract import FactUnavailable
-from providers.contract import Finding
+from providers.contract import Finding, MayAct, always
 
-_PROBE_EVERY_S = 2.0
-_DEAF_AFTER_S = 10.0
-"""Five probes unheard. Longer than a busy broker's hiccup, shorter than any `timeouts.silence`."""
 _SERVE_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _ASK_AGAIN_S = 0.3
@@ -46,7 +43,7 @@ _REPLY_QUEUE = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000, "x-mes
 class CeleryLink:
     """Ears and voice towards the workers of one vhost."""
 
-    def __init__(  # noqa: PLR0913 - each but the last two is one setting of `[broker]`
+    def __init__(  # noqa: PLR0913 - each but the last three is one setting of `[broker]`
         self,
         *,
         amqp_url: str,
@@ -57,12 +54,14 @@ class CeleryLink:
         ca_file: str | None = None,
         control_exchange: str = "celery",
         event_exchange: str = "celeryev",
+        may_act: MayAct = always,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._where = amqp.place(amqp_url)
         self._parameters = amqp.parameters(
             amqp_url, username=username, password=password, vhost=vhost, ca_file=ca_file
         )
+        self._may_act = may_act
         self._chance = chance
         self._clock = clock
         self._requests = celery_control.request_exchange(control_exchange)
@@ -70,14 +69,11 @@ class CeleryLink:
         self._events = event_exchange
         self._token = secrets.token_hex(8)
         self._lock = threading.Lock()
-        self._hearing = celery_events.Hearing()
+        self._ears = celery_events.Ears()
         self._cancelled = celery_consumers.Cancelled()
         self._waiting: dict[str, Waiting] = {}
         self._connection: pika.BlockingConnection | None = None
         self._trouble = "not connected yet"
-        self._hearing_since: float | None = None
-        self._probe_heard: float | None = None
-        self._probe_sent = -_PROBE_EVERY_S
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="celery link", daemon=True)
 
@@ -97,20 +93,16 @@ class CeleryLink:
         with self._lock:
             if self._connection is None:
                 return Missing(why=self._trouble)
-            if self._probe_heard is None or now - self._probe_heard > _DEAF_AFTER_S:
+            if self._ears.are_deaf(now):
                 return Missing(why=f"our own probe does not come back through {self._events!r}")
-            return Sightings(
-                listening_s=now - (self._hearing_since or now), workers=self._hearing.sightings(now)
-            )
+            return self._ears.sightings(now)
 
     def hands(self, workers: Iterable[WorkerName], timeout_s: float) -> Mapping[WorkerName, Hands | Missing]:
         """What each of these workers holds: all of them are asked all three questions at once, in one order."""
         asked = tuple(workers)
         try:
             questions = [self._request(method, asked) for method in celery_control.QUESTIONS_OF_HANDS]
-            waiting = self._send(*questions)
-            deadline = self._clock.monotonic() + timeout_s
-            answers = self._collect_all(waiting, deadline)
+            answers = self._collect_all(self._send(self._errand(timeout_s), *questions))
             replies = dict(zip(celery_control.QUESTIONS_OF_HANDS, answers, strict=True))
         except FactUnavailable as error:
             return dict.fromkeys(asked, Missing(why=str(error)))
@@ -125,7 +117,7 @@ class CeleryLink:
 
         What it consumes besides `queues` is cancelled too, and remembered for `add_consumers`. Raises FactUnavailable.
         """
-        deadline = self._clock.monotonic() + timeout_s
+        errand = self._errand(timeout_s)
         orders: Collection[str] = queues
         while True:
             asked = (
@@ -133,13 +125,13 @@ class CeleryLink:
                 *self._each("cancel_consumer", worker, orders),
                 self._consuming(worker),
             )
-            before, *said, after = self._collect_all(self._send(*asked), deadline)
+            before, *said, after = self._collect_all(self._send(errand, *asked))
             was, consumed = (celery_control.consumed(answer.get(worker)) for answer in (before, after))
             self._cancelled.remember(worker, (was or frozenset()).union(consumed or ()))
             self._require_obedience("cancel_consumer", worker, said)
             if consumed is not None and not consumed:
                 return
-            self._pause(deadline, f"{worker} did not confirm cancel_consumer of {_names(consumed, queues)}")
+            self._pause(errand, f"{worker} did not confirm cancel_consumer of {_names(consumed, queues)}")
             # By the worker's own names: a pool's alias of a queue is not among them. The rest has the next round.
             orders = sorted(consumed)[:_MOST_ORDERS] if consumed else queues
 
@@ -148,22 +140,22 @@ class CeleryLink:
 
         With them it gets back what `cancel_consumers` took from it besides. Raises FactUnavailable.
         """
-        deadline = self._clock.monotonic() + timeout_s
+        errand = self._errand(timeout_s)
         wanted = self._cancelled.of(worker).union(queues)
-        orders = self._send(*self._each("add_consumer", worker, wanted))
-        self._require_obedience("add_consumer", worker, self._collect_all(orders, deadline))
+        orders = self._send(errand, *self._each("add_consumer", worker, wanted))
+        self._require_obedience("add_consumer", worker, self._collect_all(orders))
         while True:
-            (now,) = self._collect_all(self._send(self._consuming(worker)), deadline)
+            (now,) = self._collect_all(self._send(errand, self._consuming(worker)))
             consumed = celery_control.consumed(now.get(worker))
             if consumed is not None and wanted <= consumed:
                 self._cancelled.forget(worker)
                 return
             missing = wanted - (consumed or frozenset())
-            self._pause(deadline, f"{worker} did not confirm add_consumer of {_names(missing, queues)}")
+            self._pause(errand, f"{worker} did not confirm add_consumer of {_names(missing, queues)}")
 
     def stop_worker(self, worker: WorkerName, timeout_s: float) -> None:
         """Tell a worker to shut down warmly; returns once the broker has passed it on. The worker answers by going."""
-        (waiting,) = self._send(self._request("shutdown", (worker,)))
+        (waiting,) = self._send(self._errand(timeout_s), self._request("shutdown", (worker,)))
         waiting.sent.wait(timeout_s)
         self._collect(waiting, 0.0)
         if not waiting.sent.is_set():
@@ -202,15 +194,15 @@ class CeleryLink:
             if refusal := celery_control.refusal(answer.get(worker)):
                 raise FactUnavailable(f"{worker} refuses {method}: {refusal}")
 
-    def _pause(self, deadline: float, otherwise: str) -> None:
+    def _pause(self, errand: Errand, otherwise: str) -> None:
         """Wait before the next question, if there will be time for one."""
-        if deadline - self._clock.monotonic() <= _ASK_AGAIN_S or self._stopping.wait(_ASK_AGAIN_S):
+        if errand.until - self._clock.monotonic() <= _ASK_AGAIN_S or self._stopping.wait(_ASK_AGAIN_S):
             raise FactUnavailable(otherwise)
 
     def _ask(
         self, method: str, workers: tuple[WorkerName, ...] | None, timeout_s: float
     ) -> Mapping[WorkerName, Any]:
-        (waiting,) = self._send(self._request(method, workers))
+        (waiting,) = self._send(self._errand(timeout_s), self._request(method, workers))
         return self._collect(waiting, timeout_s)
 
     def _request(
@@ -223,13 +215,16 @@ class CeleryLink:
             method=method, workers=workers, ticket=secrets.token_hex(16), arguments=arguments or {}
         )
 
-    def _send(self, *requests: Request) -> tuple[Waiting, ...]:
+    def _errand(self, timeout_s: float) -> Errand:
+        return Errand(until=self._clock.monotonic() + timeout_s)
+
+    def _send(self, errand: Errand, *requests: Request) -> tuple[Waiting, ...]:
         """Have requests published in this order, which is the order in which a worker answers them.
 
         A worker handles control messages as they come, and they come in the order of one channel. They are given to
         pika together, because it promises no order between two callbacks that are due at the same time.
         """
-        waiting = tuple(Waiting(request=request) for request in requests)
+        waiting = tuple(Waiting(request=request, errand=errand) for request in requests)
         with self._lock:
             if self._connection is None:
                 raise FactUnavailable(f"workers cannot be asked: {self._trouble}")
@@ -240,18 +235,16 @@ class CeleryLink:
             self._waiting |= {one.request.ticket: one for one in waiting}
         return waiting
 
-    def _collect_all(self, waiting: Collection[Waiting], deadline: float) -> list[Mapping[WorkerName, Any]]:
+    def _collect_all(self, waiting: Collection[Waiting]) -> list[Mapping[WorkerName, Any]]:
         try:
-            return [self._collect(one, deadline - self._clock.monotonic()) for one in waiting]
+            return [self._collect(one, one.errand.until - self._clock.monotonic()) for one in waiting]
         finally:
             self._forget(waiting)  # one that failed leaves the others uncollected
 
     def _collect(self, waiting: Waiting, timeout_s: float) -> Mapping[WorkerName, Any]:
         waiting.ended.wait(max(0.0, timeout_s))
         self._forget((waiting,))
-        if waiting.failure:
-            raise FactUnavailable(waiting.failure)
-        return waiting.replies
+        return waiting.result()
 
     def _forget(self, waiting: Collection[Waiting]) -> None:
         """Replies that come later find nobody: nothing changes a wait that was collected."""
@@ -303,7 +296,6 @@ class CeleryLink:
         self._orders = connection.channel()
         self._orders.confirm_delivery()
         self._listen(self._orders, self._replies, (self._token,), _REPLY_QUEUE, self._on_reply)
-        self._probe_sent = self._clock.monotonic() - _PROBE_EVERY_S
         return channel
 
     def _listen(
@@ -326,29 +318,27 @@ class CeleryLink:
         return f"autoscaler.probe.{self._token}"
 
     def _probe(self, channel: BlockingChannel) -> None:
-        """Say something where workers say theirs. Well formed, because others listen there too."""
-        now = self._clock.monotonic()
-        if now - self._probe_sent < _PROBE_EVERY_S:
-            return
-        self._probe_sent = now
-        event = {
-            "type": celery_events.PROBE,
-            "hostname": f"autoscaler@{socket.gethostname()}",
-            "pid": os.getpid(),
-            "timestamp": self._clock.now(),
-            "utcoffset": 0,
-            "clock": 0,
-        }
-        channel.basic_publish(
-            self._events, self._probe_key, json.dumps(event).encode(), amqp.json_properties({})
-        )
+        if self._ears.probe_is_due(self._clock.monotonic()):
+            said = celery_events.probe(socket.gethostname(), os.getpid(), self._clock.now())
+            channel.basic_publish(self._events, self._probe_key, said, amqp.json_properties({}))
 
     def _publish_all(self, waiting: tuple[Waiting, ...]) -> None:
         for one in waiting:
             self._publish(one)
 
     def _publish(self, waiting: Waiting) -> None:
-        """Give a request to the broker, which confirms that at least one worker's mailbox got it."""
+        """Give a request to the broker, which confirms that at least one worker's mailbox got it.
+
+        Asked here, where it goes out: it may have waited for a broker that took nothing, or its process was stopped.
+        """
+        if self._clock.monotonic() > waiting.errand.until:
+            waiting.fail("not sent: its time was up before the broker would take it")
+            return
+        if waiting.request.is_order:
+            if not self._may_act():
+                waiting.withhold()
+                return
+            waiting.errand.ordered = True
         body = waiting.request.body(self._replies, self._token)
         properties = amqp.json_properties({"clock": 0, "expires": 0})
         try:
@@ -369,12 +359,9 @@ class CeleryLink:
         events = tuple(celery_events.read(body)) if method.routing_key != self._probe_key else ()
         with self._lock:
             if method.routing_key == self._probe_key:
-                deaf = self._probe_heard is None or now - self._probe_heard > _DEAF_AFTER_S
-                self._hearing_since = now if deaf or self._hearing_since is None else self._hearing_since
-                self._probe_heard = now
-                return
+                self._ears.take_probe(now)
             for event in events:
-                self._hearing.take(event, now)
+                self._ears.hearing.take(event, now)
 
     def _on_reply(
         self, _channel: BlockingChannel, _method: Basic.Deliver, properties: BasicProperties, body: bytes
@@ -389,7 +376,8 @@ class CeleryLink:
     def _down(self, why: str) -> None:
         with self._lock:
             self._trouble = why
-            self._connection = self._hearing_since = self._probe_heard = None
+            self._connection = None
+            self._ears.lose()
             waiting, self._waiting = self._waiting, {}
         for one in waiting.values():
             one.fail(f"the connection to the broker ended: {why}")

@@ -30,6 +30,8 @@ from providers.contract import (
     InstanceSpec,
     InstanceState,
     Listing,
+    MayAct,
+    NotSent,
     Options,
     OutcomeUnknown,
     ProviderError,
@@ -37,6 +39,7 @@ from providers.contract import (
     Purchase,
     RequestRejected,
     UserDataFormat,
+    always,
 )
 from providers.local import keeper, processes
 from providers.options import Reader
@@ -65,7 +68,9 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
-def open_local(*, name: str, fleet: str, options: Options, clock: Clock) -> LocalProvider:
+def open_local(
+    *, name: str, fleet: str, options: Options, clock: Clock, may_act: MayAct = always
+) -> LocalProvider:
     """Options: `directory` (absolute), `boot_s` (seconds before a machine starts its worker; 0)."""
     reader = Reader(name, options, known=("directory", "boot_s"))
     provider = LocalProvider(
@@ -73,6 +78,7 @@ def open_local(*, name: str, fleet: str, options: Options, clock: Clock) -> Loca
         directory=reader.path("directory"),
         boot_s=reader.number("boot_s", default=0.0, most=_LONGEST_BOOT_S),
         clock=clock,
+        may_act=may_act,
     )
     provider.forget_gone()
     return provider
@@ -81,11 +87,14 @@ def open_local(*, name: str, fleet: str, options: Options, clock: Clock) -> Loca
 class LocalProvider:
     """Machines of one fleet on this computer, each with a directory of its own: `DIRECTORY/FLEET/NAME`."""
 
-    def __init__(self, *, fleet: str, directory: Path, boot_s: float, clock: Clock) -> None:
+    def __init__(
+        self, *, fleet: str, directory: Path, boot_s: float, clock: Clock, may_act: MayAct = always
+    ) -> None:
         self._fleet = fleet
         self._directory = directory / fleet
         self._boot_s = boot_s
         self._clock = clock
+        self._may_act = may_act
         self._lock = threading.Lock()
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -111,6 +120,9 @@ class LocalProvider:
         created_at = self._clock.now()
         try:
             _write_private(place / keeper.USER_DATA, spec.user_data)
+            if not self._may_act():
+                self._forget(spec.name)
+                raise NotSent(f"{spec.name}: its keeper was not started: the lease is not surely ours")
             child = self._start(spec, place, created_at)
         except OSError as error:
             self._forget(spec.name)
@@ -139,7 +151,11 @@ class LocalProvider:
         if not running:
             self._forget(name)
             raise InstanceAbsent(f"{name}: nothing of it runs")
+        killed = False
         while running:
+            if not self._may_act():
+                means = OutcomeUnknown if killed else NotSent
+                raise means(f"{name}: {len(running)} of its processes left: the lease is not surely ours")
             left_s = deadline - self._clock.monotonic()
             if left_s <= 0:
                 raise OutcomeUnknown(f"{name}: {len(running)} of its processes have not ended yet")
@@ -147,6 +163,7 @@ class LocalProvider:
                 # psutil compares the time of creation first, so a process id that was given away again is never hit.
                 with contextlib.suppress(psutil.Error):
                     process.kill()
+            killed = True
             psutil.wait_procs(running, timeout=min(left_s, 1.0))
             running = self._look().machines.get(name, [])
         self._forget(name)

@@ -16,6 +16,8 @@ from providers.contract import (
     InstanceState,
     Listing,
     ListingUnavailable,
+    MayAct,
+    NotSent,
     Options,
     OutcomeUnknown,
     ProviderError,
@@ -23,6 +25,7 @@ from providers.contract import (
     Purchase,
     RequestRejected,
     Throttled,
+    always,
 )
 from providers.options import Reader
 from providers.simulated.cloud import (
@@ -78,7 +81,9 @@ _SPANS_S = (
 _LONGEST_S = 3600.0
 
 
-def open_simulated(*, name: str, fleet: str, options: Options, clock: Clock) -> SimulatedProvider:
+def open_simulated(
+    *, name: str, fleet: str, options: Options, clock: Clock, may_act: MayAct = always
+) -> SimulatedProvider:
     """Options: `boot_s`, `slow_boot_s`, `list_lag_s`, `lies_s`, `late_create_s`, `very_late_create_s`, `retry_after_s`,
     `names_unique`, `seed`, and a share (0.0 to 1.0) of the calls for each fault: of creates `refuse_creates`,
     `refuse_by_quota`, `reject_creates`, `throttle_creates`, `throttle_creates_mutely`, `lose_requests`, `lose_answers`,
@@ -94,7 +99,7 @@ def open_simulated(*, name: str, fleet: str, options: Options, clock: Clock) -> 
     cloud = options.get("cloud")
     if isinstance(cloud, SimulatedCloud):
         Reader(name, options, known=("cloud",))
-        return SimulatedProvider(cloud=cloud, fleet=fleet)
+        return SimulatedProvider(cloud=cloud, fleet=fleet, may_act=may_act)
     reader = Reader(name, options, known=(*_SPANS_S, "names_unique", "seed", *_SHARES))
     usual = Habits()
     habits = Habits(
@@ -103,14 +108,16 @@ def open_simulated(*, name: str, fleet: str, options: Options, clock: Clock) -> 
         seed=reader.whole("seed", default=0),
         shares={fault: reader.number(option, default=0.0, most=1.0) for option, fault in _SHARES.items()},
     )
-    return SimulatedProvider(cloud=SimulatedCloud(clock=clock, habits=habits), fleet=fleet)
+    made = SimulatedCloud(clock=clock, habits=habits)
+    return SimulatedProvider(cloud=made, fleet=fleet, may_act=may_act)
 
 
 class SimulatedProvider:
     """One fleet's view of the cloud. Opening several on one cloud is how a daemon's restart is played."""
 
-    def __init__(self, *, cloud: SimulatedCloud, fleet: str) -> None:
+    def __init__(self, *, cloud: SimulatedCloud, fleet: str, may_act: MayAct = always) -> None:
         self.cloud = cloud
+        self._may_act = may_act
         self._fleet = fleet
 
     @property
@@ -126,6 +133,8 @@ class SimulatedProvider:
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
         """Order a machine, or meet a fault of creates."""
         del timeout_s
+        if not self._may_act():
+            raise NotSent(f"{spec.name}: not sent: the lease is not surely ours")
         self.cloud.asked(spec.name)
         if len(spec.user_data) > _USER_DATA_LIMIT_BYTES:
             raise RequestRejected(
@@ -151,6 +160,8 @@ class SimulatedProvider:
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
         """End one machine by id, else those of this name that a listing shows."""
         del timeout_s
+        if not self._may_act():
+            raise NotSent(f"{name}: not sent: the lease is not surely ours")
         fault = self.cloud.met(OF_DESTROYS)
         if fault is Fault.DESTROY_THROTTLED:
             raise Throttled(f"{name}: asked too often", retry_after_s=self.cloud.habits.retry_after_s)

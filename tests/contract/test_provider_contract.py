@@ -16,6 +16,7 @@ from providers.contract import (
     InstanceState,
     Listing,
     ListingUnavailable,
+    NotSent,
     OutcomeUnknown,
     Provider,
     ProviderError,
@@ -106,6 +107,22 @@ def test_a_restarted_daemon_sees_and_ends_what_the_last_one_made(world: World, f
     second.destroy("images-1", made.instance_id, timeout_s=TIMEOUT_S)
     assert lists(world, second)
     assert () == world.machines_of(fleet=fleet)
+
+
+def test_who_may_not_act_looks_and_orders_nothing(world: World, fleet: str) -> None:
+    """Another daemon may lead by now: nothing is made and nothing ended, and what stands is still seen."""
+    leader = world.open(fleet)
+    made = create(world, leader, fleet, "images-1")
+    assert lists(world, leader, "images-1")
+    deposed = world.open(fleet, may_act=lambda: False)
+
+    with pytest.raises(NotSent):
+        create(world, deposed, fleet, "images-2")
+    with pytest.raises(NotSent):
+        deposed.destroy("images-1", made.instance_id, timeout_s=TIMEOUT_S)
+
+    assert lists(world, deposed, "images-1")
+    assert ("images-1",) == world.machines_of(fleet=fleet)
 
 
 def test_a_destroyed_machine_comes_to_be_absent(world: World, fleet: str) -> None:

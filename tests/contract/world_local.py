@@ -14,7 +14,7 @@ import psutil
 
 from autoscaler.clock import SystemClock
 from providers import open_provider
-from providers.contract import InstanceSpec, NodeName, Provider, Purchase
+from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
 from providers.local import keeper, processes
 from tests.contract.worlds import Trouble
 
@@ -31,10 +31,12 @@ class LocalWorld:
         self._fleets: set[str] = set()
         self._payloads = itertools.count(1)
 
-    def open(self, fleet: str) -> Provider:
+    def open(self, fleet: str, *, may_act: MayAct = always) -> Provider:
         self._fleets.add(fleet)
         options = {"directory": str(self._directory)}
-        return open_provider("local", name="here", fleet=fleet, options=options, clock=SystemClock())
+        return open_provider(
+            "local", name="here", fleet=fleet, options=options, clock=SystemClock(), may_act=may_act
+        )
 
     def spec(self, *, name: str, fleet: str, pool: str, user_data: bytes | None = None) -> InstanceSpec:
         program = {

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from autoscaler.clock import SystemClock
-from providers.contract import InstanceSpec, NodeName, Provider, Purchase
+from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
 from providers.libcloud_adapter import open_libcloud
 from tests.contract import moto_world
 from tests.contract.moto_world import Moto
@@ -44,9 +44,11 @@ class MotoWorld:
         self._waiting: list[tuple[str, Reply]] = []
         link.otherwise = self._pass_on
 
-    def open(self, fleet: str) -> Provider:
+    def open(self, fleet: str, *, may_act: MayAct = always) -> Provider:
         options = self._moto.options(port=self._link.port)
-        provider = open_libcloud(name="moto", fleet=fleet, options=options, clock=SystemClock())
+        provider = open_libcloud(
+            name="moto", fleet=fleet, options=options, clock=SystemClock(), may_act=may_act
+        )
         self._closing.callback(provider.close)
         return provider
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from providers import open_provider
-from providers.contract import InstanceSpec, NodeName, Provider, Purchase
+from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
 from providers.simulated import Fault, SimulatedCloud
 from providers.simulated.cloud import Habits
 from tests.contract.worlds import Trouble
@@ -48,9 +48,14 @@ class SimulatedWorld:
         self._cloud = SimulatedCloud(clock=self._clock, habits=Habits(boot_s=30.0, list_lag_s=20.0))
         self._payloads = itertools.count(1)
 
-    def open(self, fleet: str) -> Provider:
+    def open(self, fleet: str, *, may_act: MayAct = always) -> Provider:
         return open_provider(
-            "simulated", name="pretend", fleet=fleet, options={"cloud": self._cloud}, clock=self._clock
+            "simulated",
+            name="pretend",
+            fleet=fleet,
+            options={"cloud": self._cloud},
+            clock=self._clock,
+            may_act=may_act,
         )
 
     def spec(self, *, name: str, fleet: str, pool: str, user_data: bytes | None = None) -> InstanceSpec:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from providers.contract import InstanceSpec, Provider, Purchase
+from providers.contract import InstanceSpec, MayAct, Provider, Purchase, always
 
 
 class Trouble(StrEnum):
@@ -45,7 +45,7 @@ class World(Protocol):
     lists_within_s: float
     """For how long the suite waits, in this world's time, until a listing shows what a create or a destroy has done."""
 
-    def open(self, fleet: str) -> Provider:
+    def open(self, fleet: str, *, may_act: MayAct = always) -> Provider:
         """A new provider object on the same account, as a daemon opens after a restart; closed by its world."""
         ...
 

@@ -15,7 +15,7 @@ from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import celery_control, celery_link
-from autoscaler.gateways.celery_control import Waiting
+from autoscaler.gateways.celery_control import Errand, Waiting
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.contract import FactUnavailable
 from tests.fuzz import odd
@@ -134,7 +134,9 @@ def test_idle_is_only_a_worker_that_answered_every_question_so(
     """Each by a whole list under its own name and our ticket; answers that contradict each other are none."""
     link = a_link()
     questions = celery_control.QUESTIONS_OF_HANDS
-    waiting = [Waiting(request=link._request(method, (A, B))) for method in questions]
+    waiting = [
+        Waiting(request=link._request(method, (A, B)), errand=Errand(until=0.0)) for method in questions
+    ]
     link._waiting = {one.request.ticket: one for one in waiting}
     for number, body in conversation:
         ticket = waiting[number].request.ticket if number >= 0 else "somebody else's"
@@ -142,7 +144,7 @@ def test_idle_is_only_a_worker_that_answered_every_question_so(
         link._on_reply(
             None, Basic.Deliver(), BasicProperties(content_type=marked.content_type, headers=headers), body
         )
-    answers = link._collect_all(waiting, deadline=0.0)
+    answers = link._collect_all(waiting)
     replies = dict(zip(questions, answers, strict=True))
 
     for worker in (A, B):

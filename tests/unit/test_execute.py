@@ -20,6 +20,7 @@ from autoscaler.core.model import (
     WorkerName,
 )
 from autoscaler.execute import Executor, always
+from autoscaler.gateways import contract as gateways
 from autoscaler.gateways.contract import FactUnavailable
 from providers.contract import (
     CapacityRefused,
@@ -27,6 +28,7 @@ from providers.contract import (
     InstanceSpec,
     ListingUnavailable,
     NodeName,
+    NotSent,
     OutcomeUnknown,
     ProviderName,
     RequestRejected,
@@ -107,7 +109,9 @@ def outcome_of(action: Action, *args: Any, **fields: Any) -> Outcome:
         (Throttled("x", retry_after_s=7.0), KIND.THROTTLED),
         (OutcomeUnknown("x"), KIND.UNKNOWN),
         (ListingUnavailable("x"), KIND.UNKNOWN),
+        (NotSent("x"), KIND.NOT_SENT),
         (FactUnavailable("x"), KIND.UNKNOWN),
+        (gateways.NotSent("x"), KIND.NOT_SENT),
         (ValueError("x"), KIND.UNKNOWN),
         (KeyError("x"), KIND.UNKNOWN),
         (TimeoutError("x"), KIND.UNKNOWN),

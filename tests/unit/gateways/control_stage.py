@@ -16,6 +16,7 @@ from pika.spec import Basic, BasicProperties
 from autoscaler.clock import Clock
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways.celery_link import CeleryLink
+from providers.contract import MayAct, always
 
 STAGES = ("scheduled", "reserved", "active")
 TIMEOUT_S = 30.0
@@ -71,7 +72,7 @@ class ScriptedWorker:
             answer = [{}] if self._stage is not None and method == STAGES[self._stage] else []
         elif method == "active_queues":
             answer = [{"name": name} for name in sorted(self.consumes)]
-        elif arguments["queue"] not in self.deaf_to:
+        elif method != "shutdown" and arguments["queue"] not in self.deaf_to:
             name = self._aliases.get(arguments["queue"], arguments["queue"])
             deed = self.consumes.discard if method == "cancel_consumer" else self.consumes.add
             self._later.append(lambda: deed(name))
@@ -111,10 +112,14 @@ class _Wire:
 
 
 @contextmanager
-def linked_to(worker: ScriptedWorker, clock: Clock | None = None) -> Iterator[CeleryLink]:
+def linked_to(
+    worker: ScriptedWorker, clock: Clock | None = None, may_act: MayAct = always
+) -> Iterator[CeleryLink]:
     """A link whose every order reaches this worker; its time stands still unless a clock is given."""
     clock = clock or Hourglass()
-    link: Any = CeleryLink(amqp_url="amqp://localhost", username="u", password="p", vhost="/", clock=clock)
+    link: Any = CeleryLink(
+        amqp_url="amqp://localhost", username="u", password="p", vhost="/", clock=clock, may_act=may_act
+    )
     wire = _Wire(worker, clock)
     wire.link, link._connection, link._orders = link, wire, wire
     thread = threading.Thread(target=wire.run, daemon=True)

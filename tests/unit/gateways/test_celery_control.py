@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import celery_control
-from autoscaler.gateways.celery_control import Request, Waiting
+from autoscaler.gateways.celery_control import Errand, Request, Waiting
 
 A, B = WorkerName("celery@a"), WorkerName("celery@b")
 
 
 def a_wait(*workers: WorkerName) -> Waiting:
-    return Waiting(request=Request(method="ping", workers=workers or None, ticket="t"))
+    request = Request(method="ping", workers=workers or None, ticket="t")
+    return Waiting(request=request, errand=Errand(until=0.0))
 
 
 def test_a_request_is_a_pidbox_message() -> None:

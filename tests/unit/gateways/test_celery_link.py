@@ -1,12 +1,16 @@
 """A worker is drained of everything it consumes, gets it all back, and no task of its is overlooked."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from autoscaler.core.facts import Hands
 from autoscaler.core.model import WorkerName
 from autoscaler.gateways import celery_consumers
 from autoscaler.gateways.celery_consumers import Cancelled
-from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.gateways.celery_link import CeleryLink
+from autoscaler.gateways.contract import FactUnavailable, NotSent
 from tests.unit.gateways.control_stage import STAGES, TIMEOUT_S, Hourglass, ScriptedWorker, linked_to
 
 A = WorkerName("celery@a")
@@ -101,3 +105,57 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     cancelled.remember(B, ("b",))
     assert (frozenset(), {"b"}) == (cancelled.of(A), cancelled.of(B))
+
+
+def test_no_order_is_published_once_we_may_not_act() -> None:
+    """A drain goes on for rounds, and whoever was stopped between two of them may have been succeeded since."""
+    worker = ScriptedWorker(A, consumes={"images", "stubborn"})
+    worker.deaf_to = {"stubborn"}
+
+    def may_act() -> bool:
+        return "cancel_consumer" not in worker.asked
+
+    with linked_to(worker, may_act=may_act) as link, pytest.raises(FactUnavailable) as held_back:
+        link.cancel_consumers(A, ("images",), TIMEOUT_S)
+
+    assert 1 == worker.asked.count("cancel_consumer")
+    assert FactUnavailable is type(held_back.value)  # the first round went out, so not `NotSent`
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda link: link.cancel_consumers(A, ("images",), TIMEOUT_S),
+        lambda link: link.add_consumers(A, ("images",), TIMEOUT_S),
+        lambda link: link.stop_worker(A, TIMEOUT_S),
+    ],
+    ids=["cancel", "add", "stop"],
+)
+def test_an_order_of_which_nothing_went_out_says_so(order: Callable[[CeleryLink], None]) -> None:
+    """Nobody is blamed for what we held back ourselves; questions are still asked."""
+    worker = ScriptedWorker(A, consumes={"images"})
+    with linked_to(worker, may_act=lambda: False) as link:
+        with pytest.raises(NotSent, match="the lease is not surely ours"):
+            order(link)
+        assert Hands(active=0, reserved=0, scheduled=0) == link.hands([A], TIMEOUT_S)[A]
+
+    assert {"cancel_consumer", "add_consumer", "shutdown"}.isdisjoint(worker.asked)
+
+
+def test_an_order_whose_time_is_up_is_not_published() -> None:
+    """It waited for a broker that took nothing; whoever gave it has answered for it long ago."""
+    worker = ScriptedWorker(A, consumes={"images"})
+    clock = Hourglass()
+    with linked_to(worker, clock) as link:
+        wire: Any = link._connection
+        clock.ends_after(1, "")
+        later: list[Callable[[], None]] = []
+        wire.add_callback_threadsafe = later.append
+        with pytest.raises(FactUnavailable, match="did not take the order"):
+            link.stop_worker(A, 0.0)
+        clock.answered("")
+        for publish in later:
+            publish()
+
+    assert 1 == len(later)
+    assert [] == worker.asked
