@@ -21,6 +21,9 @@ _SHORTEST_TERM_S = 3.0
 """A process on a busy machine may get no turn for a second or two, and is not dead."""
 _HANGING_TICKS = 10.0
 """A tick that lasts so long will not end. Its daemon holds the lease no longer, and another goes on."""
+_UNWRITTEN_TICKS = 5
+"""Ticks in a row that wrote nothing down while the lease could be renewed: what stands in this daemon's way is its own,
+and another may do better. Fewer could be chance; more would leave the fleet alone for longer than a death does."""
 
 
 class Journal(Protocol):
@@ -39,7 +42,7 @@ def terms_for(tick_s: float) -> LeaseTerms:
 def stand_by(journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> bool:
     """Wait until the lease is ours: True. SIGTERM or SIGINT end the waiting: False. Call it from the main thread.
 
-    A journal that cannot be reached is said once, and waited for.
+    A journal that cannot be reached is said once, and waited for. Raises SchemaChanged, for which no waiting helps.
     """
     asked: SimpleQueue[int] = SimpleQueue()
     before = {
@@ -81,6 +84,8 @@ class _Waiting:
             if held.owner != self._holder:
                 self._log.say("lease.awaited", holder=held.owner, term_s=self._terms.term_s)
             self._holder = held.owner
+        except LeaseLost:
+            raise  # another release changed the tables: waiting will not help
         except JournalUnavailable as error:
             if not self._blind:
                 self._log.say("journal.failed", error=str(error))
@@ -118,6 +123,7 @@ class Keeper:
         self._patience_s = _HANGING_TICKS * tick_s + terms.term_s
         self._monotonic = monotonic
         self._ticked_on = monotonic()
+        self._unwritten = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -133,17 +139,25 @@ class Keeper:
     def tick(self) -> object:
         """One tick of the loop; however it ends, the loop does not hang."""
         try:
-            return self._loop.tick()
+            done = self._loop.tick()
+        except BaseException:
+            self._unwritten += 1
+            raise
+        else:
+            self._unwritten = 0
+            return done
         finally:
             self._ticked_on = self._monotonic()
 
     def _keep(self) -> None:
         while not self._over.wait(self._terms.pause_s):
-            if self._monotonic() - self._ticked_on > self._patience_s:
+            hangs = self._monotonic() - self._ticked_on > self._patience_s
+            if hangs or self._unwritten >= _UNWRITTEN_TICKS:
                 continue
             try:
                 self._journal.renew()
             except LeaseLost:
                 return  # the next tick finds that out, too, and ends the daemon
             except JournalUnavailable:
-                continue  # the ticks say so; the lease runs out by itself if this lasts
+                # The ticks say so. Nobody else can write either: this daemon's ticks fail for the same reason.
+                self._unwritten = 0

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from autoscaler.config import ConfigError
 from autoscaler.gateways.contract import FactUnavailable
-from autoscaler.journal.contract import JournalUnavailable, LeaseHeld
+from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseLost
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong
 from providers.contract import ProviderError, ProviderOptionsWrong
@@ -36,6 +36,7 @@ CODES: Mapping[type[Exception], int] = MappingProxyType(
         UnusableSpec: CONFIG,
         UserDataTooLarge: CONFIG,
         LeaseHeld: LEASE_HELD,
+        LeaseLost: LEASE_HELD,
         JournalUnavailable: UNREACHABLE,
         FactUnavailable: UNREACHABLE,
         ProviderError: UNREACHABLE,

@@ -13,6 +13,7 @@ from autoscaler.journal.contract import (
     LeaseTerms,
     OrderRecord,
     Sample,
+    SchemaChanged,
     TickRecord,
 )
 from autoscaler.journal.journal import Journal, open_journal
@@ -27,6 +28,7 @@ __all__ = [
     "LeaseTerms",
     "OrderRecord",
     "Sample",
+    "SchemaChanged",
     "TickRecord",
     "open_journal",
 ]

@@ -28,6 +28,10 @@ class LeaseLost(JournalUnavailable):
     """Another daemon works with this journal now. Nothing was written, and nothing will be: end the process."""
 
 
+class SchemaChanged(LeaseLost):
+    """A daemon of another release changed the journal's tables. The lease is of no use any more: end the process."""
+
+
 class LeaseHeld(Exception):
     """Another daemon works with this journal: `owner`, since `since_at` (epoch seconds)."""
 

@@ -37,7 +37,7 @@ class Manner:
 
     read_only: bool = False
     make: bool = True
-    """Make it, where there is none."""
+    """Make it where there is none, and bring an older one up to date: for a daemon. A command would do so under one."""
 
 
 def nothing() -> None:
@@ -100,10 +100,10 @@ class Database:
 def bring_up_to_date(database: Database, manner: Manner, lock: Callable[[sa.Connection], None]) -> None:
     """Make or migrate the journal, if need be and allowed. `lock` keeps others from it until the transaction ends."""
     with database.reading("read its schema") as connection:
-        if manner.read_only:
+        if manner.read_only or not manner.make:
             schema.require_current(connection, place=database.place)
             return
-        if schema.is_current(connection, place=database.place, make=manner.make):
+        if schema.is_current(connection, place=database.place):
             return
     with database.writing("bring its schema up to date") as connection:
         lock(connection)

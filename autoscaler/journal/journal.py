@@ -35,9 +35,9 @@ def open_journal(
 ) -> Journal:
     """Open the journal at `sqlite:///PATH` (or `sqlite://`, in memory) or `postgresql+psycopg://USER@HOST/DATABASE`.
 
-    It is made if there is none, unless `read_only` or not `make` (then: JournalAbsent), and migrated if need be, unless
-    `read_only`. A new file is its owner's alone (0600), as is its directory if that is missing too. Several processes
-    may hold one journal open. Raises JournalUnavailable.
+    It is made if there is none, and migrated if need be; if `read_only` or not `make`, neither is done, and it raises
+    JournalAbsent or JournalUnavailable instead. A new file is its owner's alone (0600), as is its directory if that is
+    missing too. Several processes may hold one journal open. Raises JournalUnavailable.
     """
     manner = Manner(read_only=read_only, make=make and not read_only)
     return Journal(open_database(url, password=password, manner=manner))
@@ -161,7 +161,8 @@ class Journal:
         return MappingProxyType({pool: tuple(of_pool) for pool, of_pool in found.items()})
 
     def commit(self, record: TickRecord) -> None:
-        """Write one tick: whole on disk when this returns. Raises JournalUnavailable, of which LeaseLost is one.
+        """Write one tick: whole on disk when this returns. Raises JournalUnavailable, of which LeaseLost is one, also
+        for a journal that another release has migrated since it was opened.
 
         Then nothing was written; only when a server went away in the middle it cannot be known, and a look will tell.
         Duty of the caller: dispatch nothing that stands in a record whose commit failed.

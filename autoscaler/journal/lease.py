@@ -14,7 +14,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from autoscaler.journal import codec, tables
+from autoscaler.journal import codec, schema, tables
 from autoscaler.journal.contract import LeaseHolder, LeaseLost
 from autoscaler.journal.database import Database
 
@@ -79,7 +79,8 @@ def read_holder(connection: sa.Connection) -> LeaseHolder | None:
 
 
 def require_newest(connection: sa.Connection, mine: LeaseHolder) -> None:
-    """Raise LeaseLost when somebody took the lease after us."""
+    """Raise LeaseLost when somebody took the lease after us, or changed the tables that we know how to write."""
+    schema.require_unchanged(connection)
     row = newest(connection)
     # By the whole row, not by its number alone: a server that came back older than it was counts up to ours again.
     if row is None or row.released or row.holder != mine:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autoscaler.journal import tables
-from autoscaler.journal.contract import JournalAbsent, JournalUnavailable
+from autoscaler.journal.contract import JournalAbsent, JournalUnavailable, SchemaChanged
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -23,19 +23,23 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _version = sa.table(tables.SCHEMA_TABLE, sa.column("version_num", sa.Text))
 
 
-def is_current(connection: sa.Connection, *, place: str, make: bool) -> bool:
-    """Whether nothing is to be done. Raises JournalUnavailable for a database that is not a journal.
+def require_unchanged(connection: sa.Connection) -> None:
+    """For who opened the journal at today's schema some time ago. Raises SchemaChanged if it stands elsewhere now."""
+    standing = connection.execute(sa.select(_version.c.version_num)).scalar()
+    if standing != tables.SCHEMA:
+        raise SchemaChanged(
+            f"the journal was brought to schema {str(standing)[:40]} by another release; "
+            f"this program writes {tables.SCHEMA} and can write nothing more"
+        )
 
-    An empty one is yet to become a journal; unless `make`, it raises JournalAbsent.
-    """
-    standing = _standing(connection, place=place)
-    if standing is None and not make:
-        raise JournalAbsent(place)
-    return standing == tables.SCHEMA
+
+def is_current(connection: sa.Connection, *, place: str) -> bool:
+    """Whether nothing is to be done. Raises JournalUnavailable for a database that is not a journal."""
+    return _standing(connection, place=place) == tables.SCHEMA
 
 
 def require_current(connection: sa.Connection, *, place: str) -> None:
-    """For readers, who change nothing. Raises JournalUnavailable unless the database stands at today's schema."""
+    """For who may not migrate. Raises JournalUnavailable unless the database stands at today's schema."""
     standing = _standing(connection, place=place)
     if standing == tables.SCHEMA:
         return
@@ -44,7 +48,8 @@ def require_current(connection: sa.Connection, *, place: str) -> None:
     if standing in _known():
         raise JournalUnavailable(
             f"the journal {place} has schema {standing}, older than this program's {tables.SCHEMA}: "
-            "start the daemon, which brings it up to date"
+            "only `autoscaler run` brings it up to date, so start the daemon of this release, or use commands of the "
+            "release whose daemon runs"
         )
     raise _newer(place, standing)
 

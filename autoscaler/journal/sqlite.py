@@ -115,10 +115,10 @@ def _open_file(file: Path, manner: Manner, *, place: Path | None = None) -> Data
         before_writing=still_there,
     )
     try:
-        if file.stat().st_size == 0 and not manner.read_only:
+        if file.stat().st_size == 0 and manner.make and not manner.read_only:
             _write_ahead(file)
         # An empty file is an operator's, who made it with the rights it should have.
-        bring_up_to_date(database, Manner(read_only=manner.read_only), _lock_schema)
+        bring_up_to_date(database, manner, _lock_schema)
         if not manner.read_only:
             _require_whole_nodes(database)
     except BaseException:

@@ -89,7 +89,8 @@ nodes = sa.Table(
     _at("confirmed_on", nullable=True),
     sa.Column("stop_due", sa.Boolean, nullable=False),
     _at("stopped_at", nullable=True),
-    sa.Column("given_up", sa.Boolean, nullable=False),
+    # With a default, so that a daemon of an earlier release goes on writing while its pair is upgraded.
+    sa.Column("given_up", sa.Boolean, nullable=False, server_default=sa.false()),
     _count("destroy_asks"),
     sa.Column("refused_asks", sa.BigInteger, nullable=False, server_default="0"),
     _at("next_ask_at"),

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from autoscaler.journal import lease, tables
+from autoscaler.journal import lease, schema, tables
 from autoscaler.journal.contract import LeaseHeld, LeaseHolder, LeaseLost, LeaseTerms
 from autoscaler.journal.database import Database
 from autoscaler.journal.lease import LeaseRow
@@ -94,7 +94,10 @@ class Watch:
 
 
 def claim(database: Database, owner: str, terms: LeaseTerms, watch: Watch, elapsed: Elapsed) -> TimedLease:
-    """Take the lease if it was given back or has run out, else raise LeaseHeld. Raises JournalUnavailable."""
+    """Take the lease if it was given back or has run out, else raise LeaseHeld. Raises JournalUnavailable.
+
+    One who has stood by since before the tables were changed would lead and never write: SchemaChanged.
+    """
     try:
         with database.reading("read who holds its lease") as connection:
             _require_free(lease.newest(connection), watch, database.place)
@@ -102,6 +105,7 @@ def claim(database: Database, owner: str, terms: LeaseTerms, watch: Watch, elaps
         with database.writing("take the lease") as connection:
             # Waits for the holder's commit, if one is under way, and keeps out other claims; only then it is read.
             connection.execute(sa.text(f"LOCK TABLE {tables.lease.name} IN SHARE ROW EXCLUSIVE MODE"))
+            schema.require_unchanged(connection)
             last = lease.newest(connection)
             _require_free(last, watch, database.place)
             holder = _write_holder(connection, owner, epoch=last.epoch + 1 if last else 1, terms=terms)

@@ -10,7 +10,14 @@ import pytest
 
 from autoscaler import standby
 from autoscaler.clock import SystemClock
-from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseHolder, LeaseLost, LeaseTerms
+from autoscaler.journal.contract import (
+    JournalUnavailable,
+    LeaseHeld,
+    LeaseHolder,
+    LeaseLost,
+    LeaseTerms,
+    SchemaChanged,
+)
 from tests.unit.stand_ins import Heard, wait_for
 
 TERMS = LeaseTerms(term_s=0.08)
@@ -76,6 +83,12 @@ def test_a_journal_that_cannot_be_reached_is_waited_for() -> None:
 
     assert standby.stand_by(journal, "me", TERMS, log)
     assert ["lease.awaited", "journal.failed", "journal.recovered"] == log.names()
+
+
+def test_tables_of_another_release_are_not_waited_for() -> None:
+    """They will not change back."""
+    with pytest.raises(SchemaChanged):
+        standby.stand_by(Scripted(held_by("a"), SchemaChanged("9999")), "me", TERMS, Heard())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -152,3 +165,50 @@ def test_the_guards_clock_goes_on_while_the_machine_sleeps() -> None:
     clock = SystemClock()
 
     assert clock.boottime() >= clock.monotonic() - 0.001
+
+
+def test_a_lease_is_not_kept_for_a_loop_that_never_writes_while_its_server_is_there() -> None:
+    """What stands in its way is its own (a schema it does not know), and another may do better."""
+    journal = Scripted(OURS)
+    loop = Failing()
+    keeper = standby.Keeper(journal, loop, TERMS, tick_s=10.0, monotonic=lambda: 100.0)
+    for _ in range(4):
+        with pytest.raises(JournalUnavailable):
+            keeper.tick()
+    keeper.start()
+    wait_for(lambda: journal.asked >= 2, "renewals after a few failures")
+    with pytest.raises(JournalUnavailable):
+        keeper.tick()
+    asked = journal.asked
+    threading.Event().wait(TERMS.pause_s * 5)
+    assert journal.asked <= asked + 1
+
+    loop.fails = False
+    keeper.tick()
+    wait_for(lambda: journal.asked >= asked + 3, "renewals after a tick that was written down")
+    keeper.stop()
+
+
+def test_a_lease_is_kept_through_an_outage_of_the_server_however_long() -> None:
+    """Then nobody can write. On its return the leader of before goes on, also before its next tick."""
+    journal = Scripted(*[JournalUnavailable("away")] * 12, OURS)
+    keeper = standby.Keeper(journal, Failing(), TERMS, tick_s=10.0, monotonic=lambda: 100.0)
+    keeper.start()
+    for _ in range(10):
+        asked = journal.asked
+        with pytest.raises(JournalUnavailable):
+            keeper.tick()
+        wait_for(lambda asked=asked: journal.asked > asked, "a renewal")  # type: ignore[misc]
+    wait_for(lambda: journal.asked >= 14, "renewals after the return")
+    keeper.stop()
+
+
+class Failing:
+    """A loop whose ticks cannot be written down."""
+
+    def __init__(self) -> None:
+        self.fails = True
+
+    def tick(self) -> None:
+        if self.fails:
+            raise JournalUnavailable("odd")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from alembic.script import ScriptDirectory
 
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder
-from autoscaler.journal import JournalUnavailable, codec, open_journal, schema, tables
+from autoscaler.journal import JournalUnavailable, SchemaChanged, codec, open_journal, schema, tables
 from tests.unit.journal.records import a_node, a_whole_tick
 
 
@@ -76,16 +77,18 @@ def test_the_newest_migration_is_the_schema_the_code_names() -> None:
 def test_an_older_journal_is_brought_up_to_date_and_keeps_its_nodes(url: str) -> None:
     """A confirmation dated by the wall clock is forgotten, so the order is given once more; nothing else is lost.
 
-    A machine that was given up by force was marked with the order to leave; now it has a word of its own.
+    Of those that are being ended, the ones that an operator gave up by force are told by their reason; one that
+    drained, or that is still to be stopped, goes on as before.
     """
-    given_up = a_node("images-2", state=NodeState.DESTROYING, consumer_order=ConsumerOrder.LEAVE)
+    ending = {"state": NodeState.DESTROYING, "consumer_order": ConsumerOrder.LEAVE}
+    given_up = a_node("images-2", **ending, reason="destroy by anna")
+    drained = a_node("images-3", **ending, reason="drained")
+    to_be_stopped = a_node("images-4", **ending, reason="destroy by anna", stop_due=True)
+    never_told = a_node("images-5", state=NodeState.DESTROYING, reason="destroy by anna")
+    _brought_to(url, "0001")
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        configuration = Config()
-        configuration.set_main_option("script_location", str(schema.MIGRATIONS))
-        configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "0001")
-        for node in (a_node(state=NodeState.DRAINING), given_up):
+        for node in (a_node(state=NodeState.DRAINING), given_up, drained, to_be_stopped, never_told):
             row = codec.node_row(node)
             row["confirmed_at"] = 1_700_000_000.0
             del row["confirmed_on"], row["given_up"], row["refused_asks"]
@@ -95,8 +98,67 @@ def test_an_older_journal_is_brought_up_to_date_and_keeps_its_nodes(url: str) ->
 
     journal = open_journal(url)
 
-    assert (a_node(state=NodeState.DRAINING), replace(given_up, given_up=True)) == journal.live_nodes()
+    assert (
+        a_node(state=NodeState.DRAINING),
+        replace(given_up, given_up=True),
+        drained,
+        to_be_stopped,
+        replace(never_told, given_up=True),
+    ) == journal.live_nodes()
     journal.close()
+
+
+def _brought_to(url: str, revision: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(schema.MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
+    engine.dispose()
+
+
+def test_a_daemon_of_the_release_before_goes_on_writing_after_the_upgrade(url: str) -> None:
+    """Until it learns that it must end, its ticks are not lost for a column that it does not know."""
+    _brought_to(url, "0003")
+    engine = sa.create_engine(url)
+    row = codec.node_row(a_node())
+    del row["given_up"]
+    old = sa.text(f"INSERT INTO nodes ({', '.join(row)}) VALUES (:{', :'.join(row)})")
+    open_journal(url).close()
+    with engine.begin() as connection:
+        connection.execute(old, row)
+    engine.dispose()
+
+    with closing(open_journal(url)) as journal:
+        assert (a_node(),) == journal.live_nodes()
+
+
+@pytest.mark.parametrize("manner", [{"make": False}, {"read_only": True}], ids=str)
+def test_only_a_daemon_brings_a_journal_up_to_date(url: str, manner: dict[str, bool]) -> None:
+    """A command of a new release would change the tables under the old daemon that works with them."""
+    _brought_to(url, "0003")
+
+    with pytest.raises(JournalUnavailable, match=r"older than this program's .*only `autoscaler run` brings"):
+        open_journal(url, **manner)
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        assert "0003" == connection.exec_driver_sql("SELECT version_num FROM journal_schema").scalar()
+    engine.dispose()
+
+
+def test_a_holder_whose_tables_another_release_changed_loses_its_lease(url: str) -> None:
+    """It could renew it for ever and never write a tick again, and nobody else would lead."""
+    with closing(open_journal(url)) as journal:
+        journal.claim("of the release before")
+        journal.commit(a_whole_tick(1))
+        with journal.writing("migrate") as connection:
+            connection.exec_driver_sql("UPDATE journal_schema SET version_num = '9999'")
+
+        with pytest.raises(SchemaChanged, match="brought to schema 9999 by another release"):
+            journal.commit(a_whole_tick(2))
+        assert not journal.served or not journal.may_act()
+        assert 1 == len(journal.live_nodes())
 
 
 def test_opening_does_not_load_alembic_once_the_schema_stands(url: str) -> None:

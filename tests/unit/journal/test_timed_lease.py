@@ -17,6 +17,7 @@ from autoscaler.journal import (
     LeaseHolder,
     LeaseLost,
     LeaseTerms,
+    SchemaChanged,
     open_journal,
     read,
     tables,
@@ -266,3 +267,17 @@ def test_a_holder_of_the_same_number_on_a_server_that_came_back_older_is_another
     first.release()
     second.commit(a_whole_tick(1))
     assert taken == read.lease_holder(second)
+
+
+def test_who_stood_by_through_a_change_of_the_tables_does_not_take_the_lease(pair: Pair) -> None:
+    """It could hold it, and never write: of a pair that is upgraded the new one is to lead."""
+    first, second = pair.a_journal(), pair.a_journal()
+    first.claim("first", TERMS)
+    assert is_held(second)
+    with first.writing("migrate") as connection:
+        connection.exec_driver_sql("UPDATE journal_schema SET version_num = '9999'")
+    first.release()
+
+    with pytest.raises(SchemaChanged):
+        second.claim("second", TERMS)
+    assert not second.may_act()

@@ -10,13 +10,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """What was given up before goes on being so: by force, it was marked with the order to leave."""
+    """What was given up before goes on being so: by force, which only the reason tells.
+
+    The default stays, so that a daemon of the release before still writes its records.
+    """
     op.add_column("nodes", sa.Column("given_up", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute(
         "UPDATE nodes SET given_up = true"
-        " WHERE state = 'destroying' AND consumer_order = 'leave' AND NOT stop_due"
+        " WHERE state = 'destroying' AND reason LIKE 'destroy by %' AND NOT stop_due"
     )
-    with op.batch_alter_table("nodes") as batch:
-        batch.alter_column(
-            "given_up", existing_type=sa.Boolean(), existing_nullable=False, server_default=None
-        )
