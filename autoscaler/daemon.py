@@ -37,6 +37,8 @@ _HANGING_TICKS = 5.0
 """A tick that lasts so long is said while it lasts: what it waits for may never come."""
 _HANGING_S = 30.0
 """… and at least so long: slow answers, each within its time-out, may add up to this."""
+_TICK_GRACE_S = 20.0
+"""For the tick under way at the end: longer than any transaction with a server that is silent."""
 _THREAD_GRACE_S = 1.0
 """For threads without work to notice that they are not needed any more; it takes them milliseconds."""
 
@@ -69,6 +71,8 @@ class Daemon:
     jitter_s: float = 0.0
     grace_s: float = 10.0
     """How long calls under way may take to finish at the end. Those that do not are left to the journal."""
+    tick_grace_s: float = _TICK_GRACE_S
+    """The same for a tick under way. One that hangs may still write, so nothing is closed and no lease given back."""
 
     def run(self) -> int:
         """Tick until told to stop. Returns the exit code."""
@@ -89,11 +93,12 @@ class Daemon:
         try:
             ending.wait(meanwhile=lambda: self._look_after(scheduler, pulse))
         finally:
-            scheduler.shutdown(wait=True)
+            calm = _shut_down(scheduler, self.tick_grace_s)
             left = self.calls.stop(self.grace_s)
-            self.close()
+            if calm:
+                self.close()
             self.log.say("daemon.stopped", left_in_flight=len(left))
-        if left or _hanging(besides=before):
+        if left or not calm or _hanging(besides=before):
             # Threads that hang in a provider's call would keep the process; what they wait for is in the journal.
             sys.stdout.flush()
             sys.stderr.flush()
@@ -109,6 +114,16 @@ class Daemon:
             latest = now + job.trigger.interval + timedelta(seconds=self.jitter_s + 1.0)
             if job.next_run_time > latest:
                 job.modify(next_run_time=now)
+
+
+def _shut_down(scheduler: BackgroundScheduler, grace_s: float) -> bool:
+    """Let no job begin any more; whether the one under way ended in time."""
+    stopping = threading.Thread(
+        target=scheduler.shutdown, kwargs={"wait": True}, name="stopping", daemon=True
+    )
+    stopping.start()
+    stopping.join(grace_s)
+    return not stopping.is_alive()
 
 
 def _hanging(*, besides: frozenset[threading.Thread]) -> bool:

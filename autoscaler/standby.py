@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -24,6 +25,11 @@ _HANGING_TICKS = 10.0
 _UNWRITTEN_TICKS = 5
 """Ticks in a row that wrote nothing down while the lease could be renewed: what stands in this daemon's way is its own,
 and another may do better. Fewer could be chance; more would leave the fleet alone for longer than a death does."""
+_KEEPER_GRACE_S = 1.0
+"""For a renewal under way at the end. One that a silent server keeps finds the lease given back and changes nothing."""
+
+_Word = signal.Signals | BaseException | None
+"""What ends a waiting: a signal, trouble that no waiting mends, or that it is over."""
 
 
 class Journal(Protocol):
@@ -42,27 +48,51 @@ def terms_for(tick_s: float) -> LeaseTerms:
 def stand_by(journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> bool:
     """Wait until the lease is ours: True. SIGTERM or SIGINT end the waiting: False. Call it from the main thread.
 
-    A journal that cannot be reached is said once, and waited for. Raises SchemaChanged, for which no waiting helps.
+    That thread hears signals and does nothing else: a look at a server that is silent takes its time. A journal that
+    cannot be reached is said once, and waited for. Raises SchemaChanged, for which no waiting helps.
     """
-    asked: SimpleQueue[int] = SimpleQueue()
+    return _ends_before_a_signal(_Waiting(journal, owner, terms, log).is_over, terms.pause_s, log)
+
+
+def _ends_before_a_signal(is_over: Callable[[], bool], pause_s: float, log: Log) -> bool:
+    """Look on a thread of its own until it is over (True) or a signal comes (False, and said). Raises what looks do."""
+    words: SimpleQueue[_Word] = SimpleQueue()
+    leaving = threading.Event()
+
+    def look() -> None:
+        try:
+            while not is_over():
+                if leaving.wait(pause_s):
+                    return
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits for it
+            words.put(error)
+        else:
+            words.put(None)
+
     before = {
-        number: signal.signal(number, lambda which, _frame: asked.put(which))
+        number: signal.signal(number, lambda which, _frame: words.put(signal.Signals(which)))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        waiting = _Waiting(journal, owner, terms, log)
-        while asked.empty() and not waiting.is_over():
-            try:
-                asked.put(asked.get(timeout=terms.pause_s))
-            except Empty:
-                continue
+        threading.Thread(target=look, name="standing by", daemon=True).start()
+        word = _next(words)
     finally:
+        leaving.set()
         for number, handler in before.items():
             signal.signal(number, handler)
-    if asked.empty():
-        return True
-    log.say("daemon.stopping", signal=signal.Signals(asked.get()).name, in_flight=0)
-    return False
+    if isinstance(word, signal.Signals):
+        log.say("daemon.stopping", signal=word.name, in_flight=0)
+        return False
+    if word is not None:
+        raise word
+    return True
+
+
+def _next(words: SimpleQueue[_Word]) -> _Word:
+    """Wait for it; wakes now and then, since a signal's handler runs only while this thread does."""
+    while True:
+        with suppress(Empty):
+            return words.get(timeout=0.5)
 
 
 class _Waiting:
@@ -134,7 +164,7 @@ class Keeper:
     def stop(self) -> None:
         """Renew no more."""
         self._over.set()
-        self._thread.join(timeout=self._terms.term_s)
+        self._thread.join(timeout=_KEEPER_GRACE_S)
 
     def tick(self) -> object:
         """One tick of the loop; however it ends, the loop does not hang."""

@@ -7,7 +7,7 @@ they prepared, out come transactions. What never happens here: SQL, tables, a wo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -54,21 +54,23 @@ class Database:
         place: str,
         tongue: Tongue,
         file: Path | None = None,
-        served: bool = False,
         reading: Mapping[str, object] = NO_OPTIONS,
         writing: Mapping[str, object] = NO_OPTIONS,
         before_writing: Callable[[], None] = nothing,
+        bounded: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
+        """`bounded` is for one that a server keeps: around a transaction, it ends waits for a server that is silent."""
         self._engine = engine
         self._reader = engine.execution_options(**reading)
         self._writer = engine.execution_options(**writing)
         self._tongue = tongue
         self._before_writing = before_writing
+        self._bounded = bounded or nullcontext
         self.place = place
         """What it is called in messages; never holds a password."""
         self.file = file
         """The database's file; None for one in memory or on a server."""
-        self.served = served
+        self.served = bounded is not None
         """Whether a server keeps it, so that programs on several machines may have it open."""
 
     @contextmanager
@@ -76,6 +78,7 @@ class Database:
         """One consistent look. `doing` completes "cannot …" in the message of a JournalUnavailable."""
         with (
             translated(self.place, doing, self._tongue),
+            self._bounded(),
             self._reader.connect() as connection,
             connection.begin(),
         ):
@@ -86,6 +89,7 @@ class Database:
         """One transaction: whole on disk afterwards, or JournalUnavailable."""
         with (
             translated(self.place, doing, self._tongue),
+            self._bounded(),
             self._writer.connect() as connection,
             connection.begin(),
         ):

@@ -16,11 +16,15 @@ from autoscaler.journal.contract import JournalUnavailable
 from autoscaler.journal.database import Database, Manner, Tongue, bring_up_to_date, translated
 
 CONNECT_S = 5
-"""For one address of the server, name resolution and login included; whole seconds, as libpq wants them."""
+"""For one address of the server, login included; whole seconds, as libpq wants them. To find the addresses of its name
+takes as long as this machine's resolver allows itself (resolv.conf)."""
 STATEMENT_S = 10.0
 """For one statement. The longest, a purge of some thousand rows, takes a fraction of a second."""
 LOCK_S = 5.0
 """How long one transaction waits for another, whose work takes milliseconds."""
+ANSWER_S = STATEMENT_S + LOCK_S
+"""For one transaction altogether, by our own clock: a server or a pooler that stands still keeps none of its own, and
+one that replicates synchronously waits without end for its replica."""
 IDLE_IN_TRANSACTION_S = 2.0
 """A program that was stopped between two statements keeps its locks no longer than this, the lease's among them."""
 _CONNECTIONS = 5
@@ -91,6 +95,8 @@ def open_postgresql(url: sa.URL, password: str | None, manner: Manner) -> Databa
         )
     try:
         import psycopg  # noqa: PLC0415 - only who keeps a journal on a server needs the driver
+
+        from autoscaler.journal import patience  # noqa: PLC0415 - stands on the driver
     except ImportError as error:
         raise JournalUnavailable(
             f"the journal {place}: the driver psycopg cannot be loaded ({error}): "
@@ -99,14 +105,19 @@ def open_postgresql(url: sa.URL, password: str | None, manner: Manner) -> Databa
     tongue = Tongue(errors=psycopg.Error, explain=_explain)
     with translated(place, "open it", tongue):
         engine = _engine(url, password, read_only=manner.read_only)
+    sa.event.listen(
+        engine,
+        "do_connect",
+        lambda _dialect, _record, given, named: patience.connect(*given, **named),
+    )
     database = Database(
         engine=engine,
         place=place,
         tongue=tongue,
-        served=True,
         reading={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
         # Not serializable: who commits holds the lease's row, and others only add rows of their own.
         writing={"isolation_level": "READ COMMITTED", "postgresql_readonly": manner.read_only},
+        bounded=lambda: patience.within(ANSWER_S),
     )
     try:
         bring_up_to_date(database, manner, _lock_schema)

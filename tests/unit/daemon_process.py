@@ -1,8 +1,8 @@
 """A daemon with scripted parts, to be run as a process: `python daemon_process.py HOW DIARY`.
 
 HOW is `calm`, `hanging` (a call that does not end), `given up` (a thread that hangs and that nobody waits for),
-`slow` (a first tick that lasts) or `endless` (an end that does not come). What it does is written to the file DIARY,
-a line each.
+`slow` (a first tick that lasts), `stuck` (a second tick that does not end) or `endless` (an end that does not come).
+What it does is written to the file DIARY, a line each.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class Parts:
         if self._ticks == 1 and self._how == "slow":
             time.sleep(1.0)
             self.write("slow tick ended")
+        if self._ticks == 2 and self._how == "stuck":
+            self.write("stuck")
+            threading.Event().wait()
 
     def in_flight(self) -> frozenset[NodeName]:
         return frozenset({NodeName("n1")} if self._how == "hanging" else ())
@@ -65,5 +68,6 @@ if __name__ == "__main__":
         log=parts,
         tick_s=0.05,
         grace_s=0.1,
+        tick_grace_s=0.5,
     )
     sys.exit(daemon.run())

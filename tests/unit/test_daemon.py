@@ -302,6 +302,19 @@ def test_nothing_that_hangs_keeps_the_process(start: Callable[[str], Process], h
     assert process.lines()[-1].startswith("daemon.stopped")
 
 
+def test_a_tick_that_does_not_end_keeps_no_process_and_its_lease_is_not_given_back(
+    start: Callable[[str], Process],
+) -> None:
+    """It may still write; so nothing is closed under it, and the lease runs out by itself."""
+    process = start("stuck")
+    wait_for(lambda: "stuck" in process.lines(), "the tick that hangs")
+    process.popen.send_signal(signal.SIGTERM)
+
+    assert process.popen.wait(timeout=10) == 0
+    assert "close" not in process.lines()
+    assert process.lines()[-1].startswith("daemon.stopped")
+
+
 def test_a_signal_during_the_first_tick_lets_it_end(start: Callable[[str], Process]) -> None:
     """A tick is never cut in two by an orderly end."""
     process = start("slow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,7 +18,7 @@ from autoscaler.journal.contract import (
     LeaseTerms,
     SchemaChanged,
 )
-from tests.unit.stand_ins import Heard, wait_for
+from tests.unit.stand_ins import Gate, Heard, nothing, wait_for
 
 TERMS = LeaseTerms(term_s=0.08)
 Answer = LeaseHolder | Exception
@@ -35,6 +35,7 @@ class Scripted:
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
         self.asked = 0
+        self.before_answering: Callable[[], None] = nothing
 
     def claim(self, owner: str, terms: LeaseTerms | None = None) -> LeaseHolder:
         assert ("me", TERMS) == (owner, terms)
@@ -44,6 +45,7 @@ class Scripted:
         self._answer()
 
     def _answer(self) -> LeaseHolder:
+        self.before_answering()
         answer = self._answers[min(self.asked, len(self._answers) - 1)]
         self.asked += 1
         if isinstance(answer, Exception):
@@ -101,6 +103,22 @@ def test_a_signal_ends_the_waiting(number: signal.Signals) -> None:
 
     assert not standby.stand_by(journal, "me", TERMS, log)
     assert ("daemon.stopping", {"signal": number.name, "in_flight": 0}) == log.events[-1]
+    sending.join()
+
+
+def test_a_signal_is_heard_while_a_look_gets_no_answer() -> None:
+    """A server that is silent is waited for on another thread, for seconds."""
+    log, gate = Heard(), Gate()
+    journal = Scripted(OURS)
+    journal.before_answering = gate
+    sending = threading.Timer(0.1, signal.raise_signal, args=(signal.SIGTERM,))
+    sending.start()
+    try:
+        assert not standby.stand_by(journal, "me", TERMS, log)
+    finally:
+        gate.open()
+    assert gate.reached.is_set()
+    assert ["daemon.stopping"] == log.names()
     sending.join()
 
 

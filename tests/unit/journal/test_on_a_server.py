@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import closing
 from urllib.parse import quote
 
@@ -10,8 +12,18 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from autoscaler.core.model import OrderKind
-from autoscaler.journal import Journal, JournalAbsent, JournalUnavailable, open_journal, orders
+from autoscaler.journal import (
+    Journal,
+    JournalAbsent,
+    JournalUnavailable,
+    LeaseTerms,
+    open_journal,
+    orders,
+    postgresql,
+)
+from testbed.hostile_tcp import FAIR, STALLED, tcp_proxy
 from testbed.postgresql import PrivatePostgreSQL
+from testbed.waiting import wait_until
 from tests.unit.journal.records import a_whole_tick
 
 
@@ -164,3 +176,74 @@ def test_a_program_stopped_in_mid_transaction_keeps_no_locks(server_url: str) ->
             JournalUnavailable, match=r"held up in the middle of a transaction|connection was lost"
         ):
             stop_in_the_middle(stopped)
+
+
+WAITS: dict[str, Callable[[Journal], object]] = {
+    "commit": lambda journal: journal.commit(a_whole_tick(2)),
+    "renew": lambda journal: journal.renew(),
+    "look": lambda journal: journal.live_nodes(),
+    "order": lambda journal: orders.give(journal, OrderKind.DRAIN, "a", by="anna", at=1.0),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
+def test_a_server_that_accepts_and_never_answers_is_not_waited_for(
+    server: PrivatePostgreSQL,
+    server_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    wait: Callable[[Journal], object],
+) -> None:
+    """Its time-outs are its own and stand still with it, and to the kernel it is alive. Afterwards all goes on."""
+    monkeypatch.setattr(postgresql, "ANSWER_S", 1.0)
+    with tcp_proxy(server.port) as link, closing(open_journal(_by_way_of(link.port, server_url))) as journal:
+        journal.claim("first", LeaseTerms(term_s=60.0))
+        journal.commit(a_whole_tick(1))
+        link.manners = STALLED
+        began = time.monotonic()
+        with pytest.raises(JournalUnavailable, match="the server gave no answer within 1 s"):
+            wait(journal)
+        assert time.monotonic() - began < postgresql.CONNECT_S
+
+        link.manners = FAIR
+        wait(journal)
+
+
+def test_a_login_that_gets_no_answer_is_given_up(server: PrivatePostgreSQL, server_url: str) -> None:
+    """It has a bound of its own, which libpq keeps."""
+    with tcp_proxy(server.port) as link:
+        link.manners = STALLED
+        began = time.monotonic()
+        with pytest.raises(JournalUnavailable, match="the server is not there"):
+            open_journal(_by_way_of(link.port, server_url))
+        assert time.monotonic() - began < 2 * postgresql.CONNECT_S
+
+
+def test_a_commit_that_waits_for_a_replica_without_end_is_given_up(
+    server: PrivatePostgreSQL, server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No time-out of the server ends that wait. Others are then kept out by the lock, and have their end, too."""
+    monkeypatch.setattr(postgresql, "ANSWER_S", 1.5)
+    with closing(open_journal(server_url)) as journal:
+        journal.claim("first", LeaseTerms(term_s=60.0))
+        try:
+            server.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = 'nobody'"))
+            server.execute(sql.SQL("SELECT pg_reload_conf()"))
+            wait_until(lambda: _replicates(server_url), 10, "the server to wait for its replica")
+            for wait in (lambda: journal.commit(a_whole_tick(1)), journal.renew):
+                with pytest.raises(JournalUnavailable, match=r"gave no answer|kept it locked"):
+                    wait()
+        finally:
+            server.execute(sql.SQL("ALTER SYSTEM RESET synchronous_standby_names"))
+            server.execute(sql.SQL("SELECT pg_reload_conf()"))
+
+
+def _replicates(url: str) -> bool:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        names = connection.exec_driver_sql("SHOW synchronous_standby_names").scalar()
+    engine.dispose()
+    return bool(names)
+
+
+def _by_way_of(port: int, url: str) -> str:
+    return sa.make_url(url).set(port=port).render_as_string(hide_password=False)
