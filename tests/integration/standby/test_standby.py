@@ -4,66 +4,18 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 
 import pytest
 
 from testbed.postgresql import PrivatePostgreSQL
 from testbed.waiting import wait_until
 from tests.integration.stage import CEILING, Stage
+from tests.integration.standby.pair import FIRST, SECOND, TICK_S, said_at, start_both
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-TICK_S = 3.0
-FIRST, SECOND = "daemon.log", "second.log"
-
-
-@pytest.fixture
-def database(postgresql: PrivatePostgreSQL) -> Iterator[str]:
-    """An empty database of its own."""
-    if not postgresql.running:  # the test before failed while it kept the server down
-        postgresql.start()
-    name = f"pair_{random.Random().randrange(10**9)}"
-    yield postgresql.make_database(name)
-    if postgresql.running:
-        postgresql.drop_database(name)
-
-
-@pytest.fixture
-def set_pair(
-    set_stage: Callable[..., Stage], postgresql: PrivatePostgreSQL, database: str
-) -> Callable[..., Stage]:
-    """Makes a stage whose journal is on the server."""
-
-    def make(**settings: object) -> Stage:
-        return set_stage(
-            tick=f"{TICK_S:g}s",
-            journal_url=database,
-            journal_more='password = { env = "JOURNAL_PASSWORD" }',
-            secrets={"JOURNAL_PASSWORD": postgresql.password},
-            **settings,
-        )
-
-    return make
-
-
-def start_both(stage: Stage) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
-    """The first leads, the second stands by."""
-    first = stage.start_daemon(log=FIRST)
-    stage.wait_until_said("daemon.started")
-    second = stage.start_daemon(log=SECOND)
-    stage.wait_until_said("lease.awaited", log=SECOND)
-    return first, second
-
-
-def said_at(stage: Stage, event: str, log: str) -> float:
-    """When that was first said, in epoch seconds."""
-    (first, *_) = stage.said(event, log)
-    return datetime.fromisoformat(first["timestamp"]).timestamp()
 
 
 def a_flood(count: int, seed: int) -> dict[int, float]:
