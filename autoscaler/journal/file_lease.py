@@ -1,8 +1,8 @@
 """The lease of a journal in a file: a lock the kernel lets go of when its holder dies.
 
 The lock is what excludes: `flock` on a file beside the journal, free again the instant a daemon ends, however it ends.
-The row's growing epoch is the second witness: a holder whose lock file was deleted under it finds a higher one, and
-stops. What never happens here: a wait, or a lease that outlives its process.
+The row's growing epoch is the second witness: a holder whose lock file was deleted under it finds a higher one, or no
+file of its own, and stops. What never happens here: a wait, or a lease that outlives its process.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from typing import BinaryIO
 import sqlalchemy as sa
 
 from autoscaler.journal import lease, tables
-from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseHolder
+from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseHolder, LeaseLost
 from autoscaler.journal.database import Database
 
 
 class FileLease:
     """A `lease.Lease` that holds a locked file."""
 
-    def __init__(self, lock: BinaryIO, holder: LeaseHolder) -> None:
+    def __init__(self, lock: BinaryIO, path: Path | None, holder: LeaseHolder) -> None:
         self._lock = lock
+        self._path = path
         self._holder = holder
+        self._lost = False
 
     @property
     def holder(self) -> LeaseHolder:
@@ -36,16 +38,34 @@ class FileLease:
         return nullcontext()
 
     def require(self, connection: sa.Connection) -> None:
-        lease.require_newest(connection, self._holder)
+        try:
+            lease.require_newest(connection, self._holder)
+            if not self._stands():
+                # Whoever starts next would lock another file, so nobody may rely on ours.
+                why = f"its lock {self._path} was moved or replaced"
+                raise LeaseLost(f"the lease of {self._holder.owner} on the journal is lost: {why}")
+        except LeaseLost:
+            self._lost = True
+            raise
 
     def renew(self, database: Database) -> None:
         """There is nothing to say: the kernel knows that we live."""
 
     def is_sure(self) -> bool:
-        """True while the process lives, stopped or not: nobody gets the lock before it is dead."""
-        return True
+        """True while the process lives, stopped or not, and its lock lies where others look for it."""
+        return not self._lost and self._stands()
+
+    def _stands(self) -> bool:
+        if self._path is None:
+            return True
+        try:
+            there, ours = self._path.stat(), os.fstat(self._lock.fileno())
+        except (OSError, ValueError):  # ValueError: we closed it
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def release(self, database: Database) -> None:
+        self._lost = True
         try:
             with database.writing("give back the lease") as connection:
                 lease.give_back(connection, self._holder)
@@ -55,7 +75,8 @@ class FileLease:
 
 def claim(database: Database, owner: str) -> FileLease:
     """Take the lease at once, or raise LeaseHeld. `owner` names the process to people: pid and host."""
-    lock = _open_lock(database.file)
+    path = None if database.file is None else database.file.with_name(f"{database.file.name}.lock")
+    lock = _open_lock(path)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,19 +86,16 @@ def claim(database: Database, owner: str) -> FileLease:
     except BaseException:
         lock.close()
         raise
-    return FileLease(lock, holder)
+    return FileLease(lock, path, holder)
 
 
-def _open_lock(file: Path | None) -> BinaryIO:
-    if file is None:
+def _open_lock(path: Path | None) -> BinaryIO:
+    if path is None:
         return tempfile.TemporaryFile()  # a journal in memory has no rivals; it is locked all the same
-    path = file.with_name(f"{file.name}.lock")
     try:
         return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     except OSError as error:
-        raise JournalUnavailable(
-            f"the journal {file}: cannot open its lock {path}: {error.strerror}"
-        ) from error
+        raise JournalUnavailable(f"the journal's lock {path} cannot be opened: {error.strerror}") from error
 
 
 def _touched_at(lock: BinaryIO, owner: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -327,11 +328,28 @@ def test_a_daemon_whose_lock_file_was_deleted_stops_writing(file_url: str, tmp_p
     (tmp_path / "journal.db.lock").unlink()
     other.claim("second")
 
+    assert not journal.may_act()
     with pytest.raises(LeaseLost, match=r"lease of first .* lost: second took it over"):
         journal.commit(a_whole_tick(1))
+    assert not journal.may_act()
+    assert other.may_act()
     other.commit(a_whole_tick(1))
     journal.close()
     other.close()
+
+
+def test_a_daemon_without_its_lock_file_ends_before_another_starts(file_url: str, tmp_path: Path) -> None:
+    """Whoever came next would not be kept out, so the lease is gone with the file, also where another lies there."""
+    with closing(open_journal(file_url)) as journal:
+        journal.claim("first")
+        (tmp_path / "journal.db.lock").rename(tmp_path / "aside")
+        (tmp_path / "journal.db.lock").touch()
+
+        assert not journal.may_act()
+        with pytest.raises(LeaseLost, match=r"lock .*journal\.db\.lock was moved or replaced"):
+            journal.commit(a_whole_tick(1))
+        (tmp_path / "aside").rename(tmp_path / "journal.db.lock")
+        assert not journal.may_act()  # it is on its way out
 
 
 def test_a_lease_on_a_file_is_sure_without_being_renewed(file_url: str) -> None:
