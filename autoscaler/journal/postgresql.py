@@ -44,7 +44,9 @@ _REACHING: Mapping[str, object] = {
 }
 _SETTINGS = (
     f"-c statement_timeout={STATEMENT_S * 1000:.0f} -c lock_timeout={LOCK_S * 1000:.0f} "
-    f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1000:.0f}"
+    f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_S * 1000:.0f} "
+    # Whole numbers and instants, whatever the user's default: a rounded one finds its own row no more.
+    "-c extra_float_digits=1"
 )
 
 _MEANINGS = (

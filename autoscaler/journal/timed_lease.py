@@ -52,9 +52,14 @@ class TimedLease:
     def require(self, connection: sa.Connection) -> None:
         # Writing our row takes a lock on its table that a claim waits for; what is read after it stays true.
         mine = lease.is_row_of(self._holder)
-        connection.execute(sa.update(tables.lease).where(mine).values(renewed_at=_now))
+        renewed = connection.execute(sa.update(tables.lease).where(mine).values(renewed_at=_now)).rowcount
         try:
             lease.require_newest(connection, self._holder)
+            if renewed != 1:
+                # What others watch did not move: to them we are silent, and soon another leads.
+                raise LeaseLost(
+                    f"the lease of {self._holder.owner} on the journal is lost: its row cannot be found"
+                )
         except LeaseLost:
             self._lost = True
             raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
+from psycopg import sql
 
 from autoscaler.journal import (
     Journal,
@@ -19,8 +20,10 @@ from autoscaler.journal import (
     LeaseTerms,
     SchemaChanged,
     open_journal,
+    postgresql,
     read,
     tables,
+    timed_lease,
 )
 from autoscaler.journal.database import Manner
 from autoscaler.journal.opening import open_database
@@ -281,3 +284,33 @@ def test_who_stood_by_through_a_change_of_the_tables_does_not_take_the_lease(pai
     with pytest.raises(SchemaChanged):
         second.claim("second", TERMS)
     assert not second.may_act()
+
+
+_INSTANT = 1_795_718_000.1234567
+"""One whose last digits are lost with 15 of them."""
+
+
+def test_a_user_whose_numbers_are_rounded_renews_all_the_same(
+    pair: Pair, server: PrivatePostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`extra_float_digits` may be set for a user or a database; ours outranks it."""
+    monkeypatch.setattr(timed_lease, "_now", sa.literal(_INSTANT, sa.Double))
+    server.execute(sql.SQL("ALTER ROLE {} SET extra_float_digits = 0").format(sql.Identifier(server.user)))
+    try:
+        journal = pair.a_journal()
+        assert _INSTANT == journal.claim("first", TERMS).since_at
+        journal.renew()
+    finally:
+        server.execute(sql.SQL("ALTER ROLE {} RESET extra_float_digits").format(sql.Identifier(server.user)))
+
+
+def test_a_renewal_that_renews_no_row_is_a_loss(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others saw no sign of life; who took it for one would act beside the next leader."""
+    monkeypatch.setattr(timed_lease, "_now", sa.literal(_INSTANT, sa.Double))
+    monkeypatch.setattr(postgresql, "_SETTINGS", "-c extra_float_digits=0")
+    journal = pair.a_journal()
+    journal.claim("first", TERMS)
+
+    with pytest.raises(LeaseLost, match="its row cannot be found"):
+        journal.renew()
+    assert not journal.may_act()
