@@ -31,6 +31,8 @@ class Cloud(Protocol):
 
     settings: Mapping[str, Any]
     """What a `Stage` must be told to buy here."""
+    problems: list[str]
+    """Where it did not do what a cloud does; what happened in it then shows nothing."""
 
     def standing(self) -> Counter[str]:
         """Machines that stand now, by name: more than one of a name is a double."""
@@ -52,6 +54,7 @@ class ThisComputer:
         self._nodes = directory / "nodes" / fleet
         self._fleet = fleet
         self.settings: Mapping[str, Any] = {}
+        self.problems: list[str] = []
 
     def standing(self) -> Counter[str]:
         found: Counter[str] = Counter()
@@ -85,6 +88,7 @@ class Rented:
         self._fleet = fleet
         self._log = directory / "workers.log"
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.problems: list[str] = []
         self._environment = {
             **os.environ,
             "CELERY_BROKER_URL": broker.amqp_url_for(fleet),
@@ -150,12 +154,20 @@ class Rented:
     def _keep_workers(self) -> None:
         """What cloud-init and the power switch are to a real machine. A worker that left by itself stays away."""
         while not self._ended.wait(0.3):
-            for name, instance_id, state in self._instances():
-                worker = self._workers.get(instance_id)
-                if worker is None and state == "running":
-                    self._workers[instance_id] = self._start(name)
-                elif worker is not None and state in _ENDED:
-                    _end(worker)
+            try:
+                self._match_workers()
+            except Exception as error:  # noqa: BLE001 - around one look at the instances: the next one goes on
+                told = f"the workers of rented machines were not kept: {type(error).__name__}: {error}"
+                if told not in self.problems:
+                    self.problems.append(told)
+
+    def _match_workers(self) -> None:
+        for name, instance_id, state in self._instances():
+            worker = self._workers.get(instance_id)
+            if worker is None and state == "running":
+                self._workers[instance_id] = self._start(name)
+            elif worker is not None and state in _ENDED:
+                _end(worker)
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         celery = [sys.executable, "-m", "celery", "-A", "flood_tasks"]

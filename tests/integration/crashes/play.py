@@ -52,6 +52,8 @@ class Record:
     killed: tuple[str, ...]
     machines: int
     took_s: float
+    looks: int
+    """How often the whole was looked at while it went on; a cell that nobody watched is not clean."""
     problems: tuple[str, ...]
 
 
@@ -70,7 +72,8 @@ def play(cell: Cell, stage: Stage, cloud: Cloud, ledger: Ledger) -> Record:
         killed=tuple(life.killed),
         machines=len(cloud.made()),
         took_s=round(time.monotonic() - began, 1),
-        problems=(*life.problems, *life.watch.problems),
+        looks=life.watch.looks,
+        problems=(*life.problems, *life.watch.problems, *cloud.problems),
     )
 
 
@@ -161,6 +164,7 @@ class _Watch:
     def __init__(self, cloud: Cloud, ledger: Ledger) -> None:
         self._cloud = cloud
         self._ledger = ledger
+        self.looks = 0
         self.problems: list[str] = []
         self._ended = threading.Event()
         self._watching = threading.Thread(target=self._look_on, name="watch", daemon=True)
@@ -169,13 +173,25 @@ class _Watch:
     def stop(self) -> None:
         self._ended.set()
         self._watching.join(30)
+        if not self.looks:
+            self._tell("nobody looked on")
 
     def _look_on(self) -> None:
         while not self._ended.wait(0.4):
-            # Machines first: one that is seen was committed before, and its record outlives it by the settle time.
-            standing = self._cloud.standing()
-            unknown = standing.keys() - self._ledger.live().keys()
-            found = [f"{name} stands {count} times" for name, count in standing.items() if count > 1]
-            found += [f"{name} stands without a live record" for name in unknown]
-            found += [f"{len(standing)} machines stand; the ceiling is {CEILING}"] * (len(standing) > CEILING)
-            self.problems += [each for each in found if each not in self.problems]
+            try:
+                self._tell(*self._look())
+                self.looks += 1
+            except Exception as error:  # noqa: BLE001 - around one look: what it would have seen is told as unseen
+                self._tell(f"a look failed: {type(error).__name__}: {error}")
+
+    def _look(self) -> Iterator[str]:
+        # Machines first: one that is seen was committed before, and its record outlives it by the settle time.
+        standing = self._cloud.standing()
+        unknown = standing.keys() - self._ledger.live().keys()
+        yield from (f"{name} stands {count} times" for name, count in standing.items() if count > 1)
+        yield from (f"{name} stands without a live record" for name in unknown)
+        if len(standing) > CEILING:
+            yield f"{len(standing)} machines stand; the ceiling is {CEILING}"
+
+    def _tell(self, *found: str) -> None:
+        self.problems += [each for each in found if each not in self.problems]
