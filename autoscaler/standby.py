@@ -1,7 +1,8 @@
 """Two daemons with one journal on a server: one waits for the lease, the other keeps it.
 
-`stand_by` looks until the lease is free, then it is ours; a `Keeper` renews it from then on, in a thread of its own, so
-that a slow tick costs no lease. What never happens here: a tick, or a choice of who leads; the journal's row decides.
+`reach` waits for the server, `stand_by` looks until the lease is free, then it is ours; a `Keeper` renews it from then
+on, in a thread of its own, so that a slow tick costs no lease. What never happens here: a tick, or a choice of who
+leads; the journal's row decides.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseHolder, LeaseLost, LeaseTerms
+from autoscaler.journal.contract import (
+    JournalAway,
+    JournalUnavailable,
+    LeaseHeld,
+    LeaseHolder,
+    LeaseLost,
+    LeaseTerms,
+)
 from autoscaler.telemetry import Log
 
 _TERM_TICKS = 1.5
@@ -28,6 +36,7 @@ and another may do better. Fewer could be chance; more would leave the fleet alo
 _KEEPER_GRACE_S = 1.0
 """For a renewal under way at the end. One that a silent server keeps finds the lease given back and changes nothing."""
 
+T = TypeVar("T")
 _Word = signal.Signals | BaseException | None
 """What ends a waiting: a signal, trouble that no waiting mends, or that it is over."""
 
@@ -43,6 +52,30 @@ class Journal(Protocol):
 def terms_for(tick_s: float) -> LeaseTerms:
     """How long the lease of a daemon with this pace lasts."""
     return LeaseTerms(term_s=max(_SHORTEST_TERM_S, _TERM_TICKS * tick_s))
+
+
+def reach(open_it: Callable[[], T], pause_s: float, log: Log) -> T | None:
+    """What that opens. While its server is away, which is said once, it is tried again; None where a signal ended that.
+
+    Call it from the main thread. Raises what the opening raises for other reasons: waiting would not mend them.
+    """
+    opened: list[T] = []
+    away = False
+
+    def is_open() -> bool:
+        nonlocal away
+        try:
+            opened.append(open_it())
+        except JournalAway as error:
+            if not away:
+                log.say("journal.failed", error=str(error))
+            away = True
+            return False
+        if away:
+            log.say("journal.recovered")
+        return True
+
+    return opened[0] if _ends_before_a_signal(is_open, pause_s, log) else None
 
 
 def stand_by(journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> bool:

@@ -29,14 +29,16 @@ def run(config: options.Config = None) -> None:
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
     with ExitStack() as everything:
-        journal = opened.open_the_journal(settings, make=True)
+        terms = standby.terms_for(settings.loop.tick_s)
+        journal = standby.reach(lambda: opened.open_the_journal(settings, make=True), terms.pause_s, log)
+        if journal is None:
+            raise typer.Exit(DONE)
         everything.callback(journal.close)
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(opened.works(settings, may_act=journal.may_act))
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
-        terms = standby.terms_for(settings.loop.tick_s)
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log):
             raise typer.Exit(DONE)
         keeper = standby.Keeper(

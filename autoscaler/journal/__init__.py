@@ -6,6 +6,7 @@ What never happens here: a choice.
 
 from autoscaler.journal.contract import (
     JournalAbsent,
+    JournalAway,
     JournalUnavailable,
     LeaseHeld,
     LeaseHolder,
@@ -21,6 +22,7 @@ from autoscaler.journal.journal import Journal, open_journal
 __all__ = [
     "Journal",
     "JournalAbsent",
+    "JournalAway",
     "JournalUnavailable",
     "LeaseHeld",
     "LeaseHolder",

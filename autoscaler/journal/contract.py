@@ -16,6 +16,10 @@ class JournalUnavailable(Exception):
     """The journal cannot be read or written, or would no longer be true. Nothing was changed; dispatch nothing."""
 
 
+class JournalAway(JournalUnavailable):
+    """Its server cannot be reached, which may pass by itself: a daemon waits, a command says so."""
+
+
 class JournalAbsent(JournalUnavailable):
     """There is no journal at that place yet, and whoever asked was not to make one."""
 

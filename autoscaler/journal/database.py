@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from autoscaler.journal import schema
-from autoscaler.journal.contract import JournalUnavailable
+from autoscaler.journal.contract import JournalAway, JournalUnavailable
 
 NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
@@ -29,6 +29,8 @@ class Tongue:
     """What its driver raises."""
     explain: Callable[[BaseException | None], str]
     """What such an error means to an operator. Never holds a password or a record."""
+    is_away: Callable[[BaseException | None], bool] = lambda _error: False
+    """Whether it says that the database cannot be reached, which may pass by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +121,11 @@ def translated(place: str, doing: str, tongue: Tongue) -> Iterator[None]:
     """The one place where other people's errors become ours. Records that cannot be written are among them."""
     try:
         yield
-    except exc.DBAPIError as error:
-        raise JournalUnavailable(
-            f"the journal {place}: cannot {doing}: {tongue.explain(error.orig)}"
-        ) from error
-    except tongue.errors as error:
-        raise JournalUnavailable(f"the journal {place}: cannot {doing}: {tongue.explain(error)}") from error
+    except (exc.DBAPIError, tongue.errors) as error:
+        theirs = error.orig if isinstance(error, exc.DBAPIError) else error
+        kind = JournalAway if tongue.is_away(theirs) else JournalUnavailable
+        raise kind(f"the journal {place}: cannot {doing}: {tongue.explain(theirs)}") from error
+    except TimeoutError as error:
+        raise JournalAway(f"the journal {place}: cannot {doing}: {error}") from error
     except (exc.SQLAlchemyError, OSError, ValueError, TypeError, OverflowError) as error:
         raise JournalUnavailable(f"the journal {place}: cannot {doing}: {error}") from error

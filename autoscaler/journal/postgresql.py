@@ -82,6 +82,16 @@ _WHEN_REACHING = (
     ),
 )
 """A login that fails has no SQLSTATE, only words; they are shown in any case. These are PostgreSQL's in English."""
+_PASSES_BY_ITSELF = frozenset(
+    {
+        "the server allows no more connections",
+        "the server is going down or coming up",
+        "the connection to the server was lost",
+        "the connection was lost",
+        "the server is not there",
+        "its name is not known",  # as long as a machine that starts has no network yet
+    }
+)
 
 
 def open_postgresql(url: sa.URL, password: str | None, manner: Manner) -> Database:
@@ -104,7 +114,9 @@ def open_postgresql(url: sa.URL, password: str | None, manner: Manner) -> Databa
             f"the journal {place}: the driver psycopg cannot be loaded ({error}): "
             "install vps-autoscaler with its extra `postgresql`"
         ) from error
-    tongue = Tongue(errors=psycopg.Error, explain=_explain)
+    tongue = Tongue(
+        errors=psycopg.Error, explain=_explain, is_away=lambda error: _meaning(error) in _PASSES_BY_ITSELF
+    )
     with translated(place, "open it", tongue):
         engine = _engine(url, password, read_only=manner.read_only)
     sa.event.listen(
@@ -186,15 +198,16 @@ def _place(url: sa.URL) -> str:
 
 def _explain(error: BaseException | None) -> str:
     """The meaning, and the server's own first line, which names tables and roles but never values."""
-    state = getattr(error, "sqlstate", None) or ""
+    meaning = _meaning(error)
     diagnosis = getattr(error, "diag", None)
     lines = str(getattr(diagnosis, "message_primary", None) or error).strip().splitlines()
     says = lines[0] if lines else type(error).__name__
-    if state:
-        meaning = next((means for prefix, means in _MEANINGS if state.startswith(prefix)), "")
-    else:
-        text = str(error)
-        meaning = next(
-            (means for words, means in _WHEN_REACHING if re.search(words, text, re.IGNORECASE)), ""
-        )
     return f"{meaning} ({says})" if meaning else says
+
+
+def _meaning(error: BaseException | None) -> str:
+    """By its SQLSTATE, or by its words where it has none; empty for what no table names."""
+    if state := getattr(error, "sqlstate", None) or "":
+        return next((means for prefix, means in _MEANINGS if state.startswith(prefix)), "")
+    text = str(error)
+    return next((means for words, means in _WHEN_REACHING if re.search(words, text, re.IGNORECASE)), "")

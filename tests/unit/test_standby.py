@@ -11,6 +11,7 @@ import pytest
 from autoscaler import standby
 from autoscaler.clock import SystemClock
 from autoscaler.journal.contract import (
+    JournalAway,
     JournalUnavailable,
     LeaseHeld,
     LeaseHolder,
@@ -18,7 +19,7 @@ from autoscaler.journal.contract import (
     LeaseTerms,
     SchemaChanged,
 )
-from tests.unit.stand_ins import Gate, Heard, nothing, wait_for
+from tests.unit.stand_ins import Gate, Heard, nothing, raising, wait_for
 
 TERMS = LeaseTerms(term_s=0.08)
 Answer = LeaseHolder | Exception
@@ -58,6 +59,36 @@ def _signals() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     assert before == {number: signal.getsignal(number) for number in before}
+
+
+def test_a_server_that_is_away_when_the_daemon_starts_is_waited_for() -> None:
+    """Said once, with its return: a supervisor would give up a daemon that ends at once, time after time."""
+    log, answers = Heard(), [JournalAway("the server is not there")] * 3
+
+    def open_it() -> str:
+        if answers:
+            raise answers.pop()
+        return "opened"
+
+    assert "opened" == standby.reach(open_it, 0.01, log)
+    assert ["journal.failed", "journal.recovered"] == log.names()
+
+
+def test_a_journal_that_no_waiting_mends_ends_the_start() -> None:
+    """A wrong password, tables of a later release."""
+    with pytest.raises(JournalUnavailable, match="wrong"):
+        standby.reach(raising(JournalUnavailable("its password is wrong")), 0.01, Heard())
+
+
+def test_a_signal_ends_the_waiting_for_a_server() -> None:
+    """In order, with nothing opened."""
+    log = Heard()
+    sending = threading.Timer(0.1, signal.raise_signal, args=(signal.SIGTERM,))
+    sending.start()
+
+    assert None is standby.reach(raising(JournalAway("the server is not there")), 0.01, log)
+    assert ["journal.failed", "daemon.stopping"] == log.names()
+    sending.join()
 
 
 def test_a_free_lease_is_taken_without_a_word() -> None:

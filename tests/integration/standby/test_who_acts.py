@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
+from testbed.postgresql import PrivatePostgreSQL
 from testbed.waiting import wait_until
 from tests.integration.stage import Stage
 from tests.integration.standby.pair import FIRST, SECOND, TICK_S, start_both
@@ -60,3 +61,25 @@ def test_a_tick_longer_than_the_lease_changes_no_leader(set_pair: Callable[..., 
     assert stage.said("tick.overran")[0]["took_s"] >= SLOW_S
     assert [None, None] == [leader.poll(), standby.poll()]
     assert ([], []) == (stage.said("daemon.started", SECOND), stage.said("lease.lost", FIRST))
+
+
+def test_a_daemon_that_starts_while_its_server_is_away_waits_for_it(
+    set_pair: Callable[..., Stage], postgresql: PrivatePostgreSQL
+) -> None:
+    """A supervisor would give up one that ends at once, time after time. Who waits ends in order, too."""
+    stage = set_pair()
+    postgresql.kill()
+    waiting, told = stage.start_daemon(log=FIRST), stage.start_daemon(log=SECOND)
+    for log in (FIRST, SECOND):
+        stage.wait_until_said("journal.failed", log=log)
+    told.send_signal(signal.SIGTERM)
+    assert 0 == told.wait(timeout=30)
+    assert ["SIGTERM"] == [each["signal"] for each in stage.said("daemon.stopping", SECOND)]
+    postgresql.start()
+
+    stage.wait_until_said("daemon.started")
+    assert None is waiting.poll()
+    assert ([1, 1], []) == (
+        [len(stage.said(event)) for event in ("journal.failed", "journal.recovered")],
+        stage.said("daemon.started", SECOND),
+    )

@@ -15,6 +15,7 @@ from autoscaler.core.model import OrderKind
 from autoscaler.journal import (
     Journal,
     JournalAbsent,
+    JournalAway,
     JournalUnavailable,
     LeaseTerms,
     open_journal,
@@ -53,23 +54,24 @@ def test_a_password_given_beside_the_url_opens_the_journal_and_is_in_no_message(
 
 
 @pytest.mark.parametrize(
-    ("changed", "says"),
+    ("changed", "says", "kind"),
     [
-        ({"database": "no_such"}, "the server has no such database"),
-        ({"port": 1}, "the server is not there"),
-        ({"username": "nobody", "password": "x"}, "the user or its password is wrong"),
-        ({"host": "no-such-host.invalid"}, "its name is not known"),
-        ({"query": {"sslmode": "require"}}, "no trusted connection came about"),
+        ({"database": "no_such"}, "the server has no such database", JournalUnavailable),
+        ({"port": 1}, "the server is not there", JournalAway),
+        ({"username": "nobody", "password": "x"}, "the user or its password is wrong", JournalUnavailable),
+        ({"host": "no-such-host.invalid"}, "its name is not known", JournalAway),
+        ({"query": {"sslmode": "require"}}, "no trusted connection came about", JournalUnavailable),
     ],
 )
 def test_a_server_that_cannot_be_used_is_said_in_an_operators_words(
-    server_url: str, changed: dict[str, object], says: str
+    server_url: str, changed: dict[str, object], says: str, kind: type[JournalUnavailable]
 ) -> None:
-    """What is wrong decides who is to be called."""
+    """What is wrong decides who is to be called, and whether a daemon that starts waits for it."""
     url = sa.make_url(server_url).set(**changed)  # type: ignore[arg-type]
 
     with pytest.raises(JournalUnavailable, match=says) as refused:
         open_journal(url.render_as_string(hide_password=False))
+    assert kind is type(refused.value)
     assert str(url.password) not in str(refused.value)
 
 
@@ -200,7 +202,7 @@ def test_a_server_that_accepts_and_never_answers_is_not_waited_for(
         journal.commit(a_whole_tick(1))
         link.manners = STALLED
         began = time.monotonic()
-        with pytest.raises(JournalUnavailable, match="the server gave no answer within 1 s"):
+        with pytest.raises(JournalAway, match="the server gave no answer within 1 s"):
             wait(journal)
         assert time.monotonic() - began < postgresql.CONNECT_S
 
