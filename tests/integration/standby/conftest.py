@@ -29,9 +29,9 @@ def set_pair(
 ) -> Callable[..., Stage]:
     """Makes a stage whose journal is on the server."""
 
-    def make(**settings: object) -> Stage:
+    def make(*, tick_s: float = TICK_S, **settings: object) -> Stage:
         return set_stage(
-            tick=f"{TICK_S:g}s",
+            tick=f"{tick_s:g}s",
             journal_url=database,
             journal_more='password = { env = "JOURNAL_PASSWORD" }',
             secrets={"JOURNAL_PASSWORD": postgresql.password},

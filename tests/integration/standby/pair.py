@@ -22,6 +22,18 @@ def start_both(stage: Stage, *, trouble: str = "") -> tuple[subprocess.Popen[byt
     return first, second
 
 
+def made(stage: Stage) -> set[str]:
+    """Every machine there ever was, by the provider's own word: each has a directory, made before its start."""
+    place = stage.directory / "nodes" / stage.fleet
+    return {each.name for each in place.iterdir()} if place.is_dir() else set()
+
+
+def ordered_again(stage: Stage) -> list[str]:
+    """Names for which a second machine was ordered: this provider refuses that, and the daemon says so."""
+    refused = [each for log in (FIRST, SECOND) for each in stage.said("call.refused", log)]
+    return [each["node"] for each in refused if (each["call"], each["kind"]) == ("create", "rejected")]
+
+
 def said_at(stage: Stage, event: str, log: str) -> float:
     """When that was first said, in epoch seconds."""
     (first, *_) = stage.said(event, log)

@@ -13,9 +13,22 @@ import pytest
 from testbed.postgresql import PrivatePostgreSQL
 from testbed.waiting import wait_until
 from tests.integration.stage import CEILING, Stage
-from tests.integration.standby.pair import FIRST, SECOND, TICK_S, said_at, start_both
+from tests.integration.standby.pair import (
+    FIRST,
+    SECOND,
+    TICK_S,
+    made,
+    ordered_again,
+    said_at,
+    start_both,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+DRAIN_ENDS_S = 30.0
+"""From a successor's first tick to the end of a machine whose worker drains: what it still holds (6 s), the broker's
+word on it (7 s: its statistics' interval and margin), the worker's own end (10 s), and a tick between each."""
 
 
 def a_flood(count: int, seed: int) -> dict[int, float]:
@@ -27,17 +40,23 @@ def a_flood(count: int, seed: int) -> dict[int, float]:
 def test_a_standby_takes_over_within_two_ticks_under_flood_and_nothing_is_doubled(
     set_pair: Callable[..., Stage], record_property: Callable[[str, object], None]
 ) -> None:
-    """`kill -9` while the pool grows: the ceiling holds, no machine is made twice, each task is done once."""
-    stage = set_pair()
-    stage.send(a_flood(200, seed=11))
+    """`kill -9` while the pool grows: within two ticks the successor has written down a tick of its own.
+
+    Of these the lease takes at most 1.9, so a tick is long here beside what a first tick takes on a busy machine. The
+    ceiling holds, no machine is ordered twice, each task is done once.
+    """
+    tick_s = 8.0
+    stage = set_pair(tick_s=tick_s)
     leader, _ = start_both(stage)
+    stage.send(a_flood(200, seed=11))
     wait_until(stage.machines, 30, f"the first machines\n{stage.tail()}", pause_s=0.05)
+    assert [] == stage.said("daemon.started", SECOND)
     leader.kill()
     leader.wait()
     killed_at = time.time()
 
-    stage.wait_until_said("daemon.started", log=SECOND)
-    took_s = said_at(stage, "daemon.started", SECOND) - killed_at
+    stage.wait_until_said("pool.decided", log=SECOND)
+    took_s = said_at(stage, "pool.decided", SECOND) - killed_at
     record_property("takeover_s", round(took_s, 2))
     most: Counter[str] = Counter()
 
@@ -48,12 +67,47 @@ def test_a_standby_takes_over_within_two_ticks_under_flood_and_nothing_is_double
         return len(stage.noted("ended")) == 200
 
     wait_until(done, 90, f"all tasks to end\n{stage.tail(SECOND)}", pause_s=0.5)
-    stage.wait_until_empty(60)
+    stage.wait_until_empty(90)
 
-    assert took_s <= 2 * TICK_S
+    assert 0.0 < said_at(stage, "daemon.started", SECOND) - killed_at
+    assert took_s <= 2 * tick_s
     assert {1} == set(most.values())
+    assert ([], set()) == (ordered_again(stage), made(stage) - stage.nodes().keys())
     assert Counter(range(200)) == stage.noted("began") == stage.noted("ended")
     assert [SECOND] == [log for log in (FIRST, SECOND) if stage.said("lease.awaited", log)]
+
+
+def test_a_drain_under_way_under_flood_is_ended_by_the_successor_without_a_gap(
+    set_pair: Callable[..., Stage], record_property: Callable[[str, object], None]
+) -> None:
+    """`kill -9` while a worker drains and the queue is full: the machine ends in time, and no task is lost."""
+    task_s = 6.0
+    stage = set_pair(slots=2, ceiling=2)
+    leader, _ = start_both(stage)
+    assert 0 == stage.run("hold", "flood", "2", "--for", "1h").returncode
+    stage.wait_until_serving(2)
+    stage.send({**dict.fromkeys(range(4), task_s), **{4 + n: 0.5 for n in range(120)}})
+    wait_until(lambda: len(stage.noted("began")) >= 4, 30, "all slots to be at work")
+    assert 0 == stage.run("hold", "flood", "1", "--for", "1h").returncode
+    wait_until(lambda: "draining" in stage.live().values(), 30, f"a drain\n{stage.tail()}")
+    (draining,) = [name for name, state in stage.live().items() if state == "draining"]
+    assert ([], 2) == (stage.said("daemon.started", SECOND), len(stage.machines()))
+    leader.kill()
+    leader.wait()
+    killed_at = time.time()
+
+    wait_until(
+        lambda: draining not in stage.machines(), 90, f"the drained machine to end\n{stage.tail(SECOND)}"
+    )
+    took_s = time.time() - killed_at
+    record_property("drained_s", round(took_s, 2))
+    record_property("still_flooded", len(stage.noted("ended")) < 124)
+    stage.wait_until_ended(124, 90)
+
+    assert took_s <= 2 * TICK_S + DRAIN_ENDS_S
+    assert 1 == len(stage.machines())
+    assert ([], 2) == (ordered_again(stage), len(made(stage)))
+    assert Counter(range(124)) == stage.noted("began") == stage.noted("ended")
 
 
 def test_a_stopped_leader_is_succeeded_and_acts_no_more_when_it_goes_on(

@@ -11,16 +11,10 @@ import pytest
 from testbed.postgresql import PrivatePostgreSQL
 from testbed.waiting import wait_until
 from tests.integration.stage import Stage
-from tests.integration.standby.pair import FIRST, SECOND, TICK_S, start_both
+from tests.integration.standby.pair import FIRST, SECOND, TICK_S, made, start_both
 from tests.integration.standby.troubled import SLOW_S
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-
-def made(stage: Stage) -> set[str]:
-    """Every machine there ever was, by the provider's own word: each has a directory, made before its start."""
-    place = stage.directory / "nodes" / stage.fleet
-    return {each.name for each in place.iterdir()} if place.is_dir() else set()
 
 
 def test_what_a_stopped_leader_had_committed_is_not_ordered_when_it_goes_on(
