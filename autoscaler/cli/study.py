@@ -7,6 +7,7 @@ What never happens here: a look at the real fleet.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -138,6 +139,8 @@ def _campaign(
     """What to play. One seed with a broken rule plays that alone; many seeds are played whole first."""
     if (seeds is None) == (seed is None):
         raise _usage("Expected either --seeds N or --seed K.")
+    if not math.isfinite(hours):
+        raise _usage("Expected a number of hours that ends.")
     template = Scenario(seed=0, faults=faults, nodes=nodes, trouble_s=hours * 3600)
     if seed is None:
         assert seeds is not None

@@ -168,9 +168,10 @@ def _verdict(campaign: Campaign, findings: Findings) -> str:
         "interrupted: more was asked for" if not findings.ended else "",
     ]
     said = "; ".join(part for part in bad if part)
-    return said or "no harm" + (
-        f", and all {n} broken rules caught" if (n := len(campaign.sabotages)) else ""
-    )
+    caught = f"all {n} broken rules caught" if (n := len(campaign.sabotages)) else ""
+    if said or not campaign.seeds:
+        return said or caught
+    return ", and ".join(filter(None, ("no harm", caught)))
 
 
 def good(campaign: Campaign, findings: Findings) -> bool:
@@ -224,6 +225,7 @@ def _failure_record(life: Life, shrunk: Shrunk | None) -> dict[str, object]:
         "struck": sorted(spelled(kind) for kind in verdict.struck),
         "shrunk": sorted(spelled(kind) for kind in simplest.faults) if shrunk else None,
         "command": command(simplest),
+        "story": list(verdict.story),
     }
 
 

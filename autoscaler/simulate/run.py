@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from autoscaler.core.model import OrderKind, WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
@@ -23,6 +24,8 @@ from autoscaler.simulate.script import Script
 from autoscaler.simulate.world import World
 
 _TOLD_TICKS = 30
+_MOVES_TOLD = 6
+"""Of one tick, besides those of the nodes that the harm names."""
 _TIDY_EVERY_TICKS = 60
 _NEW_RELEASES = 0.3
 """The part of all restarts that come with a new release of a pool's workers."""
@@ -37,6 +40,35 @@ _ENDS = {
 def play(scenario: Scenario, watch: Callable[[float], None] = lambda _: None) -> Verdict:
     """Live that life once. `watch` is told after each simulated hour how many have passed."""
     return _Life(scenario, watch).play()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Told:
+    """One tick as it is told of."""
+
+    at: float
+    notes: list[str]
+    record: TickRecord | None = None
+    met: tuple[str, ...] = ()
+    """The faults that lasted or struck until its end."""
+
+    def lines(self, harm: str) -> Iterator[str]:
+        """In sentences; of many moves only some, and those of the nodes that the harm names."""
+        if self.met:
+            yield f"{self.at:.0f} s: met {', '.join(self.met)}"
+        record = self.record
+        for decided in record.decisions if record else ():
+            yield f"{self.at:.0f} s: {decided.sentence}"
+        moves = record.transitions if record else ()
+        named = [move for move in moves if move.node.partition("~")[0] in harm]
+        others = [move for move in moves if move not in named]
+        for move in (*named, *others[:_MOVES_TOLD]):
+            before = move.before.value if move.before else "none"
+            yield f"{self.at:.0f} s:   {move.node} {before} → {move.after.value}: {move.reason}"
+        if len(others) > _MOVES_TOLD:
+            yield f"{self.at:.0f} s:   and {len(others) - _MOVES_TOLD} moves of others"
+        for note in self.notes:
+            yield f"{self.at:.0f} s:   {note}"
 
 
 class _Life:
@@ -55,7 +87,7 @@ class _Life:
         self.reader = self.shared.claim()
         self.dice = random.Random(f"run {scenario.seed}")
         self.releases = random.Random(f"releases {scenario.seed}")
-        self.told: deque[tuple[float, TickRecord | None, list[str]]] = deque(maxlen=_TOLD_TICKS)
+        self.told: deque[_Told] = deque(maxlen=_TOLD_TICKS)
         self.notes: list[str] = []
         self.ticks = self.daemons = 0
         self.daemon = self._start()
@@ -92,12 +124,20 @@ class _Life:
             self.hours += 1
             self.watch(float(self.hours))
         self.notes = []
-        self.told.append((world.clock.elapsed, None, self.notes))
+        self.told.append(_Told(at=world.clock.elapsed, notes=self.notes))
         if self.ticks % _TIDY_EVERY_TICKS == 0:
             world.tidy()
             self.kinds.forget(self.known)
             self.known.forget(world.clock.elapsed - 7200.0)
         self._befall()
+        try:
+            self._live_on()
+        finally:
+            self.told[-1].met = self.script.met()
+
+    def _live_on(self) -> None:
+        """The daemon's tick, and all that must hold after it."""
+        world = self.world
         try:
             began_at = world.clock.elapsed
             checks.dealt_with(world, self.daemon.tick(), began_at)
@@ -170,8 +210,7 @@ class _Life:
         raise Harm("failed_ticks", "a daemon whose lease was taken wrote a tick")
 
     def _noted(self, record: TickRecord) -> None:
-        at, _, notes = self.told[-1]
-        self.told[-1] = (at, record, notes)
+        self.told[-1].record = record
         checks.committed(self.world, record, self.daemon.knows_anew)
         deeds.answers(self.known, record)
         deeds.silences(record, self.silence_s, self.daemon.listened_s())
@@ -191,15 +230,9 @@ class _Life:
                 for manners in self.world.manners.values():
                     manners.woken()
 
-    def _story(self) -> Iterator[str]:
-        for at, record, notes in self.told:
-            for decided in record.decisions if record else ():
-                yield f"{at:.0f} s: {decided.sentence}"
-            for move in record.transitions if record else ():
-                before = move.before.value if move.before else "none"
-                yield f"{at:.0f} s:   {move.node} {before} → {move.after.value}: {move.reason}"
-            for note in notes:
-                yield f"{at:.0f} s:   {note}"
+    def _story(self, harm: str) -> Iterator[str]:
+        for told in self.told:
+            yield from told.lines(harm)
 
     def _verdict(self, harm: str, harms: dict[str, int]) -> Verdict:
         world = self.world
@@ -217,6 +250,6 @@ class _Life:
             scenario=self.scenario,
             counts=counts,
             harm=harm,
-            story=tuple(self._story()),
+            story=tuple(self._story(harm)),
             struck=frozenset(self.script.struck),
         )

@@ -127,6 +127,7 @@ class Script:
         self._courses: dict[tuple[Fault, str], _Course] = {}
         self.level = 0.15 if scenario.seed % 4 == 0 else random.Random(f"{scenario.seed}").uniform(0.5, 1.0)
         self.struck: Counter[Fault] = Counter()
+        self._met: dict[str, None] = {}
 
     def has(self, fault: Fault) -> bool:
         """Whether that kind may strike in this life."""
@@ -149,6 +150,7 @@ class Script:
         lasts = course.lasts(at)
         if lasts:
             self.struck[fault] += 1
+            self._met[f"{fault.value} ({where})" if where else fault.value] = None
         return lasts
 
     def strikes(self, fault: Fault, at: float) -> bool:
@@ -158,4 +160,10 @@ class Script:
         strikes = self.dice(fault).random() < STROKES[fault] * self.level
         if strikes:
             self.struck[fault] += 1
+            self._met[fault.value] = None
         return strikes
+
+    def met(self) -> tuple[str, ...]:
+        """What was met since this was asked last, each once."""
+        met, self._met = tuple(self._met), {}
+        return met

@@ -34,7 +34,8 @@ if __name__ == "__main__":
     [
         ([], "either --seeds N or --seed K"),
         (["--seeds", "3", "--seed", "1"], "either --seeds N or --seed K"),
-        (["--seed", "1", "--faults", "gremlins"], "There is no fault gremlins. Known are answer-lost,"),
+        (["--seed", "1", "--hours", "inf"], "a number of hours that ends"),
+        (["--seed", "1", "--faults", "gremlins"], "There is no fault gremlins. Known are account-down,"),
         (["--seed", "1", "--sabotage", "gremlins"], "There is no sabotage gremlins. Known are "),
     ],
 )
@@ -68,6 +69,17 @@ def test_a_seed_that_does_harm_ends_in_failure_with_the_command_that_repeats_it(
     assert ended.exit_code == 1
     assert f"to see it again: autoscaler soak --seed {stand_ins.BAD_SEED}" in ended.stdout
     assert ended.stdout.splitlines()[-1] == "1 of 5 seeds did harm"
+
+
+def test_a_broken_rule_that_did_harm_is_not_told_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends well, because it was noticed, and says nothing of a life without harm."""
+    monkeypatch.setattr(soaking, "lived", stand_ins.one_bad)
+    seed = str(stand_ins.BAD_SEED)
+    ended = CliRunner().invoke(
+        app, ["soak", "--seed", seed, "--sabotage", "ignores_the_lease", "--jobs", "1"]
+    )
+
+    assert (0, "all 1 broken rules caught") == (ended.exit_code, ended.stdout.splitlines()[-1])
 
 
 def test_ctrl_c_tells_what_stands_so_far_and_leaves_no_process() -> None:

@@ -12,6 +12,7 @@ import pytest
 from autoscaler.simulate import players
 from autoscaler.simulate.contract import Scenario
 from autoscaler.simulate.players import Job, Life, Play
+from testbed.waiting import wait_until
 from tests.unit.simulate import stand_ins
 from tests.unit.stand_ins import FixedClock
 
@@ -74,7 +75,9 @@ def test_ctrl_c_ends_no_player_not_even_one_that_has_just_been_started() -> None
 
     def jobs() -> Iterator[Job]:
         yield Job(scenario=Scenario(seed=0))
-        (started,) = our_players()
+        (started,) = wait_until(
+            our_players, 10.0, "the player to be itself: at first it looks like its parent"
+        )
         started.send_signal(signal.SIGINT)
         yield Job(scenario=Scenario(seed=1))
 

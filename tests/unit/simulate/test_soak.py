@@ -130,7 +130,9 @@ def test_the_record_has_every_figure_that_was_agreed() -> None:
 
     assert {"seeds", "ticks", "nodes", "faults", "sabotages", *HARMS} <= record.keys()
     assert (6, 1, {BROKEN: 3}) == (record["seeds"], record["busy_kills"], record["sabotages"])
-    assert [(3, ["busy_kills"])] == [(f["seed"], f["harms"]) for f in record["failures"]]
+    assert [(3, ["busy_kills"], list(stand_ins.STORY))] == [
+        (f["seed"], f["harms"], f["story"]) for f in record["failures"]
+    ]
 
 
 def test_it_ends_at_the_first_failure_only_if_asked() -> None:
