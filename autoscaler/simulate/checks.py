@@ -18,7 +18,6 @@ from providers.contract import NodeName, ProviderName
 
 _ROUNDING = 1e-6
 _PROOFS_OF_ABSENCE = frozenset({Event.INSTANCE_GONE, Event.CREATE_REFUSED})
-_LEAVING = frozenset({Event.DRAIN_CHOSEN, Event.DESTROY_CHOSEN})
 NOT_NEEDED = "not needed"
 """How the reasons of the plan's own scale-in begin; other drains are an operator's word."""
 _FORCED = frozenset({NodeState.READY, NodeState.DRAINING})
@@ -131,14 +130,32 @@ def committed(world: World, record: TickRecord, knows_anew: Callable[[Worker], b
     `knows_anew` is whether the daemon heard before this tick that this process began.
     """
     nodes = {node.name: node for node in record.changed_nodes}
-    decided = {told.pool: told.decision for told in record.decisions}
+    for decided in record.decisions:
+        _was_seen(world, decided.pool, decided.decision)
     for told in record.transitions:
         if told.event in _PROOFS_OF_ABSENCE:
             _was_gone(world, nodes[told.node], told)
         elif told.event is Event.DRAINED:
             _was_drained(world, nodes[told.node], knows_anew)
-        elif told.event in _LEAVING and told.reason.startswith(NOT_NEEDED):
-            _was_seen(world, told, decided[told.pool])
+
+
+def first_asked(world: World, known: Known, record: TickRecord, before: frozenset[str]) -> None:
+    """Raise Harm for a first ask for the end of a machine whose worker was never heard, unless the broker said on that
+    very tick that nobody of its name is connected. To be asked once the record is taken in.
+
+    `before` are the machines whose end had been asked for. Of a pair neither may have been asked about, and some
+    operators end who is connected and not heard.
+    """
+    for node in (*record.new_nodes, *record.changed_nodes):
+        first = node.machine in known.end_asked_at and node.machine not in before
+        if not first or node.enrolled_at is not None or node.machine in world.made_twice:
+            continue
+        impatient = world.fleet.rules[node.pool].timeouts.drain_expiry is DrainExpiry.DESTROY
+        given_up = not known.given_up.keys().isdisjoint({_of(node), (node.offer.provider, node.machine)})
+        if not impatient and not given_up and not world.unconnected_now(node.machine):
+            raise Harm(
+                "wrong_ends", f"the end of {node.name} was asked for, and nobody knew whether it works"
+            )
 
 
 def _was_gone(world: World, node: Node, told: Transition) -> None:
@@ -159,13 +176,17 @@ def _was_drained(world: World, node: Node, knows_anew: Callable[[Worker], bool])
         raise Harm("wrong_ends", f"{node.name} was taken for idle while its worker, begun anew, takes tasks")
 
 
-def _was_seen(world: World, told: Transition, decision: Decision) -> None:
-    """An operator's number is no conclusion from demand."""
-    looks, needed = world.good_looks[told.pool], decision.input.stabilization.good_looks
-    if looks < needed and decision.steps[0].rule is not Rule.HOLD:
+def _was_seen(world: World, pool: PoolName, decision: Decision) -> None:
+    """Whether fewer are wanted than there are, whatever comes of it; an operator's number is no conclusion of ours."""
+    given = decision.input
+    if decision.wanted >= given.supply.workers or given.paused or decision.steps[0].rule is Rule.HOLD:
+        return
+    looks, needed = world.good_looks[pool], given.stabilization.good_looks
+    if looks < needed:
         raise Harm(
             "blind_scale_ins",
-            f"{told.node} was told to leave when demand had been seen {looks} times in a row, needed are {needed}",
+            f"{pool}: {decision.wanted} of {given.supply.workers} are wanted when demand had been seen {looks} times "
+            f"in a row; needed are {needed}",
         )
 
 

@@ -123,10 +123,11 @@ class Counts:
     """Tasks that are gone for ever and went neither with a machine that the world ended nor by an operator's word:
     acknowledged early, and run by a worker whose machine we ended; or nowhere to be found."""
     blind_scale_ins: int = 0
-    """Workers taken in before demand was seen often enough in a row after it could not be seen."""
+    """Fewer workers wanted than there are before demand was seen often enough in a row after it could not be seen."""
     wrong_ends: int = 0
-    """Calls for the end of one machine that ended another, or more than one; and workers taken for idle that were heard
-    to begin anew and take tasks."""
+    """Calls for the end of one machine that ended another, or more than one; workers taken for idle that were heard to
+    begin anew and take tasks; and first asks for the end of a machine that was never heard, without a word of the
+    broker's on that tick."""
     wrong_supply: int = 0
     """Purchases and moves that the number wanted does not ask for or that a pause forbids, and workers taken for lost
     while they could not have been heard."""

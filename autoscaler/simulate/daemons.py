@@ -124,6 +124,7 @@ class Daemon:
     def tick(self) -> Plan:
         """One tick of the production loop, and its plan. Raises Crash where it ends, or what the loop raises."""
         self.ticked_at = self._world.clock.elapsed
+        self._world.tick_begins()
         return self._loop.tick().plan
 
     def knows_anew(self, worker: Worker) -> bool:

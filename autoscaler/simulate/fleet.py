@@ -121,7 +121,7 @@ def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int, task
             max_cost_per_hour=budget if dice.random() < 0.6 else None,
         ),
         stabilization=Stabilization(
-            scale_in_window_s=dice.choice((20.0, 60.0)), scale_in_cooldown_s=10.0, good_looks=2
+            scale_in_window_s=dice.choice((0.0, 20.0, 60.0)), scale_in_cooldown_s=10.0, good_looks=2
         ),
         timeouts=Timeouts(
             create_s=CREATE_S,

@@ -104,8 +104,10 @@ class ManagementAPI:
         return row, True
 
     def _mailbox(self, name: str) -> Mapping[str, Any]:
-        named = self._world.workers.get(name.removeprefix("celery@").removesuffix(".celery.pidbox"))
+        machine = name.removeprefix("celery@").removesuffix(".celery.pidbox")
+        named = self._world.workers.get(machine)
         if not named:
+            self._world.told_unconnected(machine)
             raise NotFound(f"there is no queue {name}")
         connections = [f"{worker.name} {worker.pid}" for worker in named]
         if self._is_partial(named[0]):

@@ -214,10 +214,13 @@ class _Life:
         checks.committed(self.world, record, self.daemon.knows_anew)
         deeds.answers(self.known, record)
         deeds.silences(record, self.silence_s, self.daemon.listened_s())
+        written = {node.machine for node in (*record.new_nodes, *record.changed_nodes)}
+        asked = frozenset(written & self.known.end_asked_at.keys())
         self.known.noted(record, self.world.clock.elapsed)
         self._obeyed(record)
         self.kinds.learn(self.known, record, self.daemon.becomes)
         self.known.took(record, self.world.clock.elapsed, self.world.fleet.rules)
+        checks.first_asked(self.world, self.known, record, asked)
         deeds.choices(self.known, record)
         self.kinds.tried_first(self.known, record)
 

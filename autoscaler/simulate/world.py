@@ -104,6 +104,9 @@ class World:
         self.kills: list[Kill] = []
         self.ended: list[tuple[NodeName, tuple[Place, ...]]] = []
         """For whose node we asked for an end, and the machines that this call ended."""
+        self._ticks_began_at = 0.0
+        self._unconnected_at: dict[str, float] = {}
+        """When the broker said last that it knows no connection of the worker on the machine of that name."""
         self._ending: list[Place] = []
         self.goodbyes: list[Callable[[Worker], None]] = []
         self.hellos: list[Callable[[Worker], None]] = []
@@ -138,6 +141,18 @@ class World:
     def demand_told(self, pool: PoolName, *, told: bool) -> None:
         """Somebody asked the broker for the figures of that pool's queue."""
         self.good_looks[pool] = self.good_looks[pool] + 1 if told else 0
+
+    def tick_begins(self) -> None:
+        """A daemon looks at the world."""
+        self._ticks_began_at = self.clock.elapsed
+
+    def told_unconnected(self, name: str) -> None:
+        """The broker says that nobody of that name is there."""
+        self._unconnected_at[name] = self.clock.elapsed
+
+    def unconnected_now(self, name: str) -> bool:
+        """Whether it said so on this tick."""
+        return self._unconnected_at.get(name, -1.0) >= self._ticks_began_at
 
     # Looking things up.
 
@@ -175,6 +190,8 @@ class World:
             cloud.forget(EPOCH + at - _KEPT_S / 2)
         for manners in self.manners.values():
             manners.tidy()
+        old = at - _KEPT_S
+        self._unconnected_at = {name: told for name, told in self._unconnected_at.items() if told >= old}
         for name in [n for n, asked_at in self.asked_at.items() if asked_at < at - _KEPT_S]:
             del self.asked_at[name]
 
