@@ -84,7 +84,8 @@ class Manners:
 
     def answered(self, *, clearly: bool) -> None:
         """A daemon has taken in what this account answered, all of it unclear or not."""
-        self._unanswered = 0 if clearly else self._unanswered + 1
+        woken = self._woken_at == self._wall.monotonic()
+        self._unanswered = 0 if clearly or woken else self._unanswered + 1
 
     def order_leaves(self, node: NodeName) -> None:
         """A daemon orders a machine."""
