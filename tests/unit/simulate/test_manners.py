@@ -1,0 +1,71 @@
+"""What an account bears: each of the four ways to ask too much is told of, and nothing that is less."""
+
+from __future__ import annotations
+
+import pytest
+
+from autoscaler.simulate.clock import SteppedClock, WorldClock
+from autoscaler.simulate.manners import Manners
+from providers.contract import NodeName
+
+NODE = NodeName("images-1")
+
+
+@pytest.fixture
+def world() -> WorldClock:
+    return WorldClock()
+
+
+@pytest.fixture
+def account(world: WorldClock) -> Manners:
+    return Manners(SteppedClock(world), per_minute=3.0)
+
+
+def test_two_buckets_within_a_minute_are_borne_and_more_are_not(account: Manners) -> None:
+    """A full one may be spent at once, and what flows in besides."""
+    for _ in range(7):
+        account.called()
+    assert account.broken == ""
+
+    account.called()
+
+    assert "8 calls came in a minute" in account.broken
+
+
+def test_an_order_before_the_peace_is_over_is_told_of(world: WorldClock, account: Manners) -> None:
+    """Unless an operator said that it may be asked."""
+    account.told_to_wait(world.now() + 20.0)
+    account.woken()
+    account.order_leaves(NODE)
+    assert account.broken == ""
+
+    account.told_to_wait(world.now() + 20.0)
+    account.order_leaves(NODE)
+
+    assert "20 s before the account wanted to be asked" in account.broken
+
+
+@pytest.mark.parametrize(("after_s", "borne"), [(5.0, True), (4.0, False)])
+def test_an_end_is_asked_again_only_after_its_pause(
+    world: WorldClock, account: Manners, after_s: float, borne: bool
+) -> None:
+    """The first pause is five seconds."""
+    account.end_leaves(NODE)
+    world.run_to(after_s)
+    account.end_leaves(NODE)
+
+    assert borne == (account.broken == "")
+
+
+def test_a_silent_account_is_asked_for_one_machine_at_a_time(world: WorldClock, account: Manners) -> None:
+    """After three ticks that brought no clear answer; one order is enough to see."""
+    for _ in range(3):
+        account.answered(clearly=False)
+    account.order_leaves(NODE)
+    world.run_to(10.0)
+    account.order_leaves(NODE)
+    assert account.broken == ""
+
+    account.order_leaves(NODE)
+
+    assert "was ordered with others" in account.broken
