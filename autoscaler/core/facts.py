@@ -182,6 +182,9 @@ class Stranger:
     provider: ProviderName
     instance: Instance
     since_on: float
+    missing_on: float | None = None
+    """First complete listing without it, on that clock; None while it is listed. Until its absence lasted the settle
+    time it is counted as before: it is paid, whatever one listing says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

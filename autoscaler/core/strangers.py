@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaler.core import sweep_quota
 from autoscaler.core.facts import (
@@ -178,7 +178,8 @@ def find(
             namesakes[node.machine].append(node)
     for provider, listing in snapshot.listings.items():
         now_on = memory.clocks.get(listing_clock(provider), 0.0)
-        strange = _watch(provider, listing, memory, nodes, now_on)
+        settle_s = snapshot.settle_s.get(provider, 60.0)
+        strange = _watch(provider, listing, memory, nodes, settle_s)
         if isinstance(listing, Missing) or not listing.complete:
             watched += strange
             sweeps[provider] = memory.sweeps.get(provider, ())
@@ -186,6 +187,9 @@ def find(
         quota = sweep_quota.quota(provider, listing, memory, fleet)
         rest = memory.account_rests.get(provider)
         for stranger in strange:
+            if stranger.missing_on is not None:
+                watched.append(stranger)
+                continue
             if any(
                 node.instance_id == stranger.instance.instance_id
                 for node in namesakes[stranger.instance.name]
@@ -196,7 +200,7 @@ def find(
                 snapshot=snapshot,
                 pool=rules.get(PoolName(stranger.instance.pool or "")),
                 seen_s=now_on - stranger.since_on,
-                settle_s=snapshot.settle_s.get(provider, 60.0),
+                settle_s=settle_s,
                 namesakes=tuple(namesakes[stranger.instance.name]),
                 swept=swept,
                 askable=rest is None or rest.until_at <= snapshot.at,
@@ -263,22 +267,23 @@ def _watch(
     listing: Listing | Missing,
     memory: Memory,
     nodes: tuple[Node, ...],
-    now_on: float,
+    settle_s: float,
 ) -> list[Stranger]:
     known = {s.instance.instance_id: s for s in memory.strangers if s.provider == provider}
     if isinstance(listing, Missing) or not listing.complete:
         return list(known.values())
+    now_on = memory.clocks.get(listing_clock(provider), 0.0)
     listed = index(listing)
+    live = [node for node in nodes if node.state is not NodeState.GONE]
     claimed = {
         instance.instance_id
-        for node in nodes
-        if node.state is not NodeState.GONE
+        for node in live
         for instance in [claimed_by(node, listed)]
         # Two accounts of the configuration may be one at the provider: a machine recorded under the other is no
         # stranger here. Ids of different providers may be alike, so the name must be too.
         if instance is not None and (node.offer.provider == provider or instance.name == node.machine)
     }
-    return [
+    seen = [
         Stranger(
             provider=provider,
             instance=instance,
@@ -286,6 +291,14 @@ def _watch(
         )
         for instance in listing.instances
         if instance.instance_id not in claimed
+    ]
+    recorded = {node.instance_id for node in live}
+    return seen + [
+        replace(stranger, missing_on=missing_on)
+        for instance_id, stranger in known.items()
+        if instance_id not in listed.by_id and instance_id not in recorded
+        for missing_on in [now_on if stranger.missing_on is None else stranger.missing_on]
+        if now_on - missing_on < settle_s
     ]
 
 

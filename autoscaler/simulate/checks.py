@@ -9,7 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import DrainExpiry, Node, Order, OrderKind, Plan, PoolName, PoolRules, Transition
+from autoscaler.core.model import (
+    DrainExpiry,
+    Node,
+    Order,
+    OrderKind,
+    Plan,
+    PoolName,
+    PoolRules,
+    PoolWish,
+    Transition,
+)
 from autoscaler.journal import TickRecord
 from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import Kill, Place, World
@@ -111,6 +121,16 @@ class Known:
             if told.after is NodeState.DRAINING:
                 self.draining_since[told.node] = at
 
+    def restored(
+        self, nodes: tuple[Node, ...], orders: tuple[Order, ...], wishes: Mapping[PoolName, PoolWish]
+    ) -> None:
+        """The journal is an older one. What was asked for and given up since stays so."""
+        self.nodes = {node.name: node for node in nodes}
+        self.orders = {order.number: order for order in orders}
+        self.paused = {pool for pool, wish in wishes.items() if wish.paused}
+        # How long those have been draining the older journal knows better.
+        self.draining_since = {n.name: float("-inf") for n in nodes if n.state is NodeState.DRAINING}
+
     def forget(self, before: float) -> None:
         """Drop what is long over."""
         for name in [name for name, at in self.recorded.items() if at < before]:
@@ -139,19 +159,21 @@ def committed(world: World, record: TickRecord, knows_anew: Callable[[Worker], b
             _was_drained(world, nodes[told.node], knows_anew)
 
 
-def first_asked(world: World, known: Known, record: TickRecord, before: frozenset[str]) -> None:
+def first_asked(world: World, known: Known, record: TickRecord, before: frozenset[_Machine]) -> None:
     """Raise Harm for a first ask for the end of a machine whose worker was never heard, unless the broker said on that
     very tick that nobody of its name is connected. To be asked once the record is taken in.
 
-    `before` are the machines whose end had been asked for. Of a pair neither may have been asked about, and some
-    operators end who is connected and not heard.
+    `before` are the machines whose end had been asked for. One that had no record may have been heard and drained,
+    too. Of a pair neither may have been asked about, and some operators end who is connected and not heard.
     """
     for node in (*record.new_nodes, *record.changed_nodes):
-        first = node.machine in known.end_asked_at and node.machine not in before
-        if not first or node.enrolled_at is not None or node.machine in world.made_twice:
+        keys = {_of(node), (node.offer.provider, node.machine)}
+        first = not keys.isdisjoint(known.end_asked_at) and keys.isdisjoint(before)
+        proven = node.stop_due or node.enrolled_at is not None
+        if not first or proven or node.machine in world.made_twice:
             continue
         impatient = world.fleet.rules[node.pool].timeouts.drain_expiry is DrainExpiry.DESTROY
-        given_up = not known.given_up.keys().isdisjoint({_of(node), (node.offer.provider, node.machine)})
+        given_up = not known.given_up.keys().isdisjoint(keys)
         if not impatient and not given_up and not world.unconnected_now(node.machine):
             raise Harm(
                 "wrong_ends", f"the end of {node.name} was asked for, and nobody knew whether it works"
@@ -210,7 +232,7 @@ def always(world: World, known: Known) -> None:
                 "leaked_nodes", f"{name} was ordered, and its daemon's tick ended without a record of it"
             )
     world.newly_asked.clear()
-    _limits_hold(world)
+    _limits_hold(world, known)
     for name, ended in world.ended:
         _was_meant(known.nodes.get(name), ended)
     world.ended.clear()
@@ -226,16 +248,31 @@ def always(world: World, known: Known) -> None:
     world.kills.clear()
 
 
-def _limits_hold(world: World) -> None:
-    """Machines that the provider made without being asked are its own matter."""
+def _limits_hold(world: World, known: Known) -> None:
+    """Machines that the provider made without being asked are its own matter, and after a restore of the journal nobody
+    can count those that he was not shown yet: what was bought until then is in nobody's place."""
     for pool, rules in world.fleet.rules.items():
         ceiling, budget = rules.limits.max_workers, rules.limits.max_cost_per_hour
         standing = world.standing[pool] - world.seconds[pool]
-        if standing > ceiling:
-            raise Harm("ceiling_breaches", f"{standing} machines of {pool} are paid, allowed are {ceiling}")
         cost = world.cost_per_h[pool] - world.cost_of_seconds_per_h[pool]
-        if budget is not None and cost > budget * (1 + 1e-3) + _ROUNDING:
+        most = float("inf") if budget is None else budget * (1 + 1e-3) + _ROUNDING
+        if standing <= ceiling and cost <= most:
+            continue
+        blind = _bought_unshown(world, known, pool)
+        if standing - len(blind) > ceiling:
+            raise Harm("ceiling_breaches", f"{standing} machines of {pool} are paid, allowed are {ceiling}")
+        if cost - sum(place.price_per_h for place in blind) > most:
             raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
+
+
+def _bought_unshown(world: World, known: Known, pool: PoolName) -> list[Place]:
+    """What stands and was bought while a machine whose record was lost with a journal had not been shown."""
+    since, until = world.forgotten.since, world.forgotten.hidden_until(pool)
+    return [
+        place
+        for place in world.places.values()
+        if place.pool == pool and since <= known.recorded.get(place.machine.name, float("-inf")) < until
+    ]
 
 
 def _was_meant(node: Node | None, ended: tuple[Place, ...]) -> None:

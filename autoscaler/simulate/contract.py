@@ -76,6 +76,9 @@ class Fault(StrEnum):
     CRASH_BEFORE_COMMIT = "crash before commit"
     CRASH_AFTER_COMMIT = "crash after commit"
     CRASH_IN_DISPATCH = "crash in dispatch"
+    JOURNAL_RESTORED = "journal restored"
+    """A daemon that was killed begins with a copy of its journal that is minutes old: machines that were ordered since
+    have no record, and what was written about all others is forgotten, names and answered orders too."""
     TWO_DAEMONS = "two daemons"
     """A second daemon on the same journal takes the lease, or a stopped leader wakes."""
     OPERATOR = "operator"

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from autoscaler.core.facts import Memory
@@ -21,6 +22,7 @@ from autoscaler.simulate import clouds, gateways
 from autoscaler.simulate.calls import Calls
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.ledger import Leased, Shared
+from autoscaler.simulate.lines import Line
 from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import World
 from policies.contract import Past
@@ -109,7 +111,10 @@ class Daemon:
             observer=Observer(
                 broker=gateways.open_broker(world),
                 workers=self._ear,
-                providers=providers,
+                providers={
+                    name: Line(provider, lambda *_: None, partial(world.forgotten.shown, name))
+                    for name, provider in providers.items()
+                },
                 queues={pool: rules.queues for pool, rules in world.fleet.rules.items()},
                 clock=world.wall,
                 timeout_s=30.0,

@@ -6,6 +6,7 @@ here: anything on a disk.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Mapping
 from typing import Protocol
@@ -23,6 +24,7 @@ from providers.contract import NodeName
 _PAST_KEPT = 24
 """Decisions kept of each pool: at ticks of 10 s more than any window of a simulated fleet reaches back."""
 _NAMES_KEPT = 20_000
+_COPIES_KEPT = 10
 DURABLE_EVERY = 32
 """One life in so many is lived with the real journal, in which a tick takes seven times as long."""
 
@@ -39,6 +41,29 @@ class Ledger:
         self.wishes: dict[PoolName, PoolWish] = {}
         self.past: dict[PoolName, deque[Past]] = {}
         self._numbers = 0
+        self._copies: deque[Ledger] = deque(maxlen=_COPIES_KEPT)
+
+    def back_up(self) -> None:
+        """Keep a copy of what stands now, beside the last few."""
+        copy = Ledger()
+        copy._take(self)
+        self._copies.append(copy)
+
+    def restore(self, dice: random.Random) -> bool:
+        """Go back to one of the copies, as who restores a file does; whether there is one.
+
+        Names that were used since are as unknown as in a restored file: only chance keeps them from being used again.
+        """
+        if not self._copies:
+            return False
+        self._take(dice.choice(self._copies))
+        self._copies.clear()
+        return True
+
+    def _take(self, other: Ledger) -> None:
+        self.nodes, self.used, self.memory = dict(other.nodes), dict(other.used), other.memory
+        self.orders, self.wishes, self._numbers = dict(other.orders), dict(other.wishes), other._numbers
+        self.past = {pool: deque(decided, _PAST_KEPT) for pool, decided in other.past.items()}
 
     def claim(self) -> LedgerOfOne:
         """The lease passes to another daemon; whoever had it writes no more."""
@@ -163,6 +188,13 @@ class Durable:
         self._journal: DurableJournal = open_journal("sqlite://")
         self.epoch = 0
 
+    def back_up(self) -> None:
+        """A database in memory is not copied."""
+
+    def restore(self, dice: random.Random) -> bool:
+        """There is no copy."""
+        return False
+
     def claim(self) -> DurableOfOne:
         """The lease passes on; a journal in memory is one process's, so its own lease cannot be taken twice."""
         self.epoch += 1
@@ -230,6 +262,10 @@ class Shared(Protocol):
     """A journal that daemons take from each other."""
 
     def claim(self) -> Leased: ...
+
+    def back_up(self) -> None: ...
+
+    def restore(self, dice: random.Random) -> bool: ...
 
     def give(
         self,

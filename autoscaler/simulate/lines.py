@@ -33,6 +33,8 @@ class Line:
 
     provider: Provider
     sends: Sends
+    shows: Callable[[Listing], None] = lambda _: None
+    """Told what a look at the account showed."""
 
     @property
     def traits(self) -> ProviderTraits:
@@ -51,7 +53,9 @@ class Line:
 
     def list_instances(self, *, timeout_s: float) -> Listing:
         """Look. Raises what the account does."""
-        return self.provider.list_instances(timeout_s=timeout_s)
+        listing = self.provider.list_instances(timeout_s=timeout_s)
+        self.shows(listing)
+        return listing
 
     def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
         """Look whether this could be bought."""

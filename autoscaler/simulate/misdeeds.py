@@ -21,6 +21,7 @@ from autoscaler.core import (
     orders,
     reconcile,
     selection,
+    strangers,
     supply,
 )
 from autoscaler.core import plan as planning
@@ -188,6 +189,24 @@ def never_takes_back(parts: Parts) -> None:
 def ignores_a_pause(parts: Parts) -> None:
     """The configuration says whether a pool is paused."""
     parts.put(supply, "is_paused", lambda rules, _: rules.paused)
+
+
+def leaves_strangers_out_of_the_ceiling(parts: Parts) -> None:
+    """Who has no record was not bought by us, and is not paid by us."""
+    parts.put(strangers, "prices_per_h", lambda *_: ())
+
+
+def ends_silent_strangers_without_a_word(parts: Parts) -> None:
+    """A machine without a record that says nothing is forsaken, so nobody needs to be asked about it."""
+    sound: Callable[..., Node] = vars(strangers)["_adopt"]
+    case: Any = vars(strangers)["_Case"]
+
+    def adopt(found: Any, state: NodeState, *more: Any) -> Node:
+        adopted = sound(found, state, *more)
+        return replace(adopted, given_up=True) if state is NodeState.DESTROYING else adopted
+
+    parts.put(case, "unconnected", True)
+    parts.put(strangers, "_adopt", adopt)
 
 
 def answers_no_order_about_a_node(parts: Parts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind, PoolName
@@ -66,12 +67,21 @@ class Operator:
         return "order: sweep"
 
     def look_after(self, nodes: tuple[Node, ...]) -> str:
-        """After the trouble: ends what the daemon leaves to him, when he found it so on two rounds in a row."""
+        """After the trouble: ends what the daemon leaves to him, when he found it so on two rounds in a row.
+
+        That is whose worker makes no progress, and a pair of one name that drains too long, because no proof can tell
+        one from the other.
+        """
         at = self._world.clock.elapsed
         if at < self._round_at + _ROUNDS_EVERY_S:
             return ""
         self._round_at = at
-        left = [node for node in nodes if self._is_left(node)]
+        names = Counter(node.machine for node in nodes)
+        left = [
+            node
+            for node in nodes
+            if self._is_left(node) or (names[node.machine] > 1 and self._drains_s(node) > self._drain_s(node))
+        ]
         hopeless = [node for node in left if node.name in self._doubtful]
         self._doubtful = frozenset(node.name for node in left)
         for node in hopeless:
@@ -87,11 +97,16 @@ class Operator:
         world, times = self._world, self._world.fleet.rules[node.pool].timeouts
         workers = world.workers.get(node.machine, [])
         if any(worker.hangs for worker in workers):
-            drains_s = world.wall.now() - node.entered_at if node.state is NodeState.DRAINING else 0.0
-            return drains_s > times.drain_s or not times.task_s
+            return self._drains_s(node) > self._drain_s(node) or not times.task_s
         queue = world.queues[node.pool]
         sound = any(worker.zombie is None and worker.queue is queue for worker in world.workers_up())
         return any(worker.starves for worker in workers) and not sound
+
+    def _drains_s(self, node: Node) -> float:
+        return self._world.wall.now() - node.entered_at if node.state is NodeState.DRAINING else 0.0
+
+    def _drain_s(self, node: Node) -> float:
+        return self._world.fleet.rules[node.pool].timeouts.drain_s
 
     def _about_node(
         self, kind: OrderKind, nodes: tuple[Node, ...], dice: random.Random, *, force: bool

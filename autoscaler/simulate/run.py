@@ -24,6 +24,7 @@ from autoscaler.simulate.script import Script
 from autoscaler.simulate.world import World
 
 _TOLD_TICKS = 30
+_BACK_UP_EVERY_TICKS = 6
 _MOVES_TOLD = 6
 """Of one tick, besides those of the nodes that the harm names."""
 _TIDY_EVERY_TICKS = 60
@@ -125,6 +126,8 @@ class _Life:
             self.watch(float(self.hours))
         self.notes = []
         self.told.append(_Told(at=world.clock.elapsed, notes=self.notes))
+        if self.ticks % _BACK_UP_EVERY_TICKS == 0 and self.script.has(Fault.JOURNAL_RESTORED):
+            self.shared.back_up()
         if self.ticks % _TIDY_EVERY_TICKS == 0:
             world.tidy()
             self.kinds.forget(self.known)
@@ -198,9 +201,25 @@ class _Life:
         stopped = old.ends in _ENDS[Fault.TWO_DAEMONS]
         old.die()
         world.run_to(world.clock.elapsed + self.dice.choice((0.0, 1.0, self.dice.uniform(0, 60))))
+        if not stopped:
+            self._restore()
         self.daemon = self._start()
         if stopped:
             world.clock.later(self.dice.uniform(1, 300), lambda: self._wake(old))
+
+    def _restore(self) -> None:
+        """Whoever starts it again may do so with a copy of the journal."""
+        script, at = self.script, self.world.clock.elapsed
+        if not script.strikes(Fault.JOURNAL_RESTORED, at) or not self.shared.restore(
+            script.dice(Fault.JOURNAL_RESTORED)
+        ):
+            return
+        reader = self.reader
+        nodes = reader.live_nodes()
+        self.known.restored(nodes, reader.waiting_orders(), reader.wishes())
+        self.kinds.restored()
+        self.world.restored({node.machine for node in nodes})
+        self.notes.append("the journal was restored from an old copy")
 
     def _wake(self, old: Daemon) -> None:
         try:
@@ -214,8 +233,7 @@ class _Life:
         checks.committed(self.world, record, self.daemon.knows_anew)
         deeds.answers(self.known, record)
         deeds.silences(record, self.silence_s, self.daemon.listened_s())
-        written = {node.machine for node in (*record.new_nodes, *record.changed_nodes)}
-        asked = frozenset(written & self.known.end_asked_at.keys())
+        asked = frozenset(self.known.end_asked_at)
         self.known.noted(record, self.world.clock.elapsed)
         self._obeyed(record)
         self.kinds.learn(self.known, record, self.daemon.becomes)

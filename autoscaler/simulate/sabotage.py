@@ -42,6 +42,8 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             misdeeds.takes_what_arrives_for_nothing,
             misdeeds.never_takes_back,
             misdeeds.ignores_a_pause,
+            misdeeds.leaves_strangers_out_of_the_ceiling,
+            misdeeds.ends_silent_strangers_without_a_word,
             misdeeds.answers_no_order_about_a_node,
             misdeeds.destroys_by_name,
             misread.takes_deafness_for_silence,

@@ -87,6 +87,8 @@ STROKES: Mapping[Fault, float] = MappingProxyType(
         Fault.CRASH_AFTER_COMMIT: 0.012,
         Fault.CRASH_IN_DISPATCH: 0.012,
         Fault.TWO_DAEMONS: 0.01,
+        # Of each restart of a daemon that was killed.
+        Fault.JOURNAL_RESTORED: 0.1,
         Fault.OPERATOR: 0.04,
     }
 )

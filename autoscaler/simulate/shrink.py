@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.simulate.contract import HARMS, Fault, Scenario, Verdict
 
-ATTEMPTS = 60
+ATTEMPTS = 80
 _SHORTEST_TROUBLE_S = 60.0
 
 

@@ -17,6 +17,7 @@ from autoscaler.simulate import clouds
 from autoscaler.simulate.clock import EPOCH, SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
 from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, Fleet
+from autoscaler.simulate.forgotten import Forgotten
 from autoscaler.simulate.manners import Manners
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.workers import Worker, Zombie
@@ -83,6 +84,8 @@ class World:
             )
             for name in ACCOUNTS
         }
+        self.forgotten = Forgotten(self.clock)
+        """Machines whose records were lost with a journal."""
         self.manners = {name: Manners(self.wall, fleet.calls_per_minute[name]) for name in ACCOUNTS}
         """How each account is treated."""
         self.queues = {pool: Queue(pool, self.broker_delivers) for pool in fleet.rules}
@@ -104,7 +107,6 @@ class World:
         self.kills: list[Kill] = []
         self.ended: list[tuple[NodeName, tuple[Place, ...]]] = []
         """For whose node we asked for an end, and the machines that this call ended."""
-        self._ticks_began_at = 0.0
         self._unconnected_at: dict[str, float] = {}
         """When the broker said last that it knows no connection of the worker on the machine of that name."""
         self._ending: list[Place] = []
@@ -116,14 +118,13 @@ class World:
         """Names ordered since somebody last compared them with the records."""
         self.doubled: str = ""
         """A name that was ordered a second time."""
-        self.odd_told_at = float("-inf")
+        self._ticks_began_at = self.odd_told_at = float("-inf")
         """When a worker last answered what is no number."""
         self.trespass: str = ""
         """What a daemon sent whose lease another had taken before."""
         self.made_twice: dict[str, float] = {}
         """Names that the provider gave to two machines, and when."""
-        self.nodes = 0
-        self.node_s = 0.0
+        self.nodes, self.node_s = 0, 0.0
         self.done = self.lost = 0
         """Tasks finished, and gone for ever, by workers that ended."""
         self._worlds_doing = False
@@ -183,6 +184,14 @@ class World:
         for queue in self.queues.values():
             queue.deliver()
 
+    def restored(self, recorded: set[str]) -> None:
+        """The journal is an older one, in which only machines of these names have a record."""
+        self.forgotten.restored(self.asked_at.keys() - recorded)
+        for (account, instance_id), place in self.places.items():
+            self.forgotten.stands(account, instance_id, place.machine.name, place.pool)
+        for manners in self.manners.values():
+            manners.restored()
+
     def tidy(self) -> None:
         """Forget what nobody can ask about any more."""
         at = self.clock.elapsed
@@ -217,6 +226,7 @@ class World:
         price = next(o.price_per_h for o in offers if o.provider == account and o.size == machine.size)
         place = Place(machine, account, pool, price)
         self.places[account, machine.instance_id] = place
+        self.forgotten.stands(account, machine.instance_id, machine.name, pool)
         self.nodes += 1
         self.standing[pool] += 1
         self.cost_per_h[pool] += price
@@ -232,6 +242,7 @@ class World:
     def vanish(self, machine: Machine, account: ProviderName) -> None:
         """A machine stands no more."""
         place = self.places.pop((account, machine.instance_id))
+        self.forgotten.known(account, machine.instance_id)
         self.standing[place.pool] -= 1
         self.cost_per_h[place.pool] -= place.price_per_h
         self.node_s += self.clock.now() - machine.created_at

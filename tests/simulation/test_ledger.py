@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -95,3 +96,22 @@ def test_orders_wait_for_their_answer_and_wishes_and_memory_stand(shared: Shared
         dict(journal.wishes()),
         journal.memory(),
     )
+
+
+def test_a_restored_ledger_knows_nothing_of_what_was_written_since() -> None:
+    """As a file from a backup: neither records nor answers nor used names; the lease goes on."""
+    ledger = Ledger()
+    journal = ledger.claim()
+    ledger.give(OrderKind.DRAIN, "images-1", 1.0, workers=None, until_at=None, force=False)
+    journal.commit(a_tick(new_nodes=(a_node("a"),)))
+    ledger.back_up()
+    answer = OrderAnswer(number=1, carried_out=True, says="drained")
+    journal.commit(
+        a_tick(new_nodes=(a_node("b"),), answers=(answer,), memory=Memory(clocks={"sightings": 5.0}))
+    )
+
+    assert ledger.restore(random.Random(1))
+    assert ((a_node("a"),), 1) == (journal.live_nodes(), len(journal.waiting_orders()))
+    assert journal.holds_lease()
+    journal.commit(a_tick(new_nodes=(a_node("b"),)))
+    assert not ledger.restore(random.Random(1)), "a copy is restored once"

@@ -14,7 +14,7 @@ import pytest
 from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Missing, Sightings
 from autoscaler.core.model import PoolName
-from autoscaler.gateways import amqp, celery_link
+from autoscaler.gateways import amqp, celery_events
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
 from policies.contract import Demand
@@ -114,8 +114,8 @@ def ears(
     broker: PrivateRabbitMQ, wire: TcpProxy, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], CeleryLink]]:
     """Links through the wire, all of whose times are shorter than in life by the same measure."""
-    monkeypatch.setattr(celery_link, "_PROBE_EVERY_S", 0.2)
-    monkeypatch.setattr(celery_link, "_DEAF_AFTER_S", 1.0)
+    monkeypatch.setattr(celery_events, "_PROBE_EVERY_S", 0.2)
+    monkeypatch.setattr(celery_events, "_DEAF_AFTER_S", 1.0)
     monkeypatch.setattr(amqp, "_SOCKET_S", 1.0)
     monkeypatch.setattr(amqp, "_STACK_S", 1.5)
     links: list[CeleryLink] = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.core.facts import Memory, Missing, Rest, Snapshot, Stranger, listing_clock
+from autoscaler.core.facts import Memory, Missing, Snapshot, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, WaitKind, worker_of
 from autoscaler.core.reconcile import Reconciled, reconcile
@@ -236,30 +236,6 @@ def test_a_twin_is_ended_at_once_before_its_name_is_heard(state: NodeState) -> N
     assert len(just_begun.nodes) == 1
 
 
-def test_a_twin_whose_account_rests_is_not_ended_later_when_it_may_work() -> None:
-    """Once recorded, its end would be asked for whenever the account wakes, and by then its worker may have begun."""
-    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
-    rests = {CLOUD: Rest(until_at=AT + 30, refusals=1, why="slow down")}
-    world = a_snapshot(
-        a_node("x", NodeState.BOOTING, entered_on=5_000.0),
-        listings={CLOUD: replace(a_listing(), instances=twins)},
-        sightings=heard(),
-        memory=Memory(clocks=CLOCKS, account_rests=rests),
-    )
-
-    after = found(world)
-
-    assert (["i-x"], ["i-twin"]) == (
-        [n.instance_id for n in after.nodes],
-        [s.instance.instance_id for s in after.memory.strangers],
-    )
-
-
-def test_a_twin_whose_name_is_heard_is_told_of() -> None:
-    """It is paid, and ends by itself when the name falls silent, or on a sweep."""
-    assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in settled(a_world_with_a_twin()).waits]
-
-
 def test_a_machine_recorded_under_another_name_of_the_same_account_is_no_stranger() -> None:
     """Two accounts of the configuration may be one at the provider, as for two subnets; or one was renamed."""
     node = a_node("x")
@@ -284,13 +260,24 @@ def test_a_working_orphan_of_a_pool_that_is_not_configured_is_drained() -> None:
     assert (NodeState.DRAINING, ConsumerOrder.CANCEL, ()) == (node.state, node.consumer_order, node.queues)
 
 
-def test_a_stranger_that_vanished_is_forgotten() -> None:
-    """Nothing is remembered of what is gone."""
+def test_a_stranger_that_vanished_is_counted_for_the_settle_time_and_then_forgotten() -> None:
+    """One listing without it proves nothing: it is paid, and what it takes of the ceiling may not be bought again."""
+    gone = replace(SEEN, listings={CLOUD: a_listing()})
+
+    def later(before: Reconciled, seconds: float, world: Snapshot) -> Reconciled:
+        clocks = {**CLOCKS, listing_clock(CLOUD): CLOCKS[listing_clock(CLOUD)] + seconds}
+        return found(replace(world, memory=replace(before.memory, clocks=clocks)))
+
     first = found(SEEN)
+    missing = later(first, 10.0, gone)
+    back = later(missing, 20.0, SEEN)
+    again = later(back, 30.0, gone)
 
-    after = found(replace(SEEN, memory=first.memory, listings={CLOUD: a_listing()}))
-
-    assert after.memory == replace(Memory(clocks=after.memory.clocks), good_looks=after.memory.good_looks)
+    assert [["x"], ["x"], ["x"], []] == [
+        [stranger.instance.name for stranger in each.memory.strangers]
+        for each in (missing, later(missing, 39.0, gone), later(again, 59.0, gone), later(again, 61.0, gone))
+    ]
+    assert [None] == [stranger.missing_on for stranger in back.memory.strangers]
 
 
 @pytest.mark.parametrize(
@@ -361,33 +348,3 @@ def test_a_working_orphan_counts_as_enrolled() -> None:
     (node,) = settled(replace(SEEN, sightings=heard(a_sighting("x", active=2)))).nodes
 
     assert AT == node.enrolled_at
-
-
-def test_one_machine_that_two_accounts_show_is_taken_in_once() -> None:
-    """They may be one at the provider; with two records it would fill two places, and one would end the other's."""
-    again = {CLOUD: a_listing("x"), ProviderName("same"): a_listing("x")}
-    world = replace(SEEN, listings=again, sightings=heard(a_sighting("x", active=2)), settle_s={})
-    clocks = {**CLOCKS, listing_clock(ProviderName("same")): 5_000.0}
-    first = found(replace(world, memory=Memory(clocks=clocks)))
-    later = {key: on + 100.0 for key, on in first.memory.clocks.items()}
-
-    after = found(replace(world, memory=replace(first.memory, clocks=later)))
-
-    assert ["i-x"] == [node.instance_id for node in after.nodes]
-    assert () == after.memory.strangers
-
-
-def test_two_machines_of_one_name_are_not_both_taken_for_the_worker_that_is_heard() -> None:
-    """Without records it cannot be told which of them works: one is adopted, the other told of and paid."""
-    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
-    world = replace(
-        SEEN,
-        listings={CLOUD: replace(a_listing(), instances=twins)},
-        sightings=heard(a_sighting("x", active=2)),
-    )
-
-    after = settled(world)
-
-    assert ["i-x"] == [node.instance_id for node in after.nodes]
-    assert ["i-twin"] == [s.instance.instance_id for s in after.memory.strangers]
-    assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in after.waits]

@@ -1,0 +1,76 @@
+"""Two machines of one name, and one machine that is shown twice: whose worker is heard, and who may be ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autoscaler.core.facts import Memory, Rest, listing_clock
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import WaitKind
+from providers.contract import ProviderName
+from tests.unit.core.builders import (
+    AT,
+    CLOCKS,
+    CLOUD,
+    a_listing,
+    a_node,
+    a_sighting,
+    a_snapshot,
+    an_instance,
+    heard,
+)
+from tests.unit.core.test_strangers import SEEN, a_world_with_a_twin, found, settled
+
+
+def test_one_machine_that_two_accounts_show_is_taken_in_once() -> None:
+    """They may be one at the provider; with two records it would fill two places, and one would end the other's."""
+    again = {CLOUD: a_listing("x"), ProviderName("same"): a_listing("x")}
+    world = replace(SEEN, listings=again, sightings=heard(a_sighting("x", active=2)), settle_s={})
+    clocks = {**CLOCKS, listing_clock(ProviderName("same")): 5_000.0}
+    first = found(replace(world, memory=Memory(clocks=clocks)))
+    later = {key: on + 100.0 for key, on in first.memory.clocks.items()}
+
+    after = found(replace(world, memory=replace(first.memory, clocks=later)))
+
+    assert ["i-x"] == [node.instance_id for node in after.nodes]
+    assert () == after.memory.strangers
+
+
+def test_two_machines_of_one_name_are_not_both_taken_for_the_worker_that_is_heard() -> None:
+    """Without records it cannot be told which of them works: one is adopted, the other told of and paid."""
+    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
+    world = replace(
+        SEEN,
+        listings={CLOUD: replace(a_listing(), instances=twins)},
+        sightings=heard(a_sighting("x", active=2)),
+    )
+
+    after = settled(world)
+
+    assert ["i-x"] == [node.instance_id for node in after.nodes]
+    assert ["i-twin"] == [s.instance.instance_id for s in after.memory.strangers]
+    assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in after.waits]
+
+
+def test_a_twin_whose_account_rests_is_not_ended_later_when_it_may_work() -> None:
+    """Once recorded, its end would be asked for whenever the account wakes, and by then its worker may have begun."""
+    twins = (an_instance("x"), an_instance("x", instance_id="i-twin", created_at=AT - 1_800))
+    rests = {CLOUD: Rest(until_at=AT + 30, refusals=1, why="slow down")}
+    world = a_snapshot(
+        a_node("x", NodeState.BOOTING, entered_on=5_000.0),
+        listings={CLOUD: replace(a_listing(), instances=twins)},
+        sightings=heard(),
+        memory=Memory(clocks=CLOCKS, account_rests=rests),
+    )
+
+    after = found(world)
+
+    assert (["i-x"], ["i-twin"]) == (
+        [n.instance_id for n in after.nodes],
+        [s.instance.instance_id for s in after.memory.strangers],
+    )
+
+
+def test_a_twin_whose_name_is_heard_is_told_of() -> None:
+    """It is paid, and ends by itself when the name falls silent, or on a sweep."""
+    assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in settled(a_world_with_a_twin()).waits]
