@@ -35,7 +35,7 @@ check: lint test-servers ## lint, types, import rules, unit and property tests: 
 test: lint test-servers $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
 	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
-	@$(PYTEST) -q -n 2 --dist loadfile tests/integration
+	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
 
 fuzz: $(READY) ## hostile input for as long as one likes: EXAMPLES=20000 of each kind (2000)
 	@EXAMPLES=$(EXAMPLES) $(PYTEST) -q -n 2 --timeout 0 --hypothesis-profile=fuzz tests/fuzz
