@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from autoscaler.core import deadlines, moves, namesakes
+from autoscaler.core import moves, namesakes, witness
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import (
@@ -114,19 +114,19 @@ def _end(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> 
 
 def withheld(node: Node, snapshot: Snapshot, memory: Memory, timeouts: Timeouts) -> Wait | None:
     """That its end is not asked for although it was chosen, and why; None where nothing speaks against it."""
-    if not deadlines.awaits_witness(node):
+    if not witness.awaits(node):
         return None
-    witness = snapshot.idleness.get(node.name)
+    idleness = snapshot.idleness.get(node.name)
     hearing = snapshot.sightings
     twin = node.name != node.machine and namesakes.is_twin(node, namesakes.voices(snapshot.nodes))
-    seen = deadlines.Witness(
+    seen = witness.Seen(
         # A machine that was taken into the records on this tick was asked about as one without.
-        held=snapshot.strangers_hold.get(node.worker) if witness is None else witness.unacknowledged,
+        held=snapshot.strangers_hold.get(node.worker) if idleness is None else idleness.unacknowledged,
         hears=not isinstance(hearing, Missing) and hearing.would_hear_within(timeouts.silence_s),
         twin=twin,
         waited_s=moves.lasted_s(node, memory.clocks),
     )
-    why = deadlines.why_unasked(node, timeouts, seen)
+    why = witness.why_unasked(node, timeouts, seen)
     kind = WaitKind.TWIN if twin else WaitKind.WITNESS
     return Wait(kind=kind, subject=node.name, why=why, since_at=snapshot.at) if why else None
 

@@ -1,16 +1,13 @@
-"""How long a state may last, and whether an end may be asked for, given what the witnesses of its worker say.
-
-In go a record and what was seen of it; out come seconds, infinitely many where somebody may still be at work, or why
-an end waits. Nothing is ended from here.
+"""How long a state may last, given what the witnesses of its worker say. In go a record and what was seen of it, out
+come seconds; infinitely many where somebody may still be at work. Nothing is ended from here.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from autoscaler.core import lifecycle
-from autoscaler.core.facts import Idleness, Missing, Sighting, Unconnected
+from autoscaler.core.facts import Idleness, Sighting, Unconnected
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import DrainExpiry, Node, Timeouts
 
@@ -57,51 +54,3 @@ def _silent_s(limit_s: float, times: Timeouts, heard: Sighting | None, idleness:
     at_work = heard is not None and bool(heard.active)
     gone = heard is not None and heard.online and isinstance(held, Unconnected)
     return max(limit_s, times.drain_s) if at_work and not gone else limit_s
-
-
-def awaits_witness(node: Node) -> bool:
-    """Whether the end of this machine rests on what the broker says now: nobody was asked for it yet, it was no
-    operator's choice, and its worker was not proven idle."""
-    unasked = node.state is NodeState.DESTROYING and not node.end_asked
-    return unasked and not node.given_up and not node.stop_due
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """What is known on this tick about the worker of a machine whose end was chosen."""
-
-    held: int | Missing | None
-    """What the broker holds for it; None if it was not asked."""
-    hears: bool
-    """Whether a worker that speaks would have been heard by now."""
-    twin: bool
-    """Whether it shares its name with another machine on record."""
-    waited_s: float
-    """Seconds since the end was chosen."""
-
-
-def why_unasked(node: Node, times: Timeouts, seen: Witness) -> str:
-    """Why the end of a machine that awaits a witness is not asked for on this tick; empty where it may be.
-
-    What was true when the end was chosen may be so no longer: the call waited for its account, or the daemon was
-    killed in between.
-    """
-    held = seen.held
-    if isinstance(held, Unconnected):
-        return ""
-    if not isinstance(held, int):
-        says = "the broker was not asked yet" if held is None else held.why
-        return f"it cannot be told whether its worker is at work ({says})"
-    if seen.twin:
-        return (
-            "two machines bear its name, a worker of it is connected, and nobody can tell which of them works"
-        )
-    if held > 0:
-        return f"the broker holds {held} messages for its worker"
-    if not seen.hears:
-        return "its worker is connected to the broker, and workers cannot be heard now"
-    # One that was heard once and fell silent had its time; one that never was has that of a drain, if so chosen.
-    patient = times.drain_expiry is DrainExpiry.WAIT or seen.waited_s < times.drain_s
-    if node.enrolled_at is None and patient:
-        return "its worker is connected to the broker but not heard"
-    return ""

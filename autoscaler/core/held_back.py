@@ -1,7 +1,8 @@
 """What is held back now, as an operator should read it: by what, since when, until when, and how to end it by hand.
 
 In goes the memory that a tick left in the journal, out come the breakers that are open or half open, the offers and
-accounts that rest, the machines that are tried first and the calls that wait. What never happens here: a change.
+accounts that rest, the machines that are tried first, the calls and ends that wait, and what is not believed yet. It is
+what `status` shows; why an end waits is decided in `witness`. What never happens here: a change.
 """
 
 from __future__ import annotations

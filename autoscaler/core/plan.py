@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from autoscaler.core import (
     actions,
     call_budget,
-    deadlines,
     limits,
     moves,
     namesakes,
@@ -25,6 +24,7 @@ from autoscaler.core import (
     stalls,
     strangers,
     supply,
+    witness,
 )
 from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
@@ -164,7 +164,7 @@ def _sweep_twins(draft: _Draft) -> None:
     """Twins that were taken into the records, and whose end waits because their name is heard, are swept too."""
     voices = namesakes.voices(draft.nodes.values())
     for node in list(draft.nodes.values()):
-        if deadlines.awaits_witness(node) and namesakes.is_twin(node, voices):
+        if witness.awaits(node) and namesakes.is_twin(node, voices):
             draft.nodes[node.name] = replace(node, given_up=True)
 
 

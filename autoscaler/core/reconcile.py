@@ -20,6 +20,7 @@ from autoscaler.core import (
     offers,
     stalls,
     strangers,
+    witness,
 )
 from autoscaler.core.facts import (
     REFUSALS,
@@ -189,7 +190,7 @@ def _of_interest(node: Node, memory: Memory, rules: Rules) -> bool:
         case NodeState.BOOTING:
             return moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
         case NodeState.DESTROYING:
-            return deadlines.awaits_witness(node)
+            return witness.awaits(node)
         case _:
             return True
 

@@ -1,4 +1,4 @@
-"""The journal in memory: the contract of the real one without its database, so that a life takes no time for it.
+"""The journals of simulated lives: one in memory, so that a life takes no time for it, and the real one beside it.
 
 What one daemon writes with an old epoch is refused here as there; tests hold both to the same rules. What never happens
 here: anything on a disk.

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from autoscaler.core.model import OrderKind, WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
-from autoscaler.simulate import checks, deeds, fleet, ledger
+from autoscaler.simulate import checks, checks_of_ticks, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known
+from autoscaler.simulate.checks_of_canaries import Kinds
 from autoscaler.simulate.contract import Counts, Fault, Scenario, Verdict
 from autoscaler.simulate.daemons import Crash, Daemon, End
 from autoscaler.simulate.fleet import TICK_S
-from autoscaler.simulate.kinds import Kinds
 from autoscaler.simulate.operators import Operator
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.world import World
@@ -231,15 +231,15 @@ class _Life:
     def _noted(self, record: TickRecord) -> None:
         self.told[-1].record = record
         checks.committed(self.world, record, self.daemon.knows_anew)
-        deeds.answers(self.known, record)
-        deeds.silences(record, self.silence_s, self.daemon.listened_s())
+        checks_of_ticks.answers(self.known, record)
+        checks_of_ticks.silences(record, self.silence_s, self.daemon.listened_s())
         asked = frozenset(self.known.end_asked_at)
         self.known.noted(record, self.world.clock.elapsed)
         self._obeyed(record)
         self.kinds.learn(self.known, record, self.daemon.becomes)
         self.known.took(record, self.world.clock.elapsed, self.world.fleet.rules)
         checks.first_asked(self.world, self.known, record, asked)
-        deeds.choices(self.known, record)
+        checks_of_ticks.choices(self.known, record)
         self.kinds.tried_first(self.known, record)
 
     def _obeyed(self, record: TickRecord) -> None:

@@ -11,47 +11,47 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 
-from autoscaler.simulate import misdeeds, misread
-from autoscaler.simulate.parts import Parts
+from autoscaler.simulate import sabotage_acts, sabotage_sight
+from autoscaler.simulate.sabotage_parts import Parts
 
 SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
     {
         breaking.__name__: breaking
         for breaking in (
-            misdeeds.repeats_an_unanswered_create,
-            misread.believes_absence_at_once,
-            misread.believes_absence_while_blind,
-            misdeeds.commits_after_dispatch,
-            misdeeds.leaves_unknown_outcomes_out_of_the_ceiling,
-            misread.trusts_the_worker_alone,
-            misread.trusts_the_broker_alone,
-            misdeeds.stops_asking_after_the_first_yes,
-            misdeeds.asks_for_an_end_on_an_old_word,
-            misdeeds.obeys_every_destroy,
-            misread.sweeps_on_an_incomplete_listing,
-            misread.reads_missing_statistics_as_zero,
-            misdeeds.ignores_the_lease,
-            misdeeds.sends_without_the_lease,
-            misread.lets_one_bad_node_stop_the_tick,
-            misdeeds.scales_in_on_the_first_good_look,
-            misdeeds.counts_no_calls,
-            misdeeds.asks_again_whatever_an_account_says,
-            misdeeds.asks_for_an_end_on_every_tick,
-            misdeeds.orders_on_from_an_account_that_is_silent,
-            misdeeds.buys_many_of_a_new_kind,
-            misdeeds.takes_what_arrives_for_nothing,
-            misdeeds.never_takes_back,
-            misdeeds.ignores_a_pause,
-            misdeeds.leaves_strangers_out_of_the_ceiling,
-            misdeeds.ends_silent_strangers_without_a_word,
-            misdeeds.answers_no_order_about_a_node,
-            misdeeds.destroys_by_name,
-            misread.takes_deafness_for_silence,
-            misread.knows_a_worker_by_its_pid,
-            misread.takes_figures_for_granted,
-            misdeeds.decides_without_asking_whether_demand_was_seen,
-            misdeeds.orders_with_a_wrong_argument,
-            misread.lets_zombies_be,
+            sabotage_acts.repeats_an_unanswered_create,
+            sabotage_sight.believes_absence_at_once,
+            sabotage_sight.believes_absence_while_blind,
+            sabotage_acts.commits_after_dispatch,
+            sabotage_acts.leaves_unknown_outcomes_out_of_the_ceiling,
+            sabotage_sight.trusts_the_worker_alone,
+            sabotage_sight.trusts_the_broker_alone,
+            sabotage_acts.stops_asking_after_the_first_yes,
+            sabotage_acts.asks_for_an_end_on_an_old_word,
+            sabotage_acts.obeys_every_destroy,
+            sabotage_sight.sweeps_on_an_incomplete_listing,
+            sabotage_sight.reads_missing_statistics_as_zero,
+            sabotage_acts.ignores_the_lease,
+            sabotage_acts.sends_without_the_lease,
+            sabotage_sight.lets_one_bad_node_stop_the_tick,
+            sabotage_acts.scales_in_on_the_first_good_look,
+            sabotage_acts.counts_no_calls,
+            sabotage_acts.asks_again_whatever_an_account_says,
+            sabotage_acts.asks_for_an_end_on_every_tick,
+            sabotage_acts.orders_on_from_an_account_that_is_silent,
+            sabotage_acts.buys_many_of_a_new_kind,
+            sabotage_acts.takes_what_arrives_for_nothing,
+            sabotage_acts.never_takes_back,
+            sabotage_acts.ignores_a_pause,
+            sabotage_acts.leaves_strangers_out_of_the_ceiling,
+            sabotage_acts.ends_silent_strangers_without_a_word,
+            sabotage_acts.answers_no_order_about_a_node,
+            sabotage_acts.destroys_by_name,
+            sabotage_sight.takes_deafness_for_silence,
+            sabotage_sight.knows_a_worker_by_its_pid,
+            sabotage_sight.takes_figures_for_granted,
+            sabotage_acts.decides_without_asking_whether_demand_was_seen,
+            sabotage_acts.orders_with_a_wrong_argument,
+            sabotage_sight.lets_zombies_be,
         )
     }
 )

@@ -1,8 +1,8 @@
 """What really is there: accounts with machines, workers on them, the broker with its queues, and what befalls them all.
 
-The world knows everything and tells nobody but through `gateways`; it is changed through `calls` alone. It keeps no
-diary: what ended is counted and forgotten, so that a life may be long. What never happens here: a choice of the
-daemon's.
+The world knows everything and tells the daemon nothing but through `gateways`; the daemon changes it through `calls`
+and by its words to workers. It keeps no diary: what ended is counted and forgotten, so that a life may be long. What
+never happens here: a choice of the daemon's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from autoscaler.core.model import PoolName
 from autoscaler.simulate import clouds
+from autoscaler.simulate.checks_of_accounts import Manners
 from autoscaler.simulate.clock import EPOCH, SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
 from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, Fleet
-from autoscaler.simulate.forgotten import Forgotten
-from autoscaler.simulate.manners import Manners
+from autoscaler.simulate.restored import Forgotten
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.workers import Worker, Zombie
 from autoscaler.simulate.workload import Load, Queue

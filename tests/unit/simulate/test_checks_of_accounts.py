@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from autoscaler.simulate.checks_of_accounts import Manners
 from autoscaler.simulate.clock import SteppedClock, WorldClock
-from autoscaler.simulate.manners import Manners
 from providers.contract import NodeName
 
 NODE = NodeName("images-1")

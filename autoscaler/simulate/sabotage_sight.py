@@ -23,7 +23,7 @@ from autoscaler.core.facts import (
 from autoscaler.core.lifecycle import Event
 from autoscaler.core.model import Node
 from autoscaler.gateways import rabbitmq_rows
-from autoscaler.simulate.parts import Parts
+from autoscaler.simulate.sabotage_parts import Parts
 from policies.contract import Demand, Reading, Trust
 from providers.contract import Listing
 

@@ -38,7 +38,7 @@ from autoscaler.core.model import Action, CreateNode, DestroyNode, Node, OrderKi
 from autoscaler.journal import lease
 from autoscaler.loop import Loop, Tick
 from autoscaler.simulate import calls, ledger
-from autoscaler.simulate.parts import Parts
+from autoscaler.simulate.sabotage_parts import Parts
 from policies import stabilize
 from policies.contract import Decision, DecisionInput, Supply
 from providers.contract import Instance, InstanceSpec

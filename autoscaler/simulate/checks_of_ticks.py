@@ -1,4 +1,4 @@
-"""What one written tick may choose: its purchases, moves and answers, held against the records and the operators' word.
+"""What one written tick may choose, answer and take for silence, held against the records and the operators' word.
 
 Nothing is taken from the daemon's own sums: what a pool has is counted in its records. A record goes in, out comes
 nothing, or a `Harm`. What never happens here: a look at the world, or an excuse.
