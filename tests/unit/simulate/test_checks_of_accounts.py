@@ -33,12 +33,14 @@ def test_two_buckets_within_a_minute_are_borne_and_more_are_not(account: Manners
 
 
 def test_an_order_before_the_peace_is_over_is_told_of(world: WorldClock, account: Manners) -> None:
-    """Unless an operator said that it may be asked."""
+    """Unless an operator said that it may be asked, after it answered or on the same tick."""
     account.told_to_wait(world.now() + 20.0)
     account.woken()
+    account.told_to_wait(world.now() + 20.0)
     account.order_leaves(NODE)
     assert account.broken == ""
 
+    world.run_to(10.0)
     account.told_to_wait(world.now() + 20.0)
     account.order_leaves(NODE)
 
