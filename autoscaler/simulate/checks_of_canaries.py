@@ -25,10 +25,11 @@ class Kinds:
     def __init__(self) -> None:
         self._becoming: dict[NodeName, str] = {}
         self._proven: dict[PoolName, set[str]] = {}
+        self._unsure = False
 
     def restored(self) -> None:
-        """The journal is an older one, and what it knows is not known here."""
-        self._proven.clear()
+        """The journal is an older one: which kinds it knows as proven is not known here, so nobody is judged by it."""
+        self._unsure = True
 
     def trust(self, order: Order, becomes: Becomes) -> None:
         """An operator's `wake` of a pool: what it buys now is taken as proven."""
@@ -51,7 +52,7 @@ class Kinds:
 
     def tried_first(self, known: Known, record: TickRecord) -> None:
         """Raise Harm if more than one machine of an unproven kind is on its way, in a pool that had workers before."""
-        for node in record.new_nodes:
+        for node in () if self._unsure else record.new_nodes:
             kind, proven = self._becoming.get(node.name), self._proven.get(node.pool)
             if not kind or not proven or kind in proven:
                 continue
