@@ -180,6 +180,7 @@ class Loop:
         at, monotonic = self._clock.now(), self._clock.monotonic()
         elapsed_s = 0.0 if self._looked_at is None else max(0.0, monotonic - self._looked_at)  # 0 for NaN
         self._looked_at = monotonic
+        longest_s = _ELAPSED_CAP_TICKS * self._rulebook.tick_s
         if not self._committed:
             memory = offers.after_restart(memory, at)
         if first:
@@ -187,7 +188,7 @@ class Loop:
             memory = replace(memory, good_looks={})
         return Snapshot(
             at=at,
-            elapsed_s=min(elapsed_s, _ELAPSED_CAP_TICKS * self._rulebook.tick_s),
+            elapsed_s=min(elapsed_s, longest_s),
             demand=seen.demand,
             listings=seen.listings,
             sightings=seen.sightings,
@@ -195,6 +196,7 @@ class Loop:
             strangers_hold=seen.strangers_hold,
             nodes=nodes,
             outcomes=outcomes,
+            outcomes_may_be_old=first or elapsed_s > longest_s,
             in_flight=in_flight,
             orders=self._journal.waiting_orders(),
             wishes=self._journal.wishes(),
@@ -234,9 +236,7 @@ class Loop:
         try:
             asked = supply.decision_input(rules, snapshot, reconciled.nodes, reconciled.memory, wish)
             decision = decide(asked)
-            sentence(
-                decision
-            )  # figures that cannot be put into words fail here, and with them this pool alone
+            sentence(decision)  # figures that have no words fail here, and this pool alone
         except Exception as error:  # noqa: BLE001 - other people's policies run in here; one bad pool never stops the others
             self._log.say("pool.failed", pool=rules.name, error=f"{type(error).__name__}: {error}")
             return None

@@ -253,6 +253,8 @@ class Snapshot:
     """Messages the broker holds for workers named like machines without a record. A name that is not here was not
     asked about: its machine was not known when this tick looked."""
     outcomes: tuple[Outcome, ...] = ()
+    outcomes_may_be_old: bool = False
+    """They may have waited longer than `elapsed_s`: the tick before could not be written down, or took long."""
     in_flight: frozenset[NodeName] = frozenset()
     """Nodes with a call under way; they get no second one."""
     orders: tuple[Order, ...] = ()

@@ -230,7 +230,8 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
             case CallKind.CREATE, kind if kind in REFUSALS and node.state is NodeState.CREATING:
                 event, reason = Event.CREATE_REFUSED, f"create refused: {outcome.says}"
             case CallKind.DRAIN, OutcomeKind.DONE if node.state is NodeState.DRAINING:
-                if node.confirmed_on is None:
+                # One that waited may be the word of a predecessor of the same pid: it is asked for again.
+                if node.confirmed_on is None and not view.snapshot.outcomes_may_be_old:
                     node = replace(node, confirmed_on=view.heard_on)
             case CallKind.UNDRAIN, OutcomeKind.DONE if node.consumer_order is ConsumerOrder.ADD:
                 node = replace(node, consumer_order=ConsumerOrder.NONE)

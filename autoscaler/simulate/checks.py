@@ -83,8 +83,10 @@ class Known:
     def took(self, record: TickRecord, at: float, rules: Mapping[PoolName, PoolRules]) -> None:
         """This was written: whose end is on an operator's own head from now on, and what stands on record now."""
         sweeping = any(order.kind is OrderKind.SWEEP for order in self.orders.values())
-        for node in (*record.new_nodes, *record.changed_nodes):
-            if sweeping and node.given_up and node.name != node.machine and node.machine in self.nodes:
+        for node in (*record.new_nodes, *record.changed_nodes) if sweeping else ():
+            # A sweep gives up the second machine of a name alone; its namesake may have been without a record, too.
+            pair = any(n.machine == node.machine and n.name != node.name for n in self.nodes.values())
+            if node.given_up and node.name != node.machine and pair:
                 self.given_up[_of(node)] = at
         self._drained(record, at, rules)
         moves = {told.node: told for told in record.transitions if told.event is Event.DESTROY_CHOSEN}

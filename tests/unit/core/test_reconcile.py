@@ -254,6 +254,18 @@ def test_only_the_first_confirmation_counts() -> None:
     assert only(a_snapshot(node, outcomes=(again,))).confirmed_on == CONFIRMED
 
 
+def test_a_confirmation_that_may_have_waited_is_asked_for_again() -> None:
+    """A full disk kept it in the mailbox, and a worker that began anew meanwhile under the same pid consumes."""
+    node = a_node(state=S.DRAINING, consumer_order=ConsumerOrder.CANCEL, worker_pid=7)
+    answer = an_outcome(CallKind.DRAIN, OutcomeKind.DONE)
+
+    fresh, old = (
+        only(a_snapshot(node, outcomes=(answer,), outcomes_may_be_old=old)) for old in (False, True)
+    )
+
+    assert (True, None) == (fresh.confirmed_on is not None, old.confirmed_on)
+
+
 def test_good_looks_start_anew_after_an_outage() -> None:
     """Scale-in waits for several good looks in a row."""
     snapshot = a_snapshot()
