@@ -164,6 +164,8 @@ class Ear:
         self._since: float | None = None
         self._open_at = world.clock.elapsed
         self._turn = 0
+        world.ears += 1
+        self._number = world.ears
         world.goodbyes.append(self._goodbye)
         world.hellos.append(self._hello)
 
@@ -178,7 +180,7 @@ class Ear:
 
     def knows_anew(self, worker: Worker, by: float) -> bool:
         """Whether it heard by then that this process, and no other of its name, began."""
-        return worker.greeted is not None and worker.greeted[0] is self and worker.greeted[1] < by
+        return worker.greeted is not None and worker.greeted[0] == self._number and worker.greeted[1] < by
 
     def sightings(self) -> Sightings | Missing:
         """All heard until now; heartbeats are taken in here, as they were sent."""
@@ -232,7 +234,7 @@ class Ear:
 
     def _hello(self, worker: Worker) -> None:
         if not self._deaf() and self._since is not None:
-            worker.greeted = (self, self._world.clock.elapsed)
+            worker.greeted = (self._number, self._world.clock.elapsed)
             event = WorkerEvent(
                 worker=WorkerName(f"celery@{worker.name}"),
                 online=True,

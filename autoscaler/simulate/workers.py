@@ -81,8 +81,8 @@ class Worker:
         self.reserved: deque[Task] = deque()
         self.begun = self.finished = self.lost = 0
         self.waits = False
-        self.greeted: tuple[object, float] | None = None
-        """Who heard its first word, and when."""
+        self.greeted: tuple[int, float] | None = None
+        """The number of the ear that heard its first word, and when. Not the ear: that would outlive its daemon."""
         self._beat = Beat(at=clock.elapsed, active=0, processed=0)
         self._held: deque[tuple[float, int]] = deque([(clock.elapsed, 0)], maxlen=_FIGURES_KEPT)
         queue.wait_for(self)

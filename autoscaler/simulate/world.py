@@ -124,9 +124,9 @@ class World:
         """What a daemon sent whose lease another had taken before."""
         self.made_twice: dict[str, float] = {}
         """Names that the provider gave to two machines, and when."""
-        self.nodes, self.node_s = 0, 0.0
-        self.done = self.lost = 0
-        """Tasks finished, and gone for ever, by workers that ended."""
+        self.node_s = 0.0
+        self.nodes = self.ears = self.done = self.lost = 0
+        """Machines that stood, daemons that began to listen, tasks that were done, and tasks gone for ever."""
         self._worlds_doing = False
 
     # What the broker is like now.
