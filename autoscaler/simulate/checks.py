@@ -85,7 +85,8 @@ class Known:
         sweeping = any(order.kind is OrderKind.SWEEP for order in self.orders.values())
         for node in (*record.new_nodes, *record.changed_nodes) if sweeping else ():
             # A sweep gives up the second machine of a name alone; its namesake may have been without a record, too.
-            pair = any(n.machine == node.machine and n.name != node.name for n in self.nodes.values())
+            known = (*self.nodes.values(), *record.new_nodes)
+            pair = any(n.machine == node.machine and n.name != node.name for n in known)
             if node.given_up and node.name != node.machine and pair:
                 self.given_up[_of(node)] = at
         self._drained(record, at, rules)
