@@ -38,6 +38,7 @@ from providers.contract import (
     ProviderName,
     RequestRejected,
     Throttled,
+    always,
 )
 
 CONTROL_TIMEOUT_S = 5.0
@@ -76,11 +77,6 @@ _KINDS: Mapping[type[BaseException], OutcomeKind] = {
     gateways.NotSent: OutcomeKind.NOT_SENT,
     gateways.FactUnavailable: OutcomeKind.UNKNOWN,
 }
-
-
-def always() -> bool:
-    """For those who have nobody beside them."""
-    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

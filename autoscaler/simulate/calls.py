@@ -15,11 +15,11 @@ from functools import partial
 from autoscaler.core import actions
 from autoscaler.core.facts import REFUSALS, CallKind, Outcome, OutcomeKind
 from autoscaler.core.model import Action, CreateNode, DestroyNode, Node
-from autoscaler.execute import Ways, WorkerControl, always, carry_out, timeout_s
+from autoscaler.execute import Ways, WorkerControl, carry_out, timeout_s
 from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.lines import CREATE, DESTROY, Control, Line
 from autoscaler.simulate.world import World
-from providers.contract import InstanceSpec, NodeName, Provider, ProviderName
+from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, always
 
 _REFUSED = REFUSALS | {OutcomeKind.NOT_SENT}
 """Nobody was asked, or said no."""
