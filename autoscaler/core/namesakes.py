@@ -30,5 +30,16 @@ def is_twin(node: Node, of: Voices) -> bool:
     return of.get(node.machine, node.name) != node.name
 
 
+def another_stands(node: Node, nodes: Iterable[Node]) -> bool:
+    """Whether a second machine of its name was there when last looked for: then a word of that name proves neither."""
+    return any(
+        other.machine == node.machine
+        and other.name != node.name
+        and other.instance_id is not None
+        and other.missing_on is None
+        for other in nodes
+    )
+
+
 def _rank(node: Node) -> tuple[bool, float, str]:
     return node.name != node.machine, node.ordered_at, node.name

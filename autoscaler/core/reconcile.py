@@ -274,7 +274,8 @@ def _may_yet_be(node: Node, view: _View) -> bool:
     """Whether an absent machine may be there after all, or still come."""
     settle_s = view.settle_s(node)
     heard = None if view.is_twin(node) else view.sighting(node)
-    if heard is not None and heard.online and heard.silent_s <= settle_s:
+    speaks = heard is not None and heard.online and heard.silent_s <= settle_s
+    if speaks and not namesakes.another_stands(node, view.snapshot.nodes):
         return True  # a machine whose worker still speaks is not gone, whatever a listing says
     # An unanswered creation may still be carried out, even if it was given up early.
     age_s = view.snapshot.at - node.ordered_at

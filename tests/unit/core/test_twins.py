@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from autoscaler.core.facts import Memory, Rest, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import WaitKind
+from autoscaler.core.reconcile import reconcile
 from providers.contract import ProviderName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
     CLOUD,
+    FLEET,
     a_listing,
     a_node,
     a_sighting,
     a_snapshot,
     an_instance,
     heard,
+    rules,
 )
 from tests.unit.core.test_strangers import SEEN, a_world_with_a_twin, found, settled
 
@@ -74,3 +79,24 @@ def test_a_twin_whose_account_rests_is_not_ended_later_when_it_may_work() -> Non
 def test_a_twin_whose_name_is_heard_is_told_of() -> None:
     """It is paid, and ends by itself when the name falls silent, or on a sweep."""
     assert [(WaitKind.TWIN, "x")] == [(w.kind, w.subject) for w in settled(a_world_with_a_twin()).waits]
+
+
+@pytest.mark.parametrize(("other_missing_on", "gone"), [(None, ["x"]), (5_000.0, [])])
+def test_a_voice_that_may_be_its_namesakes_does_not_keep_a_machine_that_is_absent(
+    other_missing_on: float | None, gone: list[str]
+) -> None:
+    """Of one that was destroyed the record would stand for ever, and the end of it be asked for, every five minutes."""
+    absent = a_node("x", NodeState.DESTROYING, missing_on=5_000.0, instance_id="i-gone", given_up=True)
+    other = replace(a_node("x~1", machine="x", instance_id="i-x"), missing_on=other_missing_on)
+    world = a_snapshot(
+        absent,
+        other,
+        listings={CLOUD: a_listing() if other_missing_on else a_listing("x")},
+        sightings=heard(a_sighting("x")),
+        memory=Memory(clocks={**CLOCKS, listing_clock(CLOUD): 5_100.0}),
+        elapsed_s=0.0,
+    )
+
+    after = reconcile(world, rules(), FLEET)
+
+    assert gone == [node.name for node in after.nodes if node.state is NodeState.GONE and node.name == "x"]
