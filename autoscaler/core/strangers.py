@@ -292,11 +292,13 @@ def _watch(
         for instance in listing.instances
         if instance.instance_id not in claimed
     ]
-    recorded = {node.instance_id for node in live}
+    # Ids of different accounts may be alike here, too: the account must be the same, or the name.
+    recorded = {(key, node.instance_id) for node in live for key in (node.offer.provider, node.machine)}
     return seen + [
         replace(stranger, missing_on=missing_on)
         for instance_id, stranger in known.items()
-        if instance_id not in listed.by_id and instance_id not in recorded
+        if instance_id not in listed.by_id
+        if not {(provider, instance_id), (stranger.instance.name, instance_id)} & recorded
         for missing_on in [now_on if stranger.missing_on is None else stranger.missing_on]
         if now_on - missing_on < settle_s
     ]

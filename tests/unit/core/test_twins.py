@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.core.facts import Memory, Rest, listing_clock
+from autoscaler.core.facts import Memory, Rest, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import WaitKind
 from autoscaler.core.reconcile import reconcile
@@ -16,6 +16,7 @@ from tests.unit.core.builders import (
     CLOCKS,
     CLOUD,
     FLEET,
+    OFFER,
     a_listing,
     a_node,
     a_sighting,
@@ -100,3 +101,20 @@ def test_a_voice_that_may_be_its_namesakes_does_not_keep_a_machine_that_is_absen
     after = reconcile(world, rules(), FLEET)
 
     assert gone == [node.name for node in after.nodes if node.state is NodeState.GONE and node.name == "x"]
+
+
+def test_a_vanished_stranger_stays_counted_where_another_account_has_a_machine_of_its_id() -> None:
+    """Ids of different accounts may be alike; forgotten at once, its place would be bought a second time."""
+    other = ProviderName("other")
+    namesake = replace(a_node("y", instance_id="i-x"), offer=replace(OFFER, provider=other))
+    elsewhere = replace(a_listing(), instances=(an_instance("y", instance_id="i-x"),))
+    world = a_snapshot(
+        namesake,
+        listings={CLOUD: a_listing(), other: elsewhere},
+        sightings=heard(a_sighting("y")),
+        memory=Memory(
+            clocks=CLOCKS, strangers=(Stranger(provider=CLOUD, instance=an_instance("x"), since_on=4_990.0),)
+        ),
+    )
+
+    assert ["x"] == [stranger.instance.name for stranger in found(world).memory.strangers]
