@@ -177,6 +177,10 @@ class Recommendation:
     exact: float | None = None
     """The wish before it was rounded up, from a proportional rule: tolerance compares this, as the Kubernetes HPA does.
     None when the wish is a plain number, which tolerance leaves alone ("two more" means two more, at any size)."""
+    at_most: int | None = None
+    """No more workers than this now, whatever any policy of the pool wishes; None where it sets no such ceiling."""
+    at_most_why: str = ""
+    """In words: where that ceiling comes from. Empty exactly when there is none."""
 
 
 class Rule(StrEnum):
@@ -194,6 +198,7 @@ class Rule(StrEnum):
     SCALE_IN_COOLDOWN = "scale_in_cooldown"
     MAX_STEP_OUT = "max_step_out"
     MAX_STEP_IN = "max_step_in"
+    SCHEDULED_CEILING = "scheduled_ceiling"
     GOOD_LOOKS = "good_looks"
     SUPPLY_MISSING = "supply_missing"
     ON_UNKNOWN = "on_unknown"

@@ -5,7 +5,8 @@ replays. The chain begins with one of five rules (paused, an operator's hold, de
 each later rule may change the number, with a reason. What never happens here: I/O, clocks, memory, or a machine chosen.
 
 Laws, each held by a property test: `0 <= wanted <= max_workers`; `wanted >= min_workers` unless paused or held by an
-operator; more backlog never means fewer workers; missing demand never lowers the number.
+operator; more backlog never means fewer workers; missing demand never lowers the number. A scheduled ceiling gives way
+to `min_workers`, and takes in nobody before the good looks or while the workers cannot be seen.
 """
 
 from __future__ import annotations
@@ -95,7 +96,14 @@ def _proposed(given: DecisionInput) -> _Start:
         for policy in open_policies(given.policies)
     )
     winner = _winner(proposals)
-    rules = (*stabilize.RULES, _supply_missing, _floor, _ceiling)
+    rules = (
+        *stabilize.RULES,
+        _scheduled_ceiling(proposals),
+        stabilize.good_looks,
+        _supply_missing,
+        _floor,
+        _ceiling,
+    )
     if winner is None or winner.workers is None:
         standing = given.history.standing(given.supply)
         step = _first(given, Rule.NO_OPINION, standing, f"no policy asks for anything: {standing} stays")
@@ -138,6 +146,24 @@ def _supply_missing(given: DecisionInput, workers: int) -> Step | None:
     return Step(rule=Rule.SUPPLY_MISSING, before=workers, after=present, why=why)
 
 
+def _scheduled_ceiling(proposals: Sequence[Recommendation]) -> stabilize.RuleFunction:
+    """The lowest ceiling that a policy sets. It limits cost, so no window or cooldown puts it off; safety does."""
+    lowest = min(
+        (proposal for proposal in proposals if proposal.at_most is not None),
+        key=lambda proposal: proposal.at_most or 0,
+        default=None,
+    )
+
+    def rule(_given: DecisionInput, workers: int) -> Step | None:
+        most = workers if lowest is None or lowest.at_most is None else max(lowest.at_most, 0)
+        if lowest is None or workers <= most:
+            return None
+        why = lowest.at_most_why or f"{lowest.policy} allows {most} at most"
+        return Step(rule=Rule.SCHEDULED_CEILING, before=workers, after=most, why=why)
+
+    return rule
+
+
 def _floor(given: DecisionInput, workers: int) -> Step | None:
     least = given.limits.min_workers
     return (
@@ -176,6 +202,7 @@ _WAITS_FOR = {
     Rule.SCALE_IN_COOLDOWN: "the end of the scale-in cooldown would allow {before}",
     Rule.MAX_STEP_OUT: "the next decision may go on toward {before}",
     Rule.MAX_STEP_IN: "the next decision may go on toward {before}",
+    Rule.SCHEDULED_CEILING: "the end of the scheduled ceiling would allow {before}",
     Rule.GOOD_LOOKS: "more good looks at demand would allow {before}",
     Rule.SUPPLY_MISSING: "seeing the workers again would allow {before}",
     Rule.ON_UNKNOWN: "seeing demand again would let the policies decide",

@@ -51,11 +51,11 @@ class Options:
         """Note a problem with this option."""
         self._problems.append(OptionProblem(option=f"{self._path}{name}", says=says))
 
-    def number(self, name: str, *, least: float) -> float:
-        """A required finite number of at least `least`."""
+    def number(self, name: str, *, least: float, most: float = LARGEST) -> float:
+        """A required finite number of at least `least` and at most `most`."""
         value = self._take(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LARGEST:
-            self._expected(name, value, f"a number of at least {least:g} and at most {LARGEST:.0f}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            self._expected(name, value, f"a number of at least {least:g} and at most {most:.0f}")
             return least
         return float(value)
 
@@ -65,6 +65,19 @@ class Options:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
             self._expected(name, value, f"a whole number of at least {least} and at most {LARGEST:.0f}")
             return least
+        return value
+
+    def whole_or_none(self, name: str, *, least: int) -> int | None:
+        """A whole number of at least `least`, or None when it is not given."""
+        self._read.add(name)
+        return self.whole(name, least=least) if self._given.get(name) is not None else None
+
+    def text(self, name: str) -> str:
+        """A required text that is not empty. The empty one is returned when it is wrong."""
+        value = self._take(name)
+        if not isinstance(value, str) or not value:
+            self._expected(name, value, "text in quotes")
+            return ""
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:

@@ -75,7 +75,9 @@ def _worth_saying(decision: Decision, demand: Demand | None) -> bool:
     """The winner's reason is left out where it is plain: nothing to do asks for nobody, or all is as it should be."""
     if decision.recommended == 0 and demand is not None and demand.backlog == 0:
         return False
-    return decision.recommended != decision.input.supply.workers
+    # Workers with nothing to do are there for a reason that the demand does not tell.
+    idle = demand is not None and demand.backlog == demand.in_progress == 0
+    return decision.recommended != decision.input.supply.workers or (idle and bool(decision.recommended))
 
 
 def _demand_phrase(demand: Demand) -> str:
@@ -141,6 +143,8 @@ def _proposal_lines(proposals: tuple[Recommendation, ...]) -> list[str]:
     for proposal in proposals:
         wish = "has no opinion" if proposal.workers is None else f"asks for {proposal.workers}"
         lines.append(f"  {proposal.policy} {wish}: {proposal.why}")
+        if proposal.at_most_why not in {"", proposal.why}:
+            lines.append(f"    {proposal.at_most_why}")
         if proposal.would_change:
             lines.append(f"    {proposal.would_change}")
     return lines

@@ -1,4 +1,4 @@
-"""How a wish is calmed, in the terms of the Kubernetes HPA: tolerance, windows, cooldowns, step limits, good looks.
+"""How a wish is calmed, in the terms of the Kubernetes HPA: tolerance, windows, cooldowns, step limits; and good looks.
 
 Each rule takes the facts and the number so far and returns the `Step` that changes it, or None where it changes
 nothing; `RULES` is their order. "Current" is the number that stands (`History.standing`), as the HPA's `spec.replicas`;
@@ -148,9 +148,8 @@ RULES: tuple[RuleFunction, ...] = (
     scale_in_cooldown,
     max_step_out,
     max_step_in,
-    good_looks,
 )
-"""Windows before rates, as in the HPA; the looks last, because safety has the last word."""
+"""Windows before rates, as in the HPA. `good_looks` is none of them: it comes later, for safety has the last word."""
 
 
 def _step(rule: Rule, before: int, after: int, why: str) -> Step | None:

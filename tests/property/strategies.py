@@ -104,7 +104,28 @@ def steps_specs(draw: st.DrawFn) -> PolicySpec:
     return PolicySpec(kind="steps", options=options)
 
 
-policy_specs = st.one_of(backlog_specs, steps_specs())
+# NOW is 2023-11-14 22:13:20 UTC, so that some of these are in force, some end or begin soon, and some are far away.
+schedule_rows = st.builds(
+    lambda cron, minutes, floor, span: {
+        "cron": cron,
+        "lasts_s": minutes * 60.0,
+        **({} if floor is None else {"min_workers": floor}),
+        **({} if span is None else {"max_workers": (floor or 0) + span}),
+    },
+    st.sampled_from(
+        ["* * * * *", "13 22 * * *", "0 7 * * mon-fri", "*/7 * * * *", "0 0 14 nov wed", "0 0 29 2 *"]
+    ),
+    st.integers(1, 28 * 24 * 60) | st.integers(1, 30),
+    st.none() | workers,
+    st.none() | workers,
+).filter(lambda row: len(row) > 2)
+schedule_specs = st.builds(
+    lambda zone, rows: PolicySpec(kind="schedule", options={"time_zone": zone, "windows": rows}),
+    st.sampled_from(["UTC", "Europe/Oslo", "Australia/Lord_Howe", "America/St_Johns"]),
+    st.lists(schedule_rows, min_size=1, max_size=3),
+)
+
+policy_specs = st.one_of(backlog_specs, steps_specs(), schedule_specs)
 
 
 @st.composite

@@ -183,3 +183,17 @@ def _unnumbered(row: Mapping[str, Any]) -> dict[str, Any]:
 
 _ENGINE = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
 tables.metadata.create_all(_ENGINE)
+
+
+@given(decision=values(PoolDecision))
+def test_a_decision_from_before_there_were_scheduled_ceilings_is_read(decision: PoolDecision) -> None:
+    """Its proposals say nothing of a ceiling, and so they set none."""
+    row = codec.decision_row(decision)
+    document = json.loads(zlib.decompress(row["document"]))
+    for proposal in document["proposals"]:
+        del proposal["at_most"], proposal["at_most_why"]
+    old = row | {"document": zlib.compress(json.dumps(document).encode())}
+
+    assert [(None, "") for _ in decision.decision.proposals] == [
+        (proposal.at_most, proposal.at_most_why) for proposal in codec.read_decision(old).decision.proposals
+    ]

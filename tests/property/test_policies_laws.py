@@ -76,6 +76,21 @@ def test_nothing_is_taken_in_before_enough_good_looks(asked: DecisionInput, dema
     assert min(asked.supply.workers, asked.limits.max_workers) <= decide(asked).wanted
 
 
+@given(decision_inputs(), demands)
+def test_a_scheduled_ceiling_holds_as_far_as_safety_and_the_floor_let_it(
+    asked: DecisionInput, demand: Demand
+) -> None:
+    """Never more than the lowest of them, unless the floor is higher or nobody may be taken in."""
+    asked = replace(left_to_policies(asked), demand=demand)
+    decision = decide(asked)
+    ceilings = [proposal.at_most for proposal in decision.proposals if proposal.at_most is not None]
+    kept = asked.history.good_looks < asked.stabilization.good_looks or bool(asked.supply_missing)
+    present = asked.supply.workers if kept else 0
+
+    assert all(decision.wanted <= max(most, asked.limits.min_workers, present) for most in ceilings)
+    assert all(bool(p.at_most_why) == (p.at_most is not None) for p in decision.proposals)
+
+
 @given(decision_inputs())
 def test_the_chain_is_unbroken_and_says_only_what_happened(asked: DecisionInput) -> None:
     """One beginning; each link takes up where the last ended and changes something; the last is the number."""

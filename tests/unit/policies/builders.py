@@ -80,3 +80,16 @@ def an_input(backlog: int | None = 0, workers: int = 0, **given: Any) -> Decisio
         "stabilization": CALM,
     }
     return DecisionInput(**(defaults | given))
+
+
+def schedule_spec(
+    *windows: tuple[str, float, int | None, int | None], zone: str = "Europe/Oslo"
+) -> PolicySpec:
+    """The policy `schedule`, from tuples of cron, hours, floor and ceiling."""
+    rows = [
+        {"cron": cron, "lasts_s": hours * 3600.0}
+        | ({} if floor is None else {"min_workers": floor})
+        | ({} if ceiling is None else {"max_workers": ceiling})
+        for cron, hours, floor, ceiling in windows
+    ]
+    return PolicySpec(kind="schedule", options={"time_zone": zone, "windows": rows})
