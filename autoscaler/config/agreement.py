@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from autoscaler.config.problem import Place
-from autoscaler.config.report import Finding, nearest
+from autoscaler.config.problem import Place, nearest
+from autoscaler.config.report import Finding
 
 SANE_WORKERS = 1_000
 """A larger ceiling is a slip of the hand more often than a wish, and an expensive one."""
@@ -40,6 +40,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
     for name, pool in pools.items():
         place: Place = ("pools", name)
         yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
+        yield from _of_schedules((*place, "policies"), pool)
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
         yield from _of_reach((*place, "bootstrap", "broker_url"), pool, providers, document)
@@ -99,6 +100,39 @@ def _of_limits(place: Place, limits: Mapping[str, Any]) -> Iterator[Finding]:
             expected=f"at most {SANE_WORKERS}",
             advice="If so many are meant, say so with allow_large = true.",
         )
+
+
+def _of_schedules(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    """A window is for something, and within the limits, which are stronger."""
+    limits = _table(pool.get("limits"))
+    lowest, highest = (_whole(limits.get(key)) for key in ("min_workers", "max_workers"))
+    for number, policy in enumerate(map(_table, _tables(pool.get("policies")))):
+        windows = _tables(policy.get("windows")) if policy.get("kind") == "schedule" else []
+        for count, window in enumerate(map(_table, windows)):
+            here = (*place, number, "windows", count)
+            floor, ceiling = (_whole(window.get(key)) for key in ("min_workers", "max_workers"))
+            if not window.keys() & {"min_workers", "max_workers"}:
+                yield Finding(place=here, found="no number", expected="min_workers, max_workers or both")
+            if floor is not None and ceiling is not None and floor > ceiling:
+                yield Finding(
+                    place=(*here, "min_workers"),
+                    found=str(floor),
+                    expected=f"at most the window's max_workers, which is {ceiling}",
+                )
+            elif floor is not None and highest is not None and floor > highest:
+                yield Finding(
+                    place=(*here, "min_workers"),
+                    found=str(floor),
+                    expected=f"at most limits.max_workers, which is {highest}",
+                    advice="It is a floor, and the ceiling always wins.",
+                )
+            if ceiling is not None and lowest is not None and ceiling < lowest:
+                yield Finding(
+                    place=(*here, "max_workers"),
+                    found=str(ceiling),
+                    expected=f"at least limits.min_workers, which is {lowest}",
+                    advice="The pool's own floor is stronger than a ceiling of its schedule.",
+                )
 
 
 def _of_queues(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from autoscaler.config.schedules import SchedulePolicy
 from autoscaler.config.secret import PlainOrSecret, Secret
 from autoscaler.config.values import (
     Line,
@@ -24,7 +25,7 @@ from autoscaler.config.values import (
     other_kind,
 )
 
-BUILT_IN = ("backlog", "steps")
+BUILT_IN = ("backlog", "steps", "schedule")
 
 AbsolutePathOrNone = Annotated[str, Text(r"(?:/[^\x00-\x1f]*)?", "an absolute path, such as /opt/shop")]
 
@@ -126,6 +127,7 @@ def _tag(value: object) -> str:
 Policy = Annotated[
     Annotated[BacklogPolicy, Tag("kind:backlog")]
     | Annotated[StepsPolicy, Tag("kind:steps")]
+    | Annotated[SchedulePolicy, Tag("kind:schedule")]
     | Annotated[OtherPolicy, Tag("kind:*")],
     Discriminator(_tag),
 ]

@@ -7,6 +7,7 @@ stand, in words.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,6 +51,12 @@ class ConfigError(Exception):
         count = len(self.problems)
         head = f"{self.source} has {'one problem' if count == 1 else f'{count} problems'}:"
         return "\n".join((head, *(f"  {problem}" for problem in self.problems)))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`Did you mean …?`, or nothing when none of the known names is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def dotted(place: Place) -> str:

@@ -7,8 +7,7 @@ in words.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from autoscaler.config import shape
-from autoscaler.config.problem import Place, described, dotted, quoted
+from autoscaler.config.problem import Place, described, dotted, nearest, quoted
 from autoscaler.config.settings import Settings
 from autoscaler.config.values import WRONG
 
@@ -59,12 +58,6 @@ def findings(error: ValidationError) -> Iterator[Finding]:
         # A list or map all of whose items are wrong is "too short" to pydantic as well; that would be told twice.
         if not (detail["type"] == "too_short" and detail["input"]):
             yield _finding(detail)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`Did you mean …?`, or nothing when none of the known names is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else ""
 
 
 def _finding(detail: ErrorDetails) -> Finding:

@@ -33,6 +33,7 @@ from autoscaler.config.providers import (
     LocalProvider,
     SimulatedProvider,
 )
+from autoscaler.config.schedules import SchedulePolicy, ScheduleWindow
 from autoscaler.config.settings import Settings
 from autoscaler.config.values import Section
 from policies import open_policies
@@ -51,7 +52,11 @@ PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvide
     "simulated": SimulatedProvider,
     "libcloud": LibcloudProvider,
 }
-POLICIES: Mapping[str, type[BacklogPolicy | StepsPolicy]] = {"backlog": BacklogPolicy, "steps": StepsPolicy}
+POLICIES: Mapping[str, type[BacklogPolicy | StepsPolicy | SchedulePolicy]] = {
+    "backlog": BacklogPolicy,
+    "steps": StepsPolicy,
+    "schedule": SchedulePolicy,
+}
 PARTS: Mapping[str, type[Section]] = {
     "limits": Limits,
     "stabilize": Stabilize,
@@ -90,6 +95,8 @@ def tables(document: Mapping[str, Any]) -> Iterator[tuple[Place, type[Section], 
             yield here, POLICIES.get(policy["kind"], OtherPolicy), policy
             yield from (((*here, "out", m), StepOut, step) for m, step in enumerate(policy.get("out", ())))
             yield from (((*here, "in", m), StepIn, step) for m, step in enumerate(policy.get("in", ())))
+            windows = enumerate(policy.get("windows", ()))
+            yield from (((*here, "windows", m), ScheduleWindow, window) for m, window in windows)
 
 
 def every_model() -> set[type[Section]]:
