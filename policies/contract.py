@@ -12,6 +12,44 @@ from enum import StrEnum
 from typing import Protocol
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """So many tasks, or so much of something, in so many seconds."""
+
+    seconds: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What was measured of a pool's tasks and machines so far: the past as later decisions need it.
+
+    It holds lengths of time and no instants, so no step of a clock makes anything in it older. `policies.traffic` takes
+    each look in.
+    """
+
+    arrivals: tuple[Span, ...] = ()
+    """Tasks that arrived, newest last: the spans grow coarser with their age."""
+    arrivals_per_s: float = 0.0
+    """Smoothed over two minutes."""
+    recent_per_s: float = 0.0
+    """Smoothed over half a minute."""
+    peaks: tuple[Span, ...] = ()
+    """The highest `arrivals_per_s` of each of the last minutes, newest last."""
+    tasks: float = 0.0
+    """Tasks that `busy_s` was measured over; the oldest are forgotten."""
+    busy_s: float = 0.0
+    """Seconds that slots were busy for these tasks."""
+    busy: float = 0.0
+    """Slots busy at the last look."""
+    pressed: tuple[Span, ...] = ()
+    """Tasks completed while messages waited without a break, over the last minute of it, newest last."""
+    boots: float = 0.0
+    """Machines that `boot_s` was measured over; the oldest are forgotten."""
+    boot_s: float = 0.0
+    """Seconds from the order until the worker was heard, all of them together."""
+
+
 class Trust(StrEnum):
     """How far a number may be believed."""
 
@@ -43,6 +81,18 @@ class QueueDemand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What the broker counted between the last two looks at it."""
+
+    arrived: int
+    """Messages published."""
+    completed: int
+    """Messages acknowledged, or delivered without asking for that."""
+    over_s: float
+    """Seconds between the two looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """What the broker asks of one pool now. Counts are messages; rates are per second; the wait is in seconds."""
 
@@ -55,6 +105,8 @@ class Demand:
     measured_at: float
     queues: tuple[QueueDemand, ...] = ()
     warnings: tuple[str, ...] = ()
+    flow: Flow | None = None
+    """None where a counter is missing, was reset, or was seen only once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +120,8 @@ class Supply:
     slots: int
     tasks_in_hand: int | None = None
     """Tasks the serving workers say they run; None when they could not be heard."""
+    arriving_for_s: tuple[float, ...] = ()
+    """How long ago each of those arriving was ordered, the longest first."""
 
     @property
     def workers(self) -> int:
@@ -95,6 +149,8 @@ class History:
     past: tuple[Past, ...] = ()
     good_looks: int = 0
     """Ticks in a row, this one included, on which demand was seen."""
+    traffic: Traffic = field(default_factory=Traffic)
+    """What was measured so far, this look included."""
 
     def standing(self, supply: Supply) -> int:
         """The number that stands: what was wanted last, or the workers there are where nothing was decided yet."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
-from policies.contract import Demand, Past
+from policies.contract import Demand, Past, Traffic
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
 
@@ -235,6 +235,8 @@ class Memory:
     waits: tuple[Wait, ...] = ()
     """What was held back on this tick."""
     stalls: Mapping[NodeName, Standstill] = field(default_factory=lambda: MappingProxyType({}))
+    traffic: Mapping[PoolName, Traffic] = field(default_factory=lambda: MappingProxyType({}))
+    """What was measured of each pool's tasks and machines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoscaler.core import accounts, canary, offers, waking
+from autoscaler.core import accounts, canary, measuring, offers, waking
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import PoolName, PoolRules, Transition
 from autoscaler.core.waking import Woken
@@ -26,7 +26,12 @@ def learn(
     memory = offers.after_enrolments(memory, told, snapshot.nodes)
     memory = canary.learn(memory, told, snapshot.nodes, rules)
     memory = offers.after_changes(memory, rules, snapshot.at)
-    memory = replace(memory, clocks=clocks, good_looks=_good_looks(snapshot))
+    memory = replace(
+        memory,
+        clocks=clocks,
+        good_looks=_good_looks(snapshot),
+        traffic=measuring.traffic(snapshot, told, rules),
+    )
     return waking.wake(snapshot.orders, memory, rules)
 
 

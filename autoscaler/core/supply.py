@@ -8,7 +8,7 @@ from autoscaler.core import lifecycle
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolRules, PoolWish
-from policies.contract import DecisionInput, History, Hold, Supply
+from policies.contract import DecisionInput, History, Hold, Supply, Traffic
 
 
 def of_pool(nodes: Iterable[Node], pool: str) -> tuple[Node, ...]:
@@ -37,6 +37,12 @@ def supply(nodes: Iterable[Node], slots: int, snapshot: Snapshot) -> Supply:
         lost=states.count(NodeState.LOST),
         slots=slots,
         tasks_in_hand=_tasks_in_hand(nodes, snapshot),
+        arriving_for_s=tuple(
+            sorted(
+                (max(0.0, snapshot.at - n.ordered_at) for n in nodes if n.state in lifecycle.ARRIVING),
+                reverse=True,
+            )
+        ),
     )
 
 
@@ -57,6 +63,7 @@ def decision_input(
         history=History(
             past=snapshot.past.get(rules.name, ()),
             good_looks=0 if blind else memory.good_looks.get(rules.name, 0),
+            traffic=memory.traffic.get(rules.name) or Traffic(),
         ),
         policies=rules.policies,
         limits=rules.limits,

@@ -244,6 +244,7 @@ class RabbitMQ:
             return Missing(why=str(error))
         history = self._history.setdefault(name, self._begun(most))
         history.fifo, history.most = rabbitmq_rows.is_fifo(row), most
+        history.flow = None
         if counters is not None:
             history.take(counters)
         elif not history.is_at_its_beginning:
@@ -281,6 +282,7 @@ class RabbitMQ:
             measured_at=self._clock.now(),
             queues=tuple(queues),
             warnings=tuple(warnings),
+            flow=rabbitmq_counters.flow_of([history.flow for history, _ in there]),
         )
 
     def _held_for(self, worker: WorkerName, until: float) -> int | Missing:

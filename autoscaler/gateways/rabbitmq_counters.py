@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from policies.contract import Reading, Trust
+from policies.contract import Flow, Reading, Trust
 
 _WINDOW_S = 60.0
 """Rates are over this time: long against the broker's steps of 5 s, short against a flood."""
@@ -57,12 +57,15 @@ class QueueHistory:
     most: int = _MOST_SAMPLES
     _seen: list[Counters] = field(default_factory=list)
     _reset_at: float | None = None
+    flow: Flow | None = None
+    """What was counted between the last two looks; None after a first look, a reset, or one without counters."""
 
     def take(self, counters: Counters) -> None:
         """Take in a look, later than the one before. Counters that fell were reset: what was before is void."""
         if self._seen and _fell(self._seen[-1], counters):
             self._seen.clear()
             self._reset_at = counters.at
+        self.flow = _between(self._seen[-1], counters) if self._seen else None
         if len(self._seen) >= 2 and _same(self._seen[-2], counters) and _same(self._seen[-1], counters):
             # A still queue would fill the list with one number; its first and last sight are enough.
             self._seen[-1] = counters
@@ -140,6 +143,14 @@ class QueueHistory:
         return Reading(value=value, trust=Trust.SOLID)
 
 
+def _between(before: Counters, now: Counters) -> Flow:
+    return Flow(
+        arrived=now.published - before.published,
+        completed=now.completed - before.completed,
+        over_s=max(0.0, now.at - before.at),
+    )
+
+
 def _fell(before: Counters, now: Counters) -> bool:
     return (
         now.published < before.published
@@ -175,6 +186,18 @@ def together(readings: Sequence[Reading]) -> Reading:
         value=float(sum(r.value for r in readings if r.value is not None)),
         trust=Trust.ROUGH if rough else Trust.SOLID,
         why=rough.why if rough else "",
+    )
+
+
+def flow_of(flows: Sequence[Flow | None]) -> Flow | None:
+    """The sum over several queues that were looked at together; None where one is not known, or there is none."""
+    known = [flow for flow in flows if flow is not None]
+    if not known or len(known) < len(flows):
+        return None
+    return Flow(
+        arrived=sum(flow.arrived for flow in known),
+        completed=sum(flow.completed for flow in known),
+        over_s=max(flow.over_s for flow in known),
     )
 
 

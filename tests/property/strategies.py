@@ -19,8 +19,10 @@ from policies.contract import (
     PolicySpec,
     QueueDemand,
     Reading,
+    Span,
     Stabilization,
     Supply,
+    Traffic,
     Trust,
 )
 
@@ -62,6 +64,24 @@ supplies = st.builds(
     lost=workers,
     slots=st.integers(1, 8),
     tasks_in_hand=st.none() | counts,
+    arriving_for_s=st.just(()) | st.lists(seconds, max_size=5).map(tuple),
+)
+
+
+amounts = st.floats(0, 500)
+spans = st.lists(st.builds(Span, seconds=st.floats(0.1, 100), amount=amounts), max_size=12).map(tuple)
+traffics = st.builds(
+    Traffic,
+    arrivals=spans,
+    arrivals_per_s=amounts,
+    recent_per_s=amounts,
+    peaks=spans,
+    tasks=st.floats(0, 1000),
+    busy_s=st.floats(0, 1e6),
+    busy=st.floats(0, 200),
+    pressed=spans,
+    boots=st.floats(0, 20),
+    boot_s=st.floats(0, 10_000),
 )
 
 
@@ -78,7 +98,7 @@ def histories(draw: st.DrawFn) -> History:
         )
         for age_s in ages_s
     )
-    return History(past=past, good_looks=draw(st.integers(0, 5)))
+    return History(past=past, good_looks=draw(st.integers(0, 5)), traffic=draw(traffics))
 
 
 backlog_specs = st.builds(
@@ -125,7 +145,11 @@ schedule_specs = st.builds(
     st.lists(schedule_rows, min_size=1, max_size=3),
 )
 
-policy_specs = st.one_of(backlog_specs, steps_specs(), schedule_specs)
+wait_specs = st.builds(
+    lambda target_s: PolicySpec(kind="wait", options={"target_wait_s": target_s}),
+    st.sampled_from([1, 30, 120, 3600]),
+)
+policy_specs = st.one_of(wait_specs, backlog_specs, steps_specs(), schedule_specs)
 
 
 @st.composite

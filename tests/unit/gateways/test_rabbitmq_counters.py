@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from autoscaler.gateways import rabbitmq_counters
 from autoscaler.gateways.rabbitmq_counters import Counters, QueueHistory, absent
-from policies.contract import Reading, Trust
+from policies.contract import Flow, Reading, Trust
 
 
 def history(*looks: tuple[float, int, int], fifo: bool = True, interval_s: float = 5.0) -> QueueHistory:
@@ -218,3 +218,24 @@ def test_whatever_the_counters_do_no_rate_or_wait_is_negative(
         for reading in (made.arrivals_per_s(), made.completions_per_s(), made.wait_s(backlog)):
             assert (reading.value is None) is (reading.trust is Trust.ABSENT)
             assert reading.value is None or reading.value >= 0
+
+
+def test_the_flow_is_what_was_counted_between_the_last_two_looks() -> None:
+    """Also where a still queue keeps only its first and its last look."""
+    assert Flow(arrived=30, completed=4, over_s=10.0) == history((0, 0, 0), (10, 10, 1), (20, 40, 5)).flow
+    assert Flow(arrived=0, completed=0, over_s=10.0) == history(*((10 * i, 5, 5) for i in range(9))).flow
+
+
+def test_after_one_look_or_a_reset_no_flow_is_known() -> None:
+    """Absent is not zero."""
+    assert None is history((0, 7, 7)).flow
+    assert None is history((0, 7, 7), (10, 3, 2)).flow
+
+
+def test_flows_of_several_queues_add_up_where_all_are_known() -> None:
+    """One that is not known may be the one that matters."""
+    one, two = Flow(arrived=1, completed=2, over_s=10.0), Flow(arrived=3, completed=4, over_s=9.0)
+
+    assert Flow(arrived=4, completed=6, over_s=10.0) == rabbitmq_counters.flow_of([one, two])
+    assert None is rabbitmq_counters.flow_of([one, None])
+    assert None is rabbitmq_counters.flow_of([])

@@ -1,0 +1,45 @@
+"""What each tick measures of a pool: its tasks' traffic, and how long its machines take to become workers.
+
+The snapshot and the moves that the world made go in, the measurements as they are remembered come out. What cannot be
+seen measures nothing. What never happens here: a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from autoscaler.core import supply
+from autoscaler.core.facts import Missing, Snapshot
+from autoscaler.core.lifecycle import Event
+from autoscaler.core.model import PoolName, PoolRules, Transition
+from policies import traffic as traffics
+from policies.contract import Traffic
+
+
+def traffic(
+    snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules]
+) -> dict[PoolName, Traffic]:
+    """Of each configured pool, this look included; pools no longer configured are forgotten."""
+    before, boots = snapshot.memory.traffic, _boots(snapshot, told)
+    measured = {}
+    for name, pool in rules.items():
+        of_pool = before.get(name) or Traffic()
+        demand = snapshot.demand.get(name)
+        if demand is not None and not isinstance(demand, Missing):
+            workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
+            of_pool = traffics.with_look(of_pool, demand, workers)
+        # The wall clock may have been stepped in between: no boot takes longer than it is given.
+        longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
+        measured[name] = traffics.with_boots(of_pool, (min(s, longest_s) for s in boots.get(name, ())))
+    return measured
+
+
+def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[PoolName, list[float]]:
+    """Seconds from order to first word, of the machines that were heard for the first time."""
+    nodes = {node.name: node for node in snapshot.nodes}
+    boots: dict[PoolName, list[float]] = {}
+    for move in told:
+        node = nodes.get(move.node)
+        if move.event is Event.WORKER_SEEN and node is not None and node.enrolled_at is None:
+            boots.setdefault(node.pool, []).append(snapshot.at - node.ordered_at)
+    return boots
