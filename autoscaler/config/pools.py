@@ -25,7 +25,7 @@ from autoscaler.config.values import (
     other_kind,
 )
 
-BUILT_IN = ("backlog", "steps", "schedule")
+BUILT_IN = ("wait", "backlog", "steps", "schedule")
 
 AbsolutePathOrNone = Annotated[str, Text(r"(?:/[^\x00-\x1f]*)?", "an absolute path, such as /opt/shop")]
 
@@ -55,6 +55,19 @@ class Limits(Section):
     """Machines ordered and not yet answered for, at once."""
     max_cost_per_hour: Annotated[float, Field(gt=0.0)] | None = None
     """The budget, in the fleet's currency: nothing is bought that would pass it."""
+
+
+class WaitPolicy(Section):
+    """`kind = "wait"`: say how long a task may wait; everything else is measured."""
+
+    kind: Literal["wait"]
+    """Enough workers for every task to start in time."""
+    target_wait_s: Annotated[float, Span("1s", "1d")] = Field(alias="target_wait")
+    """A task should start within this, from when it was sent."""
+
+    def options(self) -> Mapping[str, object]:
+        """What `policies.open_policies` takes for this kind."""
+        return {"target_wait_s": self.target_wait_s}
 
 
 class BacklogPolicy(Section):
@@ -125,7 +138,8 @@ def _tag(value: object) -> str:
 
 
 Policy = Annotated[
-    Annotated[BacklogPolicy, Tag("kind:backlog")]
+    Annotated[WaitPolicy, Tag("kind:wait")]
+    | Annotated[BacklogPolicy, Tag("kind:backlog")]
     | Annotated[StepsPolicy, Tag("kind:steps")]
     | Annotated[SchedulePolicy, Tag("kind:schedule")]
     | Annotated[OtherPolicy, Tag("kind:*")],

@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, str] = {
     '[[pools.NAME.policies]], kind = "steps"': "StepsPolicy",
     "… each of `out`": "StepOut",
     "… each of `in`": "StepIn",
+    '[[pools.NAME.policies]], kind = "wait"': "WaitPolicy",
     '[[pools.NAME.policies]], kind = "schedule"': "SchedulePolicy",
     "… each of `windows`": "ScheduleWindow",
     "[[pools.NAME.policies]], any other kind": "OtherPolicy",

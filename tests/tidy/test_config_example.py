@@ -25,6 +25,7 @@ from autoscaler.config.pools import (
     StepOut,
     StepsPolicy,
     Timeouts,
+    WaitPolicy,
 )
 from autoscaler.config.problem import Place
 from autoscaler.config.providers import (
@@ -52,7 +53,8 @@ PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvide
     "simulated": SimulatedProvider,
     "libcloud": LibcloudProvider,
 }
-POLICIES: Mapping[str, type[BacklogPolicy | StepsPolicy | SchedulePolicy]] = {
+POLICIES: Mapping[str, type[WaitPolicy | BacklogPolicy | StepsPolicy | SchedulePolicy]] = {
+    "wait": WaitPolicy,
     "backlog": BacklogPolicy,
     "steps": StepsPolicy,
     "schedule": SchedulePolicy,
