@@ -110,6 +110,8 @@ class FleetRules:
     """… in so many seconds of sight."""
     proof_lag_s: float = 6.0
     """How old a confirmed stop of consuming must be before proofs of idleness count: broker statistics lag so far."""
+    drain_s: float = 60.0
+    """How long the drain of an idle worker takes, from the order to stop consuming to the order to destroy."""
     max_calls: int = 16
     """Calls under way at once to one account, or to workers."""
     calls_per_minute: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))

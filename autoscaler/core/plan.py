@@ -19,6 +19,7 @@ from autoscaler.core import (
     offers,
     orders,
     purchases,
+    quanta,
     remarks,
     selection,
     stalls,
@@ -50,6 +51,7 @@ from autoscaler.core.model import (
     WaitKind,
 )
 from autoscaler.core.reconcile import Reconciled, Rules
+from policies import traffic as traffics
 from policies.contract import Decision
 from providers.contract import NodeName, ProviderName
 
@@ -108,6 +110,7 @@ def plan(
     for name, pool in rules.items():
         if name in decisions and not decisions[name].input.paused:
             _replace_stalled(draft, pool)
+            _use_what_is_paid(draft, pool)
     short = {
         name: _scale(draft, pool, decisions[name])
         for name, pool in rules.items()
@@ -209,14 +212,29 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
     # A number that is merely held was made of what was there: what an operator took back since is no surplus.
     may_shrink = decision.input.demand is not None or decision.input.hold is not None
     if decision.wanted < have and may_shrink:
-        for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings):
+        task_s = traffics.task_s(decision.input.history.traffic)
+        pace = selection.Pace(at=draft.snapshot.at, drain_s=draft.fleet.drain_s, task_s=task_s)
+        for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings, pace):
             draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
+        remark = remarks.paid_surplus(draft.of_pool(pool.name), decision.wanted, draft.snapshot.at)
+        if remark:
+            draft.remark(pool.name, remark)
     return 0
+
+
+def _use_what_is_paid(draft: _Draft, pool: PoolRules) -> None:
+    """A drain that took longer than its machine was paid for is taken back, and chosen anew at that quantum's end."""
+    if isinstance(draft.snapshot.sightings, Missing):
+        return
+    at, drain_s = draft.snapshot.at, draft.fleet.drain_s
+    for node in selection.returners(draft.of_pool(pool.name), len(draft.nodes)):
+        if quanta.began_while_draining(node, at, drain_s=drain_s):
+            draft.move(node, Event.UNDRAIN_CHOSEN, "it was still at work when its next billing quantum began")
 
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
     snapshot = draft.snapshot
-    blind = _why_not_buy(snapshot, pool) or _unsettled(draft, pool)
+    blind = purchases.why_not(snapshot, pool) or _unsettled(draft, pool)
     if blind:
         draft.remark(pool.name, blind)
         return
@@ -312,21 +330,6 @@ def _asked_unseen(draft: _Draft, pool: PoolRules, decision: Decision, asked: int
             f"{max(0, floor)} of {asked} more bought: cannot see demand, on_unknown is {pool.limits.on_unknown}",
         )
     return max(0, min(asked, floor))
-
-
-def _why_not_buy(snapshot: Snapshot, pool: PoolRules) -> str:
-    """Why nothing may be bought on this picture; empty when it may."""
-    if isinstance(snapshot.sightings, Missing):
-        return f"not buying while workers cannot be heard: {snapshot.sightings.why}"
-    for provider in dict.fromkeys(offer.provider for offer in pool.offers):
-        listing = snapshot.listings.get(provider, Missing(why="it is not configured"))
-        if isinstance(listing, Missing):
-            return f"not buying while the machines at {provider} cannot be seen: {listing.why}"
-        if not listing.complete:
-            return (
-                f"not buying while the list of machines at {provider} is incomplete: {listing.why_incomplete}"
-            )
-    return ""
 
 
 def _unsettled(draft: _Draft, pool: PoolRules) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from autoscaler.core import accounts, call_budget, canary, offers
 from autoscaler.core.call_budget import CallBudget
-from autoscaler.core.facts import Memory
+from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Wait, WaitKind
 from providers.contract import NodeName
 
@@ -82,3 +82,18 @@ def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bo
         (asked, "", None, ""),
     ]
     return [(most, by, kind, subject) for most, by, kind, subject in found if most is not None]
+
+
+def why_not(snapshot: Snapshot, pool: PoolRules) -> str:
+    """Why nothing may be bought on this picture; empty when it may."""
+    if isinstance(snapshot.sightings, Missing):
+        return f"not buying while workers cannot be heard: {snapshot.sightings.why}"
+    for provider in dict.fromkeys(offer.provider for offer in pool.offers):
+        listing = snapshot.listings.get(provider, Missing(why="it is not configured"))
+        if isinstance(listing, Missing):
+            return f"not buying while the machines at {provider} cannot be seen: {listing.why}"
+        if not listing.complete:
+            return (
+                f"not buying while the list of machines at {provider} is incomplete: {listing.why_incomplete}"
+            )
+    return ""

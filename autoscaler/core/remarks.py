@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from autoscaler.core import moves
+from autoscaler.core import lifecycle, moves, quanta
 from autoscaler.core.facts import Idleness, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, NodeTrouble, PoolName, PoolRules, Timeouts
+from policies.phrases import duration
 
 Remark = tuple[PoolName, str]
 
@@ -29,6 +30,16 @@ def slow_drains(
         for limit_s in [_timeouts(rules, node).drain_s]
         if moves.lasted_s(node, clocks) >= limit_s
     )
+
+
+def paid_surplus(nodes: Iterable[Node], wanted: int, at: float) -> str:
+    """That more workers stay than are wanted, because their time is paid; empty where none do."""
+    there = [n for n in nodes if n.state in lifecycle.SERVING | lifecycle.ARRIVING]
+    paid = [quanta.left_s(n, at) for n in there if quanta.is_long(n)]
+    more = min(len(there) - wanted, len(paid))
+    if more <= 0:
+        return ""
+    return f"{more} more than wanted stay, paid already; the first quantum ends in {duration(min(paid))}"
 
 
 def troubles(found: Iterable[NodeTrouble]) -> tuple[Remark, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autoscaler.cli import comparing, costs
@@ -72,7 +74,7 @@ def test_a_provider_that_was_not_seen_proves_nothing() -> None:
 )
 def test_every_begun_quantum_is_paid_whole(age_s: float, cost: float) -> None:
     """0.10 an hour, billed by the hour."""
-    assert cost == pytest.approx(costs.so_far(OFFER, AT, AT + age_s))
+    assert cost == pytest.approx(costs.so_far(replace(OFFER, quantum_s=3600), AT, AT + age_s))
 
 
 def test_a_node_that_never_had_a_machine_cost_nothing() -> None:

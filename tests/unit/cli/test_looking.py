@@ -186,7 +186,14 @@ def test_what_others_wrote_never_steers_a_terminal(office: Office) -> None:
 def test_nodes_counts_cost_by_begun_quanta(office: Office) -> None:
     """An hour that was begun is paid whole: 61 minutes at 0.10 an hour are 0.20."""
     now = time.time()
-    office.on_record(a_node(ordered_at=now - 3660, instance_created_at=now - 3660, entered_at=now - 60))
+    office.on_record(
+        a_node(
+            offer=replace(OFFER, quantum_s=3600),
+            ordered_at=now - 3660,
+            instance_created_at=now - 3660,
+            entered_at=now - 60,
+        )
+    )
 
     (node,) = office.command("nodes", "--json").facts["nodes"]
 

@@ -46,7 +46,7 @@ from providers.contract import Instance, InstanceId, InstanceState, Listing, Nod
 AT = 1_000_000.0
 CLOUD = ProviderName("cloud")
 POOL = PoolName("images")
-OFFER = Offer(provider=CLOUD, location="osl", size="s", image="debian", price_per_h=0.1, quantum_s=3600)
+OFFER = Offer(provider=CLOUD, location="osl", size="s", image="debian", price_per_h=0.1, quantum_s=60)
 SECOND_OFFER = replace(OFFER, location="sto")
 FLEET = FleetRules(name="shop")
 CLOCKS = {SIGHTINGS_CLOCK: 5_000.0, listing_clock(CLOUD): 5_000.0}

@@ -111,6 +111,37 @@ def test_what_an_operator_takes_back_is_no_surplus_while_demand_cannot_be_seen(
     assert left == sum(node.state is S.READY for node in made.nodes)
 
 
+def an_hour_old(minutes: float, **fields: Any) -> Snapshot:
+    """A world of one machine that is billed by the hour, so many minutes after it was made."""
+    made_at = AT - minutes * 60
+    node = a_node(
+        offer=replace(OFFER, quantum_s=3600), ordered_at=made_at, instance_created_at=made_at, **fields
+    )
+    listing = replace(a_listing(), instances=(an_instance(created_at=made_at),))
+    return a_snapshot(node, listings={CLOUD: listing}, sightings=heard(a_sighting()))
+
+
+def test_a_surplus_worker_that_is_paid_stays_and_the_sentence_says_so() -> None:
+    """Until near the end of its hour; then it drains."""
+    early, late = planned(an_hour_old(20), 0), planned(an_hour_old(59.2), 0)
+
+    assert {"n1": "ready"} == states(early)
+    assert (
+        "1 more than wanted stay, paid already; the first quantum ends in 40 min" in dict(early.remarks)[POOL]
+    )
+    assert {"n1": "draining"} == states(late)
+
+
+@pytest.mark.parametrize(
+    ("order", "state"), [(ConsumerOrder.CANCEL, "ready"), (ConsumerOrder.LEAVE, "draining")]
+)
+def test_a_drain_that_outlasts_its_hour_is_taken_back(order: ConsumerOrder, state: str) -> None:
+    """The next hour is paid, so it may work; but not one that an operator sends away."""
+    world = an_hour_old(61, state=S.DRAINING, consumer_order=order, entered_at=AT - 100)
+
+    assert {"n1": state} == states(planned(world, 0))
+
+
 def test_an_undrain_is_repeated_until_the_worker_confirms_it() -> None:
     """One lost message must not leave a paid worker idle."""
     node = a_node(consumer_order=ConsumerOrder.ADD)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder
-from autoscaler.core.selection import leavers, returners
-from tests.unit.core.builders import AT, a_node, a_sighting, heard
+from autoscaler.core.model import ConsumerOrder, Node
+from autoscaler.core.selection import Pace, leavers, returners
+from tests.unit.core.builders import AT, OFFER, a_node, a_sighting, heard
 
 S = NodeState
+PACE = Pace(at=AT, drain_s=60.0, task_s=10.0)
 
 
 def names(nodes: tuple[object, ...]) -> list[str]:
@@ -21,7 +25,7 @@ def test_machines_that_boot_are_as_many_fewer_to_send_away() -> None:
     """They may have a worker at work that is not heard: each leaves once it has enrolled and can be drained."""
     nodes = (a_node("first"), a_node("second"), a_node("boots", S.BOOTING))
 
-    found = [len(leavers(nodes, count, heard())) for count in range(4)]
+    found = [len(leavers(nodes, count, heard(), PACE)) for count in range(4)]
 
     assert [0, 0, 1, 2] == found
 
@@ -35,18 +39,18 @@ def test_serving_ones_leave_by_their_hands_then_by_their_age() -> None:
     )
     seen = heard(*(a_sighting(n.machine, active=2 if n.name == "busy" else 0) for n in nodes))
 
-    assert names(leavers(nodes, 3, seen)) == ["old idle", "young idle", "busy"]
+    assert names(leavers(nodes, 3, seen, PACE)) == ["old idle", "young idle", "busy"]
 
 
 @pytest.mark.parametrize("state", [S.CREATING, S.BOOTING, S.LOST, S.DRAINING, S.DESTROYING, S.GONE])
 def test_only_serving_nodes_can_be_sent_away(state: NodeState) -> None:
     """The others cannot be proven idle yet, or are leaving already."""
-    assert leavers((a_node(state=state),), 1, heard()) == ()
+    assert leavers((a_node(state=state),), 1, heard(), PACE) == ()
 
 
 def test_without_sight_of_the_workers_nobody_is_sent_away() -> None:
     """Who has the fewest tasks in hand cannot be told, nor who is still there."""
-    assert leavers((a_node(),), 1, Missing(why="deaf")) == ()
+    assert leavers((a_node(),), 1, Missing(why="deaf"), PACE) == ()
 
 
 def test_those_told_to_leave_last_are_taken_back_first() -> None:
@@ -55,3 +59,38 @@ def test_those_told_to_leave_last_are_taken_back_first() -> None:
     late = a_node("late", S.DRAINING, entered_at=AT - 5, consumer_order=ConsumerOrder.CANCEL)
 
     assert returners((early, late, a_node("ready")), 1) == (late,)
+
+
+HOURLY = replace(OFFER, quantum_s=3600)
+
+
+def bought(minutes_ago: float, **fields: Any) -> Node:
+    """A machine billed by the hour."""
+    return a_node(f"{minutes_ago:g}", offer=HOURLY, ordered_at=AT - minutes_ago * 60, **fields)
+
+
+def test_a_machine_that_is_paid_leaves_only_near_the_end_of_its_hour() -> None:
+    """Nothing is saved before it, and load may return."""
+    nodes = tuple(bought(minutes) for minutes in (1, 30, 58, 59.25, 119.25))
+
+    assert ["119.25", "59.25"] == names(leavers(nodes, 5, heard(), PACE))
+
+
+def test_a_machine_amid_tasks_begins_to_leave_earlier() -> None:
+    """It has to finish them before the next hour begins."""
+    nodes = (bought(58.5), bought(58.6))
+    seen = heard(a_sighting("58.6", active=1))
+
+    assert ["58.6"] == names(leavers(nodes, 2, seen, PACE))
+
+
+def test_one_whose_drain_could_not_end_in_time_stays() -> None:
+    """The next hour is as good as begun: it works until that ends."""
+    assert () == leavers((bought(59.8),), 1, heard(), PACE)
+
+
+def test_a_short_quantum_is_as_none() -> None:
+    """By the minute there is nothing to wait for."""
+    by_the_minute = replace(bought(1), offer=replace(OFFER, quantum_s=60))
+
+    assert ["1"] == names(leavers((by_the_minute,), 1, heard(), PACE))
