@@ -257,5 +257,4 @@ def orders_with_a_wrong_argument(parts: Parts) -> None:
 
 def scales_in_on_the_first_good_look(parts: Parts) -> None:
     """Demand is seen again, so it is believed at once."""
-    rules = tuple(rule for rule in stabilize.RULES if rule is not stabilize.good_looks)
-    parts.put(stabilize, "RULES", rules)
+    parts.put(stabilize, "good_looks", lambda *_: None)
