@@ -38,6 +38,8 @@ _LOAD = 0.8
 """The same where a machine bought again would come too late."""
 _SPARE = 0.9
 """Part of a machine by which the load may exceed the fleet before another is kept."""
+_NEXT_TO_NONE = 0.01
+"""Part of a machine that is no reason to keep one: smoothed rates never fall to nothing."""
 _STEPS_AHEAD = 4
 _HALF_A_TASK = 0.5
 """Fewer than this that may come are nobody yet to buy a machine for."""
@@ -93,7 +95,7 @@ class Wait:
         """Machines for the highest load of the last ten minutes."""
         machines = traffics.peak_per_s(traffic) * traffics.task_s(traffic) / slots
         if self.target_wait_s < traffics.boot_s(traffic):
-            return math.ceil(machines / _LOAD)
+            return max(0, math.ceil(machines / _LOAD - _NEXT_TO_NONE))
         return max(0, math.ceil(machines / _OVERLOAD - _SPARE))
 
     def _lacking(

@@ -229,7 +229,7 @@ def _use_what_is_paid(draft: _Draft, pool: PoolRules) -> None:
     at, drain_s = draft.snapshot.at, draft.fleet.drain_s
     for node in selection.returners(draft.of_pool(pool.name), len(draft.nodes)):
         if quanta.began_while_draining(node, at, drain_s=drain_s):
-            draft.move(node, Event.UNDRAIN_CHOSEN, "it was still at work when its next billing quantum began")
+            draft.move(node, Event.UNDRAIN_CHOSEN, quanta.PAID_ANEW)
 
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:

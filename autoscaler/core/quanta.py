@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from autoscaler.core.model import Node
 
+PAID_ANEW = "it was still at work when its next billing quantum began"
+"""Why a drain is taken back although nobody is wanted."""
 LONG_S = 600
 _TASKS_TO_FINISH = 4.0
 """A worker amid tasks has so many task times to finish: among exponential ones 1 in 55 takes longer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from autoscaler.core import quanta
 from autoscaler.core.lifecycle import ARRIVING, SERVING, Event, NodeState
 from autoscaler.core.model import ConsumerOrder, OrderKind, PoolName, Transition
 from autoscaler.journal import TickRecord
@@ -36,7 +37,7 @@ def choices(known: Known, record: TickRecord) -> None:
     """Raise Harm for a choice that the number wanted does not ask for. To be asked once the record is taken in."""
     chosen: dict[PoolName, Counter[str]] = {}
     for told in record.transitions:
-        kind = _choice(told)
+        kind = "" if _outlasted_its_quantum(known, told) else _choice(told)
         if kind:
             chosen.setdefault(told.pool, Counter())[kind] += 1
     wanted = {told.pool: told.decision.wanted for told in record.decisions}
@@ -68,6 +69,18 @@ def _choice(told: Transition) -> str:
             return _REPLACED
         case _:
             return ""
+
+
+def _outlasted_its_quantum(known: Known, told: Transition) -> bool:
+    """A machine that drained into a new and long quantum: it is paid, so whether it is wanted is not the question."""
+    node = known.nodes.get(told.node)
+    return (
+        told.event is Event.UNDRAIN_CHOSEN
+        and told.reason == quanta.PAID_ANEW
+        and node is not None
+        and quanta.is_long(node)
+        and 2 * quanta.left_s(node, told.at) > node.offer.quantum_s
+    )
 
 
 def _fits(known: Known, pool: PoolName, kinds: Counter[str], wanted: int) -> None:

@@ -71,6 +71,7 @@ def draw(scenario: Scenario) -> Fleet:
     """Two or three pools. All times are short, so that a life meets its deadlines often."""
     dice = random.Random(f"fleet {scenario.seed}")
     expiries = random.Random(f"expiries {scenario.seed}")
+    others = random.Random(f"policies {scenario.seed}")
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
     rules, workers, task_s = {}, {}, {}
     for name in names:
@@ -79,12 +80,23 @@ def draw(scenario: Scenario) -> Fleet:
         workers[name] = Habits(slots=slots, prefetch=dice.choice((1, 1, 4)), early_ack=dice.random() < 0.5)
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
+        pool = _decides_otherwise(pool, others)
         rules[name] = replace(pool, timeouts=_drains(pool.timeouts, expiries, task_s[name]))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
     least = 3.0 if not scenario.nodes else max(60.0, scenario.nodes / 4)
     per_minute = {account: dice.choice((least, 4 * least, max(60.0, least))) for account in ACCOUNTS}
     return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=boot_s, calls_per_minute=per_minute)
+
+
+def _decides_otherwise(pool: PoolRules, dice: random.Random) -> PoolRules:
+    """A third of all pools decide by waiting time, and a quarter are billed in quanta that are worth waiting for."""
+    target_s, quantum_s = dice.choice((30.0, 120.0, 600.0)), dice.choice((600, 900))
+    if dice.random() < 0.33:
+        pool = replace(pool, policies=(PolicySpec(kind="wait", options={"target_wait_s": target_s}),))
+    if dice.random() < 0.25:
+        pool = replace(pool, offers=tuple(replace(offer, quantum_s=quantum_s) for offer in pool.offers))
+    return pool
 
 
 def _drains(times: Timeouts, dice: random.Random, task_s: float) -> Timeouts:
