@@ -18,6 +18,8 @@ from autoscaler.simulate.checks import NOT_NEEDED, Harm, Known
 _SUPPLY = ARRIVING | SERVING
 _SWEEP_PATIENCE_S = 600.0
 """A sweep may wait for listings and workers to be seen; every other order is answered on the next tick."""
+_PART_OF_A_QUANTUM = 5
+"""So much of it must be left to be worth working for: the shortest here are ten minutes."""
 _BOUGHT, _TAKEN_BACK, _TAKEN_IN, _REPLACED = "bought", "taken back", "taken in", "replaced"
 
 
@@ -79,7 +81,7 @@ def _outlasted_its_quantum(known: Known, told: Transition) -> bool:
         and told.reason == quanta.PAID_ANEW
         and node is not None
         and quanta.is_long(node)
-        and 2 * quanta.left_s(node, told.at) > node.offer.quantum_s
+        and quanta.left_s(node, told.at) > node.offer.quantum_s / _PART_OF_A_QUANTUM
     )
 
 
