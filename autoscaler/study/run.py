@@ -1,0 +1,269 @@
+"""One run: a workload under one rule, tick by tick, with the daemon's own policies, limits, life cycle and plan.
+
+A workload, the terms and a rule go in, an `Outcome` comes out. On a tick on which nothing can change (no machine is on
+its way in or out, and the number wanted is met, or what is too many is paid) the core is not asked: it would answer
+with nothing, and most ticks are such. What never happens here: a fault, a file, a clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from autoscaler.core import quanta, remembering, supply
+from autoscaler.core import plan as planning
+from autoscaler.core.facts import Memory, Snapshot
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Timeouts
+from autoscaler.core.reconcile import reconcile
+from autoscaler.study.contract import Look, Outcome, Peer, Terms, Workload
+from autoscaler.study.fleet import EPOCH, POOL, PROVIDER, Fleet
+from autoscaler.study.score import outcome
+from autoscaler.study.world import World
+from policies import traffic as traffics
+from policies.contract import (
+    Decision,
+    DecisionInput,
+    Demand,
+    History,
+    Limits,
+    Past,
+    PolicySpec,
+    Rule,
+    Stabilization,
+    Step,
+    Supply,
+    Traffic,
+)
+from policies.decide import decide
+
+TICK_S = 10.0
+PROOF_LAG_S = 11.0
+"""As with a broker's statistics interval of five seconds."""
+_TICKS_OF_A_DRAIN = 4.0
+_PATIENCE_S = 7 * 86_400.0
+"""After the last arrival, for what is left: a rule that never finishes is stopped."""
+_BOOTS_ALLOWED = 10.0
+
+Rules = Callable[[DecisionInput], Decision]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A pool's own policies, as the daemon would ask them."""
+
+    policies: tuple[PolicySpec, ...]
+    stabilization: Stabilization = field(default_factory=Stabilization)
+    name: str = "configured"
+    tick_s: float = TICK_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Somebody else's rule. `keeps_paid` lets machines go only near the end of their paid quantum, as we do."""
+
+    peer: Peer
+    keeps_paid: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.peer.name} paid-aware" if self.keeps_paid else self.peer.name
+
+
+Chooser = Configured | Other
+Watch = Callable[[float, Fleet, Decision], None]
+"""Told after each tick: seconds, the fleet, and the decision."""
+
+
+def default(target_wait_s: float) -> Configured:
+    """The default policy, with default settings."""
+    spec = PolicySpec(kind="wait", options={"target_wait_s": target_wait_s})
+    return Configured(policies=(spec,), name="default")
+
+
+def run(
+    workload: Workload, terms: Terms, chooser: Chooser, *, seed: int = 0, watch: Watch | None = None
+) -> Outcome:
+    """Let the workload come, and see how that rule fares. Equal arguments give equal outcomes."""
+    return _Run(workload, terms, chooser, seed, watch).run()
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self, workload: Workload, terms: Terms, chooser: Chooser, seed: int, watch: Watch | None
+    ) -> None:
+        self.workload, self.terms, self.chooser, self.watch = workload, terms, chooser, watch
+        self.fleet = Fleet(World(workload, terms.slots), terms, seed)
+        self.tick_s = chooser.tick_s if isinstance(chooser, Configured) else min(chooser.peer.period_s, 15.0)
+        self.pool = _pool(terms, chooser)
+        self.rules = {POOL: self.pool}
+        self.fleet_rules = FleetRules(
+            name="study",
+            proof_lag_s=PROOF_LAG_S,
+            drain_s=PROOF_LAG_S + _TICKS_OF_A_DRAIN * self.tick_s,
+            max_calls=10 * terms.max_workers,
+        )
+        self.nodes: tuple[Node, ...] = ()
+        self.memory = Memory()
+        self.past: deque[Past] = deque()
+        self.looked_s = -float("inf")
+        self.choice = terms.min_workers
+        self.looks = 0
+
+    def run(self) -> Outcome:
+        world = self.fleet.world
+        until_s = self.workload.span_s + _PATIENCE_S
+        at_s = 0.0
+        while at_s < until_s and not (world.finished and len(self.nodes) <= self.terms.min_workers):
+            at_s += self.tick_s
+            world.advance(at_s)
+            self._tick()
+        return outcome(
+            self.chooser.name,
+            self.workload,
+            world,
+            self.fleet.all_lives(),
+            self.fleet.creates,
+            self.fleet.destroys,
+            self.fleet.peak,
+            self.terms,
+        )
+
+    def _tick(self) -> None:
+        demand = self.fleet.demand()
+        self.looks += 1
+        decision = self._quiet(demand) or self._whole(demand)
+        asked = decision.recommended
+        self.past.append(
+            Past(
+                at=decision.input.at,
+                recommended=asked,
+                wanted=decision.wanted,
+                workers=decision.input.supply.workers,
+            )
+        )
+        # One decision further than the longest window: it still stood when that began.
+        window_s = max(self.pool.stabilization.scale_in_window_s, self.pool.stabilization.scale_in_cooldown_s)
+        while len(self.past) > 1 and self.past[1].at <= decision.input.at - window_s:
+            self.past.popleft()
+        if self.watch:
+            self.watch(self.fleet.world.now_s, self.fleet, decision)
+
+    def _quiet(self, demand: Demand) -> Decision | None:
+        """The decision of a tick on which the core has nothing to do; None if it may have."""
+        at = EPOCH + self.fleet.world.now_s
+        if any(node.state is not NodeState.READY for node in self.nodes):
+            return None
+        serving = len(self.nodes)
+        present = Supply(
+            serving=serving,
+            arriving=0,
+            leaving=0,
+            lost=0,
+            slots=self.terms.slots,
+            tasks_in_hand=self.fleet.world.in_progress,
+        )
+        traffic = traffics.with_look(self.memory.traffic.get(POOL) or Traffic(), demand, present)
+        decision = self._decided(demand, present, traffic)
+        if decision.wanted > serving:
+            return None
+        if decision.wanted < serving:
+            task_s, drain_s = traffics.task_s(traffic), self.fleet_rules.drain_s
+            if any(
+                quanta.is_due(node, at, drain_s=drain_s, in_hand=1, task_s=task_s)
+                or quanta.is_due(node, at, drain_s=drain_s, in_hand=0, task_s=task_s)
+                for node in self.nodes
+            ):
+                return None
+        self.memory = replace(self.memory, traffic={POOL: traffic}, good_looks={POOL: self.looks})
+        return decision
+
+    def _whole(self, demand: Demand) -> Decision:
+        """A tick as the daemon's loop has it."""
+        snapshot = self.fleet.snapshot(demand, self.nodes, self.memory, tuple(self.past), self.tick_s)
+        reconciled = reconcile(snapshot, self.rules, self.fleet_rules)
+        present = supply.supply(supply.of_pool(reconciled.nodes, POOL), self.terms.slots, snapshot)
+        decision = self._decided(demand, present, reconciled.memory.traffic[POOL])
+        plan = planning.plan(snapshot, reconciled, {POOL: decision}, self.rules, self.fleet_rules)
+        self._take(snapshot, reconciled, plan)
+        return decision
+
+    def _take(self, snapshot: Snapshot, reconciled: planning.Reconciled, plan: planning.Plan) -> None:
+        self.memory = remembering.after(snapshot, reconciled, plan, self.rules, self.fleet_rules)
+        self.nodes = tuple(node for node in plan.nodes if node.state is not NodeState.GONE)
+        self.fleet.carry_out(plan.actions)
+
+    def _decided(self, demand: Demand, present: Supply, traffic: Traffic) -> Decision:
+        given = DecisionInput(
+            pool=POOL,
+            at=EPOCH + self.fleet.world.now_s,
+            demand=demand,
+            supply=present,
+            history=History(past=tuple(self.past), good_looks=self.looks, traffic=traffic),
+            policies=self.pool.policies,
+            limits=self.pool.limits,
+            stabilization=self.pool.stabilization,
+        )
+        if isinstance(self.chooser, Configured):
+            return decide(given)
+        return self._chosen(given, self.chooser.peer)
+
+    def _chosen(self, given: DecisionInput, peer: Peer) -> Decision:
+        """What somebody else's rule chooses, asked once a period; within the limits."""
+        world = self.fleet.world
+        if world.now_s >= self.looked_s + peer.period_s - 1e-6:
+            self.looked_s = world.now_s
+            look = Look(
+                at_s=world.now_s,
+                backlog=world.backlog,
+                in_progress=world.in_progress,
+                arrived=world.arrived,
+                done=world.done,
+                serving=given.supply.serving,
+                arriving=given.supply.arriving,
+                leaving=given.supply.leaving,
+                slots=self.terms.slots,
+                task_s=world.busy_s / world.done if world.done else None,
+            )
+            limits = given.limits
+            self.choice = max(limits.min_workers, min(peer.wanted(look), limits.max_workers))
+        step = Step(rule=Rule.PROPOSALS, before=given.supply.workers, after=self.choice, why=peer.name)
+        return Decision(
+            input=given,
+            proposals=(),
+            recommended=self.choice,
+            steps=(step,),
+            wanted=self.choice,
+            binding=peer.name,
+        )
+
+
+def _pool(terms: Terms, chooser: Chooser) -> PoolRules:
+    keeps_paid = isinstance(chooser, Configured) or chooser.keeps_paid
+    offer = Offer(
+        provider=PROVIDER,
+        location="",
+        size="",
+        image="",
+        price_per_h=terms.price_per_h,
+        quantum_s=terms.quantum_s if keeps_paid else 1,
+    )
+    return PoolRules(
+        name=POOL,
+        queues=("study",),
+        slots=terms.slots,
+        policies=chooser.policies if isinstance(chooser, Configured) else (),
+        limits=Limits(
+            min_workers=terms.min_workers,
+            max_workers=terms.max_workers,
+            # A study asks what a rule is worth, not how fast a provider answers.
+            max_creates_in_flight=terms.max_workers,
+        ),
+        stabilization=chooser.stabilization if isinstance(chooser, Configured) else Stabilization(),
+        # Machines are sound here, however long they boot and their tasks run.
+        timeouts=Timeouts(enrol_s=_BOOTS_ALLOWED * terms.boot_s + 600.0, drain_s=1e9, stall_s=0.0),
+        offers=(offer,),
+    )
