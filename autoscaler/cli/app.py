@@ -29,6 +29,7 @@ from autoscaler.cli import (
     setup,
     status,
     study,
+    trial,
     user_data,
 )
 
@@ -45,7 +46,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "orphans": orphans.orphans,
         "cloud-init": user_data.cloud_init,
     },
-    "Study": {"soak": study.soak},
+    "Study": {"simulate": trial.simulate, "soak": study.soak},
     "Order": {
         "drain": control.drain,
         "undrain": control.undrain,

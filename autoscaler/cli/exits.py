@@ -11,6 +11,7 @@ from types import MappingProxyType
 from autoscaler.config import ConfigError
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseLost
+from autoscaler.study.workload import WorkloadWrong
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong
 from providers.contract import ProviderError, ProviderOptionsWrong
@@ -40,6 +41,7 @@ CODES: Mapping[type[Exception], int] = MappingProxyType(
         JournalUnavailable: UNREACHABLE,
         FactUnavailable: UNREACHABLE,
         ProviderError: UNREACHABLE,
+        WorkloadWrong: FAILED,
     }
 )
 FORESEEN: tuple[type[Exception], ...] = (CommandFailed, *CODES)

@@ -31,6 +31,10 @@ class WorkloadWrong(ValueError):
     """A file that is no workload: says which file, which line, and what was expected there."""
 
 
+class RuntimesUnknown(WorkloadWrong):
+    """Counts of arrivals without `task_s`."""
+
+
 def read(path: Path, *, task_s: tuple[float, float] | None = None, seed: int = 0) -> Workload:
     """The workload in this CSV file, whose name it gets. Rows may come in any order, and with further columns.
 
@@ -50,7 +54,7 @@ def read(path: Path, *, task_s: tuple[float, float] | None = None, seed: int = 0
     except OSError as error:
         raise WorkloadWrong(f"{path}: cannot be read ({error.strerror}); expected a CSV file") from error
     if task_s is None:
-        raise WorkloadWrong(
+        raise RuntimesUnknown(
             f"{path}, line 1: counts of arrivals do not say how long tasks run; expected task_s too"
         )
     return _scattered(path, counts, task_s, seed)
