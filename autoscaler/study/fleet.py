@@ -1,7 +1,7 @@
 """A fleet on virtual time as the core sees it: facts that are always there, and calls that do what they say.
 
-Actions go in, Snapshots come out. Machines boot as long as the terms say, and are billed from their order on. What never
-happens here: a fault (that is `autoscaler.simulate`), a choice, a clock.
+Actions go in, Snapshots come out. Machines boot as long as the terms say, and are billed from their order on. What
+never happens here: a fault (that is `autoscaler.simulate`), a choice, a clock.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from autoscaler.core.model import (
     PoolName,
     StopWorker,
     UndrainNode,
+    WorkerName,
     worker_of,
 )
 from autoscaler.study.contract import Terms
@@ -82,7 +83,12 @@ class Fleet:
         )
 
     def snapshot(
-        self, demand: Demand, nodes: tuple[Node, ...], memory: Memory, past: tuple[Past, ...], elapsed_s: float
+        self,
+        demand: Demand,
+        nodes: tuple[Node, ...],
+        memory: Memory,
+        past: tuple[Past, ...],
+        elapsed_s: float,
     ) -> Snapshot:
         """All facts of this instant, none of them missing."""
         at = EPOCH + self.world.now_s
@@ -168,7 +174,7 @@ class Fleet:
         at = EPOCH + self.world.now_s
         self._outcomes.append(Outcome(node=name, call=call, kind=OutcomeKind.DONE, at=at, instance=instance))
 
-    def _heard(self, nodes: Iterable[Node]) -> Iterable[tuple[str, Sighting]]:
+    def _heard(self, nodes: Iterable[Node]) -> Iterable[tuple[WorkerName, Sighting]]:
         for node in nodes:
             serves_at = self._serves_at.get(node.machine, math.inf)
             if serves_at > self.world.now_s:

@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core import quanta, remembering, supply
 from autoscaler.core import plan as planning
+from autoscaler.core import quanta, remembering, supply
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Timeouts
-from autoscaler.core.reconcile import reconcile
+from autoscaler.core.model import FleetRules, Node, Offer, Plan, PoolRules, Timeouts
+from autoscaler.core.reconcile import Reconciled, reconcile
 from autoscaler.study.contract import Look, Outcome, Peer, Terms, Workload
 from autoscaler.study.fleet import EPOCH, POOL, PROVIDER, Fleet
 from autoscaler.study.score import outcome
@@ -42,8 +42,10 @@ TICK_S = 10.0
 PROOF_LAG_S = 11.0
 """As with a broker's statistics interval of five seconds."""
 _TICKS_OF_A_DRAIN = 4.0
-_PATIENCE_S = 7 * 86_400.0
+_PATIENCE_S = 86_400.0
 """After the last arrival, for what is left: a rule that never finishes is stopped."""
+_TAIL_S = 3600.0
+"""After the last task, to give machines back: rules that keep one for ever are not billed for ever."""
 _BOOTS_ALLOWED = 10.0
 
 Rules = Callable[[DecisionInput], Decision]
@@ -117,10 +119,14 @@ class _Run:
         world = self.fleet.world
         until_s = self.workload.span_s + _PATIENCE_S
         at_s = 0.0
-        while at_s < until_s and not (world.finished and len(self.nodes) <= self.terms.min_workers):
+        while at_s < until_s:
             at_s += self.tick_s
             world.advance(at_s)
             self._tick()
+            if world.finished:
+                if len(self.nodes) <= self.terms.min_workers:
+                    break
+                until_s = min(until_s, at_s + _TAIL_S)
         return outcome(
             self.chooser.name,
             self.workload,
@@ -191,7 +197,7 @@ class _Run:
         self._take(snapshot, reconciled, plan)
         return decision
 
-    def _take(self, snapshot: Snapshot, reconciled: planning.Reconciled, plan: planning.Plan) -> None:
+    def _take(self, snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> None:
         self.memory = remembering.after(snapshot, reconciled, plan, self.rules, self.fleet_rules)
         self.nodes = tuple(node for node in plan.nodes if node.state is not NodeState.GONE)
         self.fleet.carry_out(plan.actions)
