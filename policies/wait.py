@@ -28,7 +28,7 @@ from policies.phrases import count, duration
 SHORTEST_WAIT_S = 1.0
 _KEPT_BACK = 0.25
 """Of one start a slot, for the spread of task times."""
-_BELIEF_S = 60.0
+_BELIEF_S = 45.0
 """The computed rate weighs as much as so many seconds of watching the real one."""
 _FORESEEN, _FORESEEN_TO_KEEP = 1 / 3, 1 / 2
 """Parts of the target for which arrivals are taken to go on as they are, for buying and for giving back."""
