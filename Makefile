@@ -19,7 +19,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test crashes lock pages clean
+.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test bench-decisions crashes lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,6 +47,9 @@ fuzz-atheris: $(READY) ## parsers steered by coverage: TARGET=configuration|scan
 
 soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
 	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
+
+bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenario: SCENARIOS=FILE; build/decisions.json
+	@$(BIN)/python -m benchmarks.decisions $(SCENARIOS)
 
 crashes: $(READY) test-servers ## the whole crash matrix: the daemon killed at every step, compared; records in build/crashes.json
 	@$(BIN)/python -m tests.integration.crashes $(ONLY)

@@ -106,7 +106,9 @@ class _Run:
             name="study",
             proof_lag_s=PROOF_LAG_S,
             drain_s=PROOF_LAG_S + _TICKS_OF_A_DRAIN * self.tick_s,
+            # A study asks what a rule is worth, not how many calls a provider takes.
             max_calls=10 * terms.max_workers,
+            calls_per_minute={PROVIDER: 1e6},
         )
         self.nodes: tuple[Node, ...] = ()
         self.memory = Memory()
@@ -265,7 +267,6 @@ def _pool(terms: Terms, chooser: Chooser) -> PoolRules:
         limits=Limits(
             min_workers=terms.min_workers,
             max_workers=terms.max_workers,
-            # A study asks what a rule is worth, not how fast a provider answers.
             max_creates_in_flight=terms.max_workers,
         ),
         stabilization=chooser.stabilization if isinstance(chooser, Configured) else Stabilization(),
