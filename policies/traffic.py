@@ -41,6 +41,17 @@ def boot_s(traffic: Traffic) -> float:
     return traffic.boot_s / traffic.boots if traffic.boots else ASSUMED_BOOT_S
 
 
+def arrived_within(traffic: Traffic, seconds: float) -> float:
+    """Tasks that arrived in so many last seconds, as far as that is remembered."""
+    found, left_s = 0.0, seconds
+    for span in reversed(traffic.arrivals):
+        if left_s <= 0.0:
+            break
+        found += span.amount * min(1.0, left_s / span.seconds)
+        left_s -= span.seconds
+    return found
+
+
 def peak_per_s(traffic: Traffic) -> float:
     """The highest smoothed rate of arrivals of the last ten minutes."""
     return max((span.amount for span in traffic.peaks), default=0.0)
@@ -82,9 +93,9 @@ def with_look(before: Traffic, demand: Demand, supply: Supply) -> Traffic:
 
 
 def _busy(demand: Demand, supply: Supply) -> int:
-    """Slots that run a task. Messages delivered beyond the slots only wait in the workers' hands."""
-    room = supply.serving * supply.slots
-    return max(min(demand.in_progress, room), min(supply.tasks_in_hand or 0, room))
+    """Slots that run a task, by the workers' own word: what else is delivered waits in their hands, or for its time."""
+    said = demand.in_progress if supply.tasks_in_hand is None else supply.tasks_in_hand
+    return min(said, supply.serving * supply.slots)
 
 
 def _smoothed(before: float, now: float, over_s: float, constant_s: float) -> float:

@@ -135,9 +135,11 @@ class Wait:
         yield from reversed(found)
         # Whoever comes later than this can be served by a machine that is ordered later.
         ahead_s = max(ahead * self.target_wait_s, boot_s - self.target_wait_s)
+        # One task does not make a stream: over a long time ahead, no more than came in as long a time before.
+        per_s = min(traffic.recent_per_s, traffics.arrived_within(traffic, ahead_s) / ahead_s)
         step_s, to_come = ahead_s / _STEPS_AHEAD, 0.0
         for step in range(_STEPS_AHEAD):
-            to_come += traffic.recent_per_s * step_s
+            to_come += per_s * step_s
             if to_come >= _HALF_A_TASK:
                 yield self.target_wait_s + (step + 0.5) * step_s, to_come
                 to_come = 0.0

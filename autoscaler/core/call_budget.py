@@ -47,6 +47,11 @@ def per_minute(fleet: FleetRules, provider: ProviderName) -> float:
     return max(1.0, fleet.calls_per_minute.get(provider, DEFAULT_PER_MINUTE))
 
 
+def time_for(calls: int, fleet: FleetRules, provider: ProviderName) -> float:
+    """Seconds that so many calls take beyond the first bucketful."""
+    return max(0.0, calls / per_minute(fleet, provider) - 1.0) * _A_MINUTE_S
+
+
 def in_words(fleet: FleetRules, provider: ProviderName) -> str:
     """Why calls wait."""
     return f"{provider} takes {per_minute(fleet, provider):g} calls a minute (calls_per_minute)"

@@ -7,13 +7,17 @@ seen measures nothing. What never happens here: a decision.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from autoscaler.core import supply
+from autoscaler.core import moves, supply
 from autoscaler.core.facts import Missing, Snapshot
-from autoscaler.core.lifecycle import Event
+from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import PoolName, PoolRules, Transition
 from policies import traffic as traffics
-from policies.contract import Traffic
+from policies.contract import Flow, Traffic
+
+_UNWATCHED_S = 60.0
+"""So long a part of a boot may have passed unheard; after more, when the worker came up cannot be told."""
 
 
 def traffic(
@@ -26,6 +30,9 @@ def traffic(
         of_pool = before.get(name) or Traffic()
         demand = snapshot.demand.get(name)
         if demand is not None and not isinstance(demand, Missing):
+            if demand.flow is None and not (demand.backlog or demand.in_progress):
+                # A broker forgets counters of queues that are not used, or are gone. Nothing there: nothing flows.
+                demand = replace(demand, flow=Flow(arrived=0, completed=0, over_s=snapshot.elapsed_s))
             workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
             of_pool = traffics.with_look(of_pool, demand, workers)
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
@@ -35,11 +42,14 @@ def traffic(
 
 
 def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[PoolName, list[float]]:
-    """Seconds from order to first word, of the machines that were heard for the first time."""
+    """Seconds from order to first word, of the machines that were heard for the first time and watched until then."""
     nodes = {node.name: node for node in snapshot.nodes}
     boots: dict[PoolName, list[float]] = {}
     for move in told:
         node = nodes.get(move.node)
-        if move.event is Event.WORKER_SEEN and node is not None and node.enrolled_at is None:
+        if move.event is not Event.WORKER_SEEN or node is None or node.enrolled_at is not None:
+            continue
+        unheard_s = snapshot.at - node.entered_at - moves.lasted_s(node, snapshot.memory.clocks)
+        if node.state is not NodeState.BOOTING or abs(unheard_s) <= _UNWATCHED_S:
             boots.setdefault(node.pool, []).append(snapshot.at - node.ordered_at)
     return boots

@@ -51,7 +51,6 @@ from autoscaler.core.model import (
     WaitKind,
 )
 from autoscaler.core.reconcile import Reconciled, Rules
-from policies import traffic as traffics
 from policies.contract import Decision
 from providers.contract import NodeName, ProviderName
 
@@ -110,7 +109,7 @@ def plan(
     for name, pool in rules.items():
         if name in decisions and not decisions[name].input.paused:
             _replace_stalled(draft, pool)
-            _use_what_is_paid(draft, pool)
+            _use_what_is_paid(draft, pool, decisions[name])
     short = {
         name: _scale(draft, pool, decisions[name])
         for name, pool in rules.items()
@@ -212,8 +211,7 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
     # A number that is merely held was made of what was there: what an operator took back since is no surplus.
     may_shrink = decision.input.demand is not None or decision.input.hold is not None
     if decision.wanted < have and may_shrink:
-        task_s = traffics.task_s(decision.input.history.traffic)
-        pace = selection.Pace(at=draft.snapshot.at, drain_s=draft.fleet.drain_s, task_s=task_s)
+        pace = selection.pace(decision, pool, draft.fleet, draft.snapshot.at, have)
         for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings, pace):
             draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
         remark = remarks.paid_surplus(draft.of_pool(pool.name), decision.wanted, draft.snapshot.at)
@@ -222,14 +220,13 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
     return 0
 
 
-def _use_what_is_paid(draft: _Draft, pool: PoolRules) -> None:
+def _use_what_is_paid(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
     """A drain that took longer than its machine was paid for is taken back, and chosen anew at that quantum's end."""
     if isinstance(draft.snapshot.sightings, Missing):
         return
-    at, drain_s = draft.snapshot.at, draft.fleet.drain_s
-    for node in selection.returners(draft.of_pool(pool.name), len(draft.nodes)):
-        if quanta.began_while_draining(node, at, drain_s=drain_s):
-            draft.move(node, Event.UNDRAIN_CHOSEN, quanta.PAID_ANEW)
+    nodes, at = draft.of_pool(pool.name), draft.snapshot.at
+    for node in selection.paid_anew(nodes, pool, decision, at, draft.fleet.drain_s):
+        draft.move(node, Event.UNDRAIN_CHOSEN, quanta.PAID_ANEW)
 
 
 def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:

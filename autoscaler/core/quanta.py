@@ -27,16 +27,19 @@ def left_s(node: Node, at: float) -> float:
     return node.offer.quantum_s - _into_s(node, at)
 
 
-def is_due(node: Node, at: float, *, drain_s: float, in_hand: int, task_s: float) -> bool:
+def is_due(
+    node: Node, at: float, *, drain_s: float, in_hand: int, task_s: float, many_s: float = 0.0
+) -> bool:
     """Whether it is time to leave: a drain begun later would end after the next quantum began.
 
-    `drain_s` is how long an idle worker's drain takes, `task_s` how long a task runs.
+    `drain_s` is how long an idle worker's drain takes, `task_s` how long a task runs, `many_s` how long it takes to
+    destroy all that are too many.
     """
-    if not is_long(node):
-        return True
+    if not is_long(node) or 2 * drain_s >= node.offer.quantum_s:
+        return True  # shorter than what it takes to leave is as none
     finish_s = min(_TASKS_TO_FINISH * task_s, _MOST_EARLY * node.offer.quantum_s) if in_hand else 0.0
     left = left_s(node, at)
-    return drain_s / 2 < left <= drain_s + finish_s
+    return drain_s / 2 < left <= drain_s + min(many_s + finish_s, 2 * _MOST_EARLY * node.offer.quantum_s)
 
 
 def began_while_draining(node: Node, at: float, *, drain_s: float) -> bool:
@@ -45,5 +48,5 @@ def began_while_draining(node: Node, at: float, *, drain_s: float) -> bool:
 
 
 def _into_s(node: Node, at: float) -> float:
-    since_at = node.ordered_at if node.instance_created_at is None else node.instance_created_at
-    return max(0.0, at - since_at) % node.offer.quantum_s
+    # By our own clock, which may differ from the provider's, and a little early; it may have been set back since.
+    return (at - node.ordered_at) % node.offer.quantum_s

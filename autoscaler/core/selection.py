@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from autoscaler.core import quanta
+from autoscaler.core import call_budget, quanta
 from autoscaler.core.facts import Missing, Sightings
-from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder, Node
+from autoscaler.core.lifecycle import ARRIVING, SERVING, NodeState
+from autoscaler.core.model import ConsumerOrder, FleetRules, Node, PoolRules
+from policies import traffic as traffics
+from policies.contract import Decision, Rule
+
+_CEILINGS = frozenset({Rule.CEILING, Rule.SCHEDULED_CEILING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +22,38 @@ class Pace:
     at: float
     drain_s: float
     task_s: float
+    many_s: float = 0.0
+    """Until the last of all that are too many may be destroyed: accounts take so many calls a minute."""
 
     def is_due(self, node: Node, in_hand: int) -> bool:
         """Whether its paid time is nearly over."""
-        return quanta.is_due(node, self.at, drain_s=self.drain_s, in_hand=in_hand, task_s=self.task_s)
+        return quanta.is_due(
+            node, self.at, drain_s=self.drain_s, in_hand=in_hand, task_s=self.task_s, many_s=self.many_s
+        )
+
+
+def pace(decision: Decision, pool: PoolRules, fleet: FleetRules, at: float, have: int) -> Pace:
+    """When machines of the pool should leave, so many of which are there."""
+    surplus = have - decision.wanted
+    accounts = {offer.provider for offer in pool.offers}
+    return Pace(
+        at=at,
+        drain_s=fleet.drain_s,
+        task_s=traffics.task_s(decision.input.history.traffic),
+        many_s=max((call_budget.time_for(surplus, fleet, account) for account in accounts), default=0.0),
+    )
+
+
+def paid_anew(
+    nodes: Iterable[Node], pool: PoolRules, decision: Decision, at: float, drain_s: float
+) -> tuple[Node, ...]:
+    """Those whose drain outlasted their quantum: not against a person's word, and never above a ceiling."""
+    if decision.input.hold is not None or decision.binding in _CEILINGS:
+        return ()
+    nodes = tuple(nodes)
+    have = sum(node.state in SERVING | ARRIVING for node in nodes)
+    found = [n for n in returners(nodes, len(nodes)) if quanta.began_while_draining(n, at, drain_s=drain_s)]
+    return tuple(found[: max(0, pool.limits.max_workers - have)])
 
 
 def leavers(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from autoscaler.core import plan as planning
-from autoscaler.core import quanta, remembering, supply
+from autoscaler.core import remembering, selection, supply
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import FleetRules, Node, Offer, Plan, PoolRules, Timeouts
@@ -179,12 +179,8 @@ class _Run:
         if decision.wanted > serving:
             return None
         if decision.wanted < serving:
-            task_s, drain_s = traffics.task_s(traffic), self.fleet_rules.drain_s
-            if any(
-                quanta.is_due(node, at, drain_s=drain_s, in_hand=1, task_s=task_s)
-                or quanta.is_due(node, at, drain_s=drain_s, in_hand=0, task_s=task_s)
-                for node in self.nodes
-            ):
+            pace = selection.pace(decision, self.pool, self.fleet_rules, at, serving)
+            if any(pace.is_due(node, 0) or pace.is_due(node, 1) for node in self.nodes):
                 return None
         self.memory = replace(self.memory, traffic={POOL: traffic}, good_looks={POOL: self.looks})
         return decision

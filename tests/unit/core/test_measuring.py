@@ -26,7 +26,7 @@ from tests.unit.core.builders import (
 )
 
 LOOKED = a_demand(flow=Flow(arrived=30, completed=20, over_s=10.0))
-BOOTING = a_node("n1", NodeState.BOOTING, ordered_at=AT - 80.0)
+BOOTING = a_node("n1", NodeState.BOOTING, ordered_at=AT - 80.0, entered_at=AT - 70.0, entered_on=4_930.0)
 
 
 @pytest.mark.parametrize(("ordered_s_ago", "boot_s"), [(80.0, 80.0), (1e9, 720.0)])
@@ -53,3 +53,27 @@ def test_what_cannot_be_seen_measures_nothing() -> None:
     )
 
     assert before == reconcile(world, rules(), FLEET).memory.traffic[POOL]
+
+
+def test_where_nothing_is_and_nothing_is_counted_nothing_flows() -> None:
+    """A broker forgets the counters of a queue that is gone or unused; a peak remembered for ever would be paid for."""
+    before = Traffic(arrivals_per_s=3.0, recent_per_s=3.0)
+    world = a_snapshot(
+        demand={POOL: a_demand()}, memory=Memory(clocks=CLOCKS, traffic={POOL: before}), elapsed_s=10.0
+    )
+    busy = replace(world, demand={POOL: a_demand(backlog=1)})
+
+    assert reconcile(world, rules(), FLEET).memory.traffic[POOL].arrivals_per_s < 3.0
+    assert 3.0 == reconcile(busy, rules(), FLEET).memory.traffic[POOL].arrivals_per_s
+
+
+def test_a_boot_that_nobody_watched_measures_nothing() -> None:
+    """While we were down or deaf the worker may have come up long ago."""
+    world = a_snapshot(
+        replace(BOOTING, ordered_at=AT - 700.0, entered_at=AT - 690.0, entered_on=5_000.0),
+        listings={CLOUD: a_listing("n1")},
+        sightings=heard(a_sighting("n1")),
+        memory=Memory(clocks=CLOCKS),
+    )
+
+    assert 0.0 == reconcile(world, rules(), FLEET).memory.traffic[POOL].boots

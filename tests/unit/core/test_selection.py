@@ -10,8 +10,10 @@ import pytest
 from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder, Node
-from autoscaler.core.selection import Pace, leavers, returners
-from tests.unit.core.builders import AT, OFFER, a_node, a_sighting, heard
+from autoscaler.core.selection import Pace, leavers, paid_anew, returners
+from policies.contract import Hold, Limits
+from providers.contract import NodeName
+from tests.unit.core.builders import AT, OFFER, a_node, a_pool, a_sighting, heard, wanted
 
 S = NodeState
 PACE = Pace(at=AT, drain_s=60.0, task_s=10.0)
@@ -94,3 +96,41 @@ def test_a_short_quantum_is_as_none() -> None:
     by_the_minute = replace(bought(1), offer=replace(OFFER, quantum_s=60))
 
     assert ["1"] == names(leavers((by_the_minute,), 1, heard(), PACE))
+
+
+def test_a_quantum_shorter_than_it_takes_to_leave_is_as_none() -> None:
+    """With ticks of half an hour nobody would ever be told in time."""
+    slow = replace(PACE, drain_s=7_211.0)
+
+    assert ["20"] == names(leavers((bought(20),), 1, heard(), slow))
+
+
+def test_after_a_clock_was_set_back_machines_still_leave_in_their_time() -> None:
+    """The phase of a quantum stays, whatever the hour is called."""
+    assert ["-600.75"] == names(leavers((bought(-600.75),), 1, heard(), PACE))
+
+
+def test_many_that_are_too_many_begin_to_leave_earlier() -> None:
+    """An account takes so many calls a minute: the last would go after its next hour began."""
+    crowd = replace(PACE, many_s=240.0)
+
+    assert [] == names(leavers((bought(56),), 1, heard(), PACE))
+    assert ["56"] == names(leavers((bought(56),), 1, heard(), crowd))
+
+
+@pytest.mark.parametrize(
+    ("decided", "ceiling", "expected"),
+    [({}, 10, 2), ({}, 2, 1), ({}, 1, 0), ({"hold": Hold(workers=0, until_at=AT + 60)}, 10, 0)],
+)
+def test_what_is_paid_anew_is_used_below_the_ceiling_and_not_against_a_persons_word(
+    decided: dict[str, Any], ceiling: int, expected: int
+) -> None:
+    """The next hour of a drain that outlasted its own is paid; that is no reason to pass a limit."""
+    drains = {"consumer_order": ConsumerOrder.CANCEL, "entered_at": AT - 120}
+    nodes = (
+        bought(10),
+        *(replace(bought(61), name=NodeName(f"d{n}"), state=S.DRAINING, **drains) for n in range(2)),
+    )
+    pool = a_pool(limits=Limits(max_workers=ceiling))
+
+    assert expected == len(paid_anew(nodes, pool, wanted(1, pool=pool, **decided), AT, 60.0))

@@ -101,3 +101,10 @@ def test_boots_are_averaged_over_the_last_twenty() -> None:
     assert 90.0 == traffic.boot_s(Traffic())
     assert 110.0 < traffic.boot_s(found) < 120.0
     assert found == traffic.with_boots(found, [float("nan"), -5.0])
+
+
+def test_what_waits_for_its_time_in_a_workers_hands_is_not_busy() -> None:
+    """Tasks with an ETA are delivered and unacknowledged for hours; the workers say that they run nothing."""
+    found = traffic.with_look(Traffic(), a_demand(0, 200), a_supply(10, tasks_in_hand=0))
+
+    assert 0.0 == found.busy

@@ -133,3 +133,11 @@ def test_wrong_options_are_told(options: dict[str, object]) -> None:
     """At least a second; nothing else."""
     with pytest.raises(PolicyOptionsWrong):
         open_policy(options)
+
+
+@pytest.mark.parametrize("target_s", [120.0, 3600.0, 86_400.0])
+def test_one_task_is_no_stream_however_long_it_may_wait(target_s: float) -> None:
+    """A rate of one in ten seconds, carried on over a day, would buy a fleet for a task an hour long."""
+    seen = replace(measured(3600.0, just_now=1), recent_per_s=0.03)
+
+    assert 1 == recommend(1, seen, target_s=target_s).workers
