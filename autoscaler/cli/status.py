@@ -5,8 +5,10 @@ What never happens here: a look at the broker or at a provider.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -21,6 +23,7 @@ from autoscaler.core.held_back import HeldBack
 from policies.phrases import count, duration
 
 _REFRESH_S = 2.0
+_HEED_S = 0.1
 _NUMBERS = (
     "WAITING",
     "OLDEST",
@@ -51,13 +54,38 @@ def status(
         elif not watch:
             output.say(page(standing.look(journal, settings, opened.CLOCK.now())))
         else:
-            with Live(console=output.console(), auto_refresh=False) as live:
-                try:
-                    while True:
-                        live.update(page(standing.look(journal, settings, opened.CLOCK.now())), refresh=True)
-                        time.sleep(_REFRESH_S)
-                except KeyboardInterrupt:
-                    return
+            with _ctrl_c() as asked, Live(console=output.console(), auto_refresh=False) as live:
+                while not asked:
+                    live.update(page(standing.look(journal, settings, opened.CLOCK.now())), refresh=True)
+                    _pause(asked)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[list[int]]:
+    """Not empty after the first Ctrl-C; the second one is an exception, as usual.
+
+    An exception at any moment could end up where nothing can pass it on, a destructor say, and be lost: then the page
+    went on for ever.
+    """
+    asked: list[int] = []
+
+    def heed(number: int, _frame: object) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, heed)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _pause(asked: list[int]) -> None:
+    """Until the next renewal, or until somebody asks for the end."""
+    for _ in range(round(_REFRESH_S / _HEED_S)):
+        if asked:
+            return
+        time.sleep(_HEED_S)
 
 
 def page(now: Standing) -> RenderableType:
