@@ -15,7 +15,7 @@ from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.waiting import wait_until
 from tests.integration.stage import Stage
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 UNSEEN = "demand of flood"
 STATISTICS = ("messages", "messages_ready", "messages_unacknowledged", "message_stats")
@@ -117,7 +117,7 @@ def test_a_broker_that_is_down_when_the_daemon_starts_is_waited_for(
     assert {} == stage.nodes()
 
     stage.broker.start()
-    stage.wait_until_ended(10, 60)
+    stage.wait_until_ended(10, 150)
     assert Counter(range(10)) == stage.noted("ended")
     assert {UNSEEN, "workers"} == {each["fact"] for each in stage.said("fact.recovered")}
 
