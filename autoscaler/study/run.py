@@ -48,8 +48,6 @@ _TAIL_S = 3600.0
 """After the last task, to give machines back: rules that keep one for ever are not billed for ever."""
 _BOOTS_ALLOWED = 10.0
 
-Rules = Callable[[DecisionInput], Decision]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
