@@ -14,22 +14,18 @@ from typing import Protocol
 
 from autoscaler.clock import Clock
 from autoscaler.core import (
-    held_back,
     invariants,
     lifecycle,
     offers,
     orders,
     reconcile,
     remembering,
-    stalls,
     supply,
-    unseen,
 )
 from autoscaler.core import plan as planning
-from autoscaler.core.facts import Memory, Outcome, OutcomeKind, Snapshot
+from autoscaler.core.facts import Memory, Outcome, Snapshot
 from autoscaler.core.model import (
     Action,
-    DestroyNode,
     FleetRules,
     Node,
     Order,
@@ -38,7 +34,6 @@ from autoscaler.core.model import (
     PoolName,
     PoolRules,
     PoolWish,
-    Transition,
     WorkerName,
     worker_of,
 )
@@ -47,6 +42,7 @@ from autoscaler.core.reconcile import Reconciled
 from autoscaler.journal.contract import Sample, TickRecord
 from autoscaler.observe import Seen
 from autoscaler.telemetry import Log
+from autoscaler.telling import Teller, Tick
 from policies.contract import Decision, Past
 from policies.decide import decide
 from policies.sentence import sentence
@@ -54,8 +50,6 @@ from providers.contract import NodeName, ProviderName
 
 _ELAPSED_CAP_TICKS = 3.0
 """Time in which we did not look is not time in which we could see: a suspended process does not age its nodes."""
-_OVERDUE_ASKS = 5
-"""From this ask on, each further one is said out loud: a machine that does not go is paid."""
 
 
 class Journal(Protocol):
@@ -93,17 +87,6 @@ class Executor(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """What one tick saw, thought and chose; whole, for `plan` and for tests."""
-
-    snapshot: Snapshot
-    reconciled: Reconciled
-    decisions: Mapping[PoolName, Decision]
-    plan: Plan
-    record: TickRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
     """The configuration as the loop needs it. `settle_s` is how long absence must last at each provider."""
 
@@ -137,14 +120,10 @@ class Loop:
         self._executor = executor
         self._clock = clock
         self._log = log
+        self._teller = Teller(log, self._rules)
         self._name_seed = name_seed
         self._looked_at: float | None = None
         self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
-        self._missed: dict[str, str] = {}
-        self._said: dict[PoolName, tuple[object, ...]] = {}
-        self._strangers: frozenset[str] = frozenset()
-        self._troubled: frozenset[NodeName] = frozenset()
-        self._held: frozenset[tuple[str, str]] = frozenset()
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
@@ -154,7 +133,7 @@ class Loop:
         self._committed, self._unwritten = True, False
         self._executor.forget(tick.snapshot.outcomes)
         self._executor.dispatch(tick.plan.actions)
-        self._tell(tick)
+        self._teller.tell(tick)
         return tick
 
     def think(self, *, first: bool = False) -> Tick:
@@ -263,7 +242,7 @@ class Loop:
                     pool=pool,
                     at=snapshot.at,
                     decision=decision,
-                    sentence=sentence(decision, remarks=_remarks(plan, pool)),
+                    sentence=sentence(decision, remarks=plan.remarks_of(pool)),
                 )
                 for pool, decision in decisions.items()
             ),
@@ -272,113 +251,6 @@ class Loop:
             memory=remembering.after(snapshot, reconciled, plan, self._rules, self._fleet),
             samples=tuple(_sample(pool, decision, plan) for pool, decision in decisions.items()),
         )
-
-    def _tell(self, tick: Tick) -> None:
-        """Say what happened, after it was written down."""
-        self._tell_facts(tick.snapshot)
-        for outcome in tick.snapshot.outcomes:
-            good = outcome.kind in {OutcomeKind.DONE, OutcomeKind.ABSENT}
-            self._log.say(
-                "call.finished" if good else "call.refused",
-                call=outcome.call.value,
-                node=outcome.node,
-                kind=outcome.kind.value,
-                says=outcome.says,
-            )
-        for told in tick.record.transitions:
-            self._tell_move(told)
-        orders_by_number = {order.number: order for order in tick.snapshot.orders}
-        for answer in tick.record.answers:
-            order = orders_by_number[answer.number]
-            self._log.say(
-                "order.answered",
-                order=f"{order.kind.value} {order.target}",
-                carried_out=answer.carried_out,
-                says=answer.says,
-            )
-        asked = {action.node for action in tick.plan.actions if isinstance(action, DestroyNode)}
-        for node in tick.plan.nodes:
-            if node.name in asked and node.destroy_asks >= _OVERDUE_ASKS:
-                self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
-        self._tell_troubles(tick.plan)
-        for node, starved_s in stalls.news(
-            tick.snapshot.memory, tick.reconciled.memory, tick.plan.nodes, self._rules
-        ):
-            self._log.say("node.stalled", node=node.name, pool=node.pool, starved_s=round(starved_s))
-        self._tell_strangers(tick.reconciled.memory)
-        self._tell_held(tick)
-        for decision in tick.record.decisions:
-            # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
-            gist = _gist(decision.decision, tick.plan)
-            news = self._said.get(decision.pool) != gist
-            self._said[decision.pool] = gist
-            self._log.say(
-                "pool.decided" if news else "pool.repeated", pool=decision.pool, sentence=decision.sentence
-            )
-
-    def _tell_move(self, told: Transition) -> None:
-        self._log.say(
-            "node.moved",
-            node=told.node,
-            pool=told.pool,
-            before=told.before.value if told.before else "none",
-            after=told.after.value,
-            reason=told.reason,
-        )
-
-    def _tell_troubles(self, plan: Plan) -> None:
-        """Say which node cannot be dealt with when that begins and when it ends; not on every tick between."""
-        troubled = {trouble.node: trouble for trouble in plan.troubles}
-        for name, trouble in troubled.items():
-            if name not in self._troubled:
-                self._log.say("node.failed", node=name, pool=trouble.pool, error=trouble.error)
-        for name in self._troubled - troubled.keys():
-            self._log.say("node.recovered", node=name)
-        self._troubled = frozenset(troubled)
-
-    def _tell_strangers(self, memory: Memory) -> None:
-        seen = frozenset(f"{s.provider}/{s.instance.instance_id}" for s in memory.strangers)
-        for stranger in memory.strangers:
-            if f"{stranger.provider}/{stranger.instance.instance_id}" not in self._strangers:
-                self._log.say("stranger.seen", machine=stranger.instance.name, provider=stranger.provider)
-        self._strangers = seen
-
-    def _tell_held(self, tick: Tick) -> None:
-        now = held_back.look(tick.record.memory, tick.snapshot.at)
-        keys = frozenset((held.kind, held.subject) for held in now)
-        for held in now:
-            if (held.kind, held.subject) not in self._held:
-                self._log.say("hold.began", kind=held.kind, subject=held.subject, why=held.why)
-        for kind, subject in sorted(self._held - keys):
-            self._log.say("hold.ended", kind=kind, subject=subject)
-        self._held = keys
-
-    def _tell_facts(self, snapshot: Snapshot) -> None:
-        """Say when a fact is missed and when it is seen again; not on every tick between."""
-        missed = unseen.missing(snapshot)
-        for fact, why in missed.items():
-            if fact not in self._missed:
-                self._log.say("fact.missed", fact=fact, why=why)
-        for fact in self._missed.keys() - missed.keys():
-            self._log.say("fact.recovered", fact=fact)
-        self._missed = missed
-
-
-def _remarks(plan: Plan, pool: PoolName) -> tuple[str, ...]:
-    return tuple(says for name, says in plan.remarks if name == pool)
-
-
-def _gist(decision: Decision, plan: Plan) -> tuple[object, ...]:
-    """What makes a decision another than the one before, to a reader of the log."""
-    given = decision.input
-    workers = given.supply.workers
-    return (
-        decision.wanted,
-        workers,
-        decision.binding,
-        given.demand_missing,
-        _remarks(plan, PoolName(given.pool)),
-    )
 
 
 def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:

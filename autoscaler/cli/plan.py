@@ -26,7 +26,7 @@ from autoscaler.core.model import (
     UndrainNode,
 )
 from autoscaler.gateways.celery_link import CeleryLink
-from autoscaler.loop import Tick
+from autoscaler.telling import Tick
 
 _HEARD_S = 3.0
 """Workers speak every two seconds, so whoever has not been heard after three is silent."""

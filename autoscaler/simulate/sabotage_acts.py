@@ -36,9 +36,10 @@ from autoscaler.core.facts import (
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import Action, CreateNode, DestroyNode, Node, OrderKind, Timeouts
 from autoscaler.journal import lease
-from autoscaler.loop import Loop, Tick
+from autoscaler.loop import Loop
 from autoscaler.simulate import calls, ledger
 from autoscaler.simulate.sabotage_parts import Parts
+from autoscaler.telling import Tick
 from policies import stabilize
 from policies.contract import Decision, DecisionInput, Supply
 from providers.contract import Instance, InstanceSpec

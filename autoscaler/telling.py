@@ -1,0 +1,149 @@
+"""What the log says of a tick: news once, not each tick again what stood before.
+
+A tick that was written down goes in, events go out. What is kept here is only what was said last; after a restart all
+is said once more. What never happens here: a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autoscaler.core import held_back, stalls, unseen
+from autoscaler.core.facts import Memory, OutcomeKind, Snapshot
+from autoscaler.core.model import DestroyNode, Plan, PoolName, PoolRules, Transition
+from autoscaler.core.reconcile import Reconciled
+from autoscaler.journal.contract import TickRecord
+from autoscaler.telemetry import Log
+from policies.contract import Decision
+from providers.contract import NodeName
+
+_OVERDUE_ASKS = 5
+"""From this ask on, each further one is said out loud: a machine that does not go is paid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What one tick saw, thought and chose; whole, for `plan` and for tests."""
+
+    snapshot: Snapshot
+    reconciled: Reconciled
+    decisions: Mapping[PoolName, Decision]
+    plan: Plan
+    record: TickRecord
+
+
+class Teller:
+    """Says what happened. Only the loop's thread may call it."""
+
+    def __init__(self, log: Log, rules: Mapping[PoolName, PoolRules]) -> None:
+        self._log = log
+        self._rules = rules
+        self._missed: dict[str, str] = {}
+        self._said: dict[PoolName, tuple[object, ...]] = {}
+        self._strangers: frozenset[str] = frozenset()
+        self._troubled: frozenset[NodeName] = frozenset()
+        self._held: frozenset[tuple[str, str]] = frozenset()
+
+    def tell(self, tick: Tick) -> None:
+        """Say what happened, after it was written down."""
+        self._tell_facts(tick.snapshot)
+        for outcome in tick.snapshot.outcomes:
+            good = outcome.kind in {OutcomeKind.DONE, OutcomeKind.ABSENT}
+            self._log.say(
+                "call.finished" if good else "call.refused",
+                call=outcome.call.value,
+                node=outcome.node,
+                kind=outcome.kind.value,
+                says=outcome.says,
+            )
+        for told in tick.record.transitions:
+            self._tell_move(told)
+        orders_by_number = {order.number: order for order in tick.snapshot.orders}
+        for answer in tick.record.answers:
+            order = orders_by_number[answer.number]
+            self._log.say(
+                "order.answered",
+                order=f"{order.kind.value} {order.target}",
+                carried_out=answer.carried_out,
+                says=answer.says,
+            )
+        asked = {action.node for action in tick.plan.actions if isinstance(action, DestroyNode)}
+        for node in tick.plan.nodes:
+            if node.name in asked and node.destroy_asks >= _OVERDUE_ASKS:
+                self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
+        self._tell_troubles(tick.plan)
+        for node, starved_s in stalls.news(
+            tick.snapshot.memory, tick.reconciled.memory, tick.plan.nodes, self._rules
+        ):
+            self._log.say("node.stalled", node=node.name, pool=node.pool, starved_s=round(starved_s))
+        self._tell_strangers(tick.reconciled.memory)
+        self._tell_held(tick)
+        for decision in tick.record.decisions:
+            # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
+            gist = _gist(decision.decision, tick.plan)
+            news = self._said.get(decision.pool) != gist
+            self._said[decision.pool] = gist
+            self._log.say(
+                "pool.decided" if news else "pool.repeated", pool=decision.pool, sentence=decision.sentence
+            )
+
+    def _tell_move(self, told: Transition) -> None:
+        self._log.say(
+            "node.moved",
+            node=told.node,
+            pool=told.pool,
+            before=told.before.value if told.before else "none",
+            after=told.after.value,
+            reason=told.reason,
+        )
+
+    def _tell_troubles(self, plan: Plan) -> None:
+        """Say which node cannot be dealt with when that begins and when it ends; not on every tick between."""
+        troubled = {trouble.node: trouble for trouble in plan.troubles}
+        for name, trouble in troubled.items():
+            if name not in self._troubled:
+                self._log.say("node.failed", node=name, pool=trouble.pool, error=trouble.error)
+        for name in self._troubled - troubled.keys():
+            self._log.say("node.recovered", node=name)
+        self._troubled = frozenset(troubled)
+
+    def _tell_strangers(self, memory: Memory) -> None:
+        seen = frozenset(f"{s.provider}/{s.instance.instance_id}" for s in memory.strangers)
+        for stranger in memory.strangers:
+            if f"{stranger.provider}/{stranger.instance.instance_id}" not in self._strangers:
+                self._log.say("stranger.seen", machine=stranger.instance.name, provider=stranger.provider)
+        self._strangers = seen
+
+    def _tell_held(self, tick: Tick) -> None:
+        now = held_back.look(tick.record.memory, tick.snapshot.at)
+        keys = frozenset((held.kind, held.subject) for held in now)
+        for held in now:
+            if (held.kind, held.subject) not in self._held:
+                self._log.say("hold.began", kind=held.kind, subject=held.subject, why=held.why)
+        for kind, subject in sorted(self._held - keys):
+            self._log.say("hold.ended", kind=kind, subject=subject)
+        self._held = keys
+
+    def _tell_facts(self, snapshot: Snapshot) -> None:
+        """Say when a fact is missed and when it is seen again; not on every tick between."""
+        missed = unseen.missing(snapshot)
+        for fact, why in missed.items():
+            if fact not in self._missed:
+                self._log.say("fact.missed", fact=fact, why=why)
+        for fact in self._missed.keys() - missed.keys():
+            self._log.say("fact.recovered", fact=fact)
+        self._missed = missed
+
+
+def _gist(decision: Decision, plan: Plan) -> tuple[object, ...]:
+    """What makes a decision another than the one before, to a reader of the log."""
+    given = decision.input
+    workers = given.supply.workers
+    return (
+        decision.wanted,
+        workers,
+        decision.binding,
+        given.demand_missing,
+        plan.remarks_of(PoolName(given.pool)),
+    )
