@@ -16,6 +16,7 @@ from typing import Protocol
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
+from autoscaler.core import supply
 from autoscaler.core.model import (
     CreateNode,
     DrainExpiry,
@@ -37,6 +38,7 @@ from bootstrap.contract import Application, ApplicationSource, UserData, WorkerS
 from bootstrap.render import render
 from policies import open_policies
 from policies.contract import Limits, PolicySpec, Stabilization
+from policies.stabilize import default_scale_in_window_s
 from providers import open_provider
 from providers.contract import (
     InstanceSpec,
@@ -214,6 +216,17 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
 def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
     """One pool in the words of the core."""
     limits, calm, times = pool.limits, pool.stabilize, pool.timeouts
+    offers = tuple(
+        Offer(
+            provider=ProviderName(offer.provider),
+            location=offer.location,
+            size=offer.size,
+            image=offer.image,
+            price_per_h=offer.price_per_h,
+            quantum_s=offer.quantum_s,
+        )
+        for offer in pool.offers
+    )
     return PoolRules(
         name=PoolName(name),
         queues=pool.consumed,
@@ -228,7 +241,9 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
         ),
         stabilization=Stabilization(
             scale_out_window_s=calm.scale_out_window_s,
-            scale_in_window_s=calm.scale_in_window_s,
+            scale_in_window_s=calm.scale_in_window_s
+            if calm.scale_in_window_s is not None
+            else default_scale_in_window_s(supply.quantum_s(offers)),
             scale_out_cooldown_s=calm.scale_out_cooldown_s,
             scale_in_cooldown_s=calm.scale_in_cooldown_s,
             tolerance=calm.tolerance,
@@ -248,17 +263,7 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
             stop_s=times.stop_s,
             call_s=times.call_s,
         ),
-        offers=tuple(
-            Offer(
-                provider=ProviderName(offer.provider),
-                location=offer.location,
-                size=offer.size,
-                image=offer.image,
-                price_per_h=offer.price_per_h,
-                quantum_s=offer.quantum_s,
-            )
-            for offer in pool.offers
-        ),
+        offers=offers,
         paused=pool.paused,
         canary=pool.canary,
     )

@@ -90,7 +90,7 @@ def played(job: Job) -> tuple[Job, Outcome | float | None]:
         except OptimumUnavailable:
             return job, None
     if job.policy == OURS:
-        return job, run.run(tasks, job.terms, run.default(job.terms.target_wait_s))
+        return job, run.run(tasks, job.terms, run.default(job.terms.target_wait_s, job.terms.quantum_s))
     peer = {**PEERS, **VARIANTS}[job.policy](job.terms)
     return job, run.run(tasks, job.terms, run.Other(peer=peer, keeps_paid=job.keeps_paid))
 

@@ -20,6 +20,24 @@ class Span:
     amount: float
 
 
+LONG_QUANTUM_S = 600.0
+"""Machines billed in quanta of so many seconds or more are kept until a quantum ends, and are a larger bet to buy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How far completions stray from what busy slots ÷ task time foretold of them, minute by minute."""
+
+    seconds: float = 0.0
+    foretold: float = 0.0
+    completed: int = 0
+    """Of the minute that is being watched: how much of it is over, and its tasks."""
+    tasks: float = 0.0
+    """Tasks that were foretold in the minutes before; the oldest are forgotten."""
+    squares: float = 0.0
+    """Sum over these minutes of (completed − foretold)²."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What was measured of a pool's tasks and machines so far: the past as later decisions need it.
@@ -44,6 +62,7 @@ class Traffic:
     """Slots busy at the last look."""
     pressed: tuple[Span, ...] = ()
     """Tasks completed while messages waited without a break, over the last minute of it, newest last."""
+    spread: Spread = field(default_factory=Spread)
     boots: float = 0.0
     """Machines that `boot_s` was measured over; the oldest are forgotten."""
     boot_s: float = 0.0
@@ -122,6 +141,8 @@ class Supply:
     """Tasks the serving workers say they run; None when they could not be heard."""
     arriving_for_s: tuple[float, ...] = ()
     """How long ago each of those arriving was ordered, the longest first."""
+    quantum_s: float = 3600.0
+    """What one more machine is paid for at least, in seconds."""
 
     @property
     def workers(self) -> int:

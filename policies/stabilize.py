@@ -14,13 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from policies.contract import DecisionInput, Past, Recommendation, Rule, Step
+from policies.contract import LONG_QUANTUM_S, DecisionInput, Past, Recommendation, Rule, Step
 from policies.phrases import count, duration, plain
 
 RuleFunction = Callable[[DecisionInput, int], Step | None]
 
 _ROUNDING = 1e-9
 """Both edges of the tolerance belong to it; binary fractions must not push 9 of 10 out of 10 %."""
+
+
+def default_scale_in_window_s(quantum_s: float) -> float:
+    """Where none is configured: as the HPA where machines are billed in long quanta, for then what is too many stays
+    anyway; else about what a new machine's boot costs (as with rented skis: wait for as long as a mistake costs)."""
+    return 300.0 if quantum_s >= LONG_QUANTUM_S else 90.0
 
 
 def tolerated(proposal: Recommendation, standing: int, tolerance: float) -> int | None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from policies.contract import Demand, Span, Supply, Traffic
+from policies.contract import Demand, Flow, Span, Spread, Supply, Traffic
 
 SMOOTHED_S = 120.0
 RECENT_S = 30.0
@@ -19,11 +19,15 @@ RECENT_S = 30.0
 PEAK_SPAN_S, PEAKS = 60.0, 10
 """Peaks are kept by the minute, for ten minutes."""
 PRESSED_S = 60.0
+FORETOLD_S, FORETOLD_TASKS = 60.0, 500.0
+"""Completions are compared with what was foretold by the minute, and that is remembered over so many tasks."""
 REMEMBERED_TASKS = 1000.0
 REMEMBERED_BOOTS = 20.0
 ASSUMED_TASK_S, ASSUMED_TASKS = 10.0, 2.0
 """Before anything is measured a task is taken to last ten seconds; two real ones outweigh that, and it fades."""
 ASSUMED_BOOT_S = 90.0
+_EVEN_TASKS = 20.0
+"""Before anything is measured, so many tasks are taken to have been completed as evenly as chance has it."""
 MOST_SPANS = 48
 """Of arrivals. Two neighbours are joined where together they are short against their age, the oldest first."""
 _COARSENESS = 5.0
@@ -52,9 +56,20 @@ def arrived_within(traffic: Traffic, seconds: float) -> float:
     return found
 
 
-def peak_per_s(traffic: Traffic) -> float:
-    """The highest smoothed rate of arrivals of the last ten minutes."""
-    return max((span.amount for span in traffic.peaks), default=0.0)
+def peak_per_s(traffic: Traffic, seconds: float) -> float:
+    """The highest smoothed rate of arrivals of so many last seconds, ten minutes at most."""
+    highest, left_s = 0.0, seconds
+    for span in reversed(traffic.peaks):
+        highest, left_s = max(highest, span.amount), left_s - span.seconds
+        if left_s <= 0.0:
+            break
+    return highest
+
+
+def dispersion(traffic: Traffic) -> float:
+    """Variance ÷ mean of completions in a minute: 1 where tasks end independently, more where long ones hold slots."""
+    spread = traffic.spread
+    return (spread.squares + _EVEN_TASKS) / (spread.tasks + _EVEN_TASKS)
 
 
 def with_boots(before: Traffic, seconds: Iterable[float]) -> Traffic:
@@ -89,6 +104,7 @@ def with_look(before: Traffic, demand: Demand, supply: Supply) -> Traffic:
         busy_s=busy_s * kept,
         busy=busy,
         pressed=_latest(pressed, PRESSED_S),
+        spread=_spread(before, (before.busy + busy) / 2.0, flow),
     )
 
 
@@ -96,6 +112,19 @@ def _busy(demand: Demand, supply: Supply) -> int:
     """Slots that run a task, by the workers' own word: what else is delivered waits in their hands, or for its time."""
     said = demand.in_progress if supply.tasks_in_hand is None else supply.tasks_in_hand
     return min(said, supply.serving * supply.slots)
+
+
+def _spread(before: Traffic, busy: float, flow: Flow) -> Spread:
+    """With this look. A minute ends where one task at least was foretold, so that each of them says something."""
+    spread = before.spread
+    seconds = spread.seconds + flow.over_s
+    foretold = spread.foretold + busy * flow.over_s / task_s(before)
+    completed = spread.completed + flow.completed
+    if seconds < FORETOLD_S or foretold < 1.0:
+        return replace(spread, seconds=seconds, foretold=foretold, completed=completed)
+    tasks, squares = spread.tasks + foretold, spread.squares + (completed - foretold) ** 2
+    kept = min(1.0, FORETOLD_TASKS / tasks)
+    return Spread(tasks=tasks * kept, squares=squares * kept)
 
 
 def _smoothed(before: float, now: float, over_s: float, constant_s: float) -> float:

@@ -6,12 +6,14 @@ are and on those arriving. Where that falls short, machines ordered now would ha
 the wish grows by as many as that takes. A machine that could not start anything in time is not wished for, and none is
 given back if the smaller fleet would have to buy it again at once.
 
-    starts(x) = free + rate · x + Σ over arriving slots (1 + (x − ready) / task_s − ¼)      by x seconds from now
+    starts(x) = free + Σ over arriving slots 1 + ends − caution · √ends                      by x seconds from now
+    ends      = rate · x + Σ over free and arriving slots ((x − ready) / task_s − ¼)
     lacking   = max over tasks of (tasks before its deadline − starts) ÷ (starts of one machine ordered now)
 
-`rate` blends busy slots ÷ task time with what was really completed while messages waited, so that a few long tasks
-among short ones are noticed. The ¼ is kept back for the tasks' spread. The constants were chosen on recorded workloads
-with waits of two minutes. What never happens here: a look at a queue's name, a memory between two decisions.
+`rate` is busy slots ÷ task time, drawn towards what was really completed while messages waited by as much as
+completions were seen to stray: where tasks are alike a slow minute is chance, where a few long ones hold slots it goes
+on. The constants were chosen on recorded workloads with waits of two minutes. What never happens here: a look at a
+queue's name, a memory between two decisions.
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from policies import traffic as traffics
-from policies.contract import Demand, History, Policy, Recommendation, Supply, Traffic
+from policies.contract import LONG_QUANTUM_S, Demand, History, Policy, Recommendation, Supply, Traffic
 from policies.options import Options
 from policies.phrases import count, duration
 
 SHORTEST_WAIT_S = 1.0
 _KEPT_BACK = 0.25
-"""Of one start a slot, for the spread of task times."""
-_BELIEF_S = 45.0
-"""The computed rate weighs as much as so many seconds of watching the real one."""
+"""Of the tasks that a slot starts after its first: those of one length all end late in it."""
+_MOST_BELIEF_S = 600.0
+"""The computed rate weighs as much as so many seconds of watching the real one, at most."""
 _FORESEEN, _FORESEEN_TO_KEEP = 1 / 3, 1 / 2
 """Parts of the target for which arrivals are taken to go on as they are, for buying and for giving back."""
 _OVERLOAD = 1.2
@@ -40,6 +42,10 @@ _SPARE = 0.9
 """Part of a machine by which the load may exceed the fleet before another is kept."""
 _NEXT_TO_NONE = 0.01
 """Part of a machine that is no reason to keep one: smoothed rates never fall to nothing."""
+_CAUTION, _CAUTION_BRIEF = 0.4, 1.0
+"""Standard deviations of the starts that are not counted on. A machine that is paid for an hour is the larger bet."""
+_PEAK_S, _PEAK_BRIEF_S = 600.0, 180.0
+"""For giving back, a peak is remembered so long: a machine that is paid by the minute costs while it idles."""
 _STEPS_AHEAD = 4
 _HALF_A_TASK = 0.5
 """Fewer than this that may come are nobody yet to buy a machine for."""
@@ -80,7 +86,7 @@ class Wait:
         """The smallest fleet that bears the load of the last minutes and would not have to grow again at once."""
         have = supply.workers
         # Those on their way are paid, and leave at the earliest once they enrolled.
-        least = min(have, max(self._borne(supply.slots, traffic), supply.arriving))
+        least = min(have, max(self._borne(supply, traffic), supply.arriving))
         while least < have:
             middle = (least + have) // 2
             serving = max(0, supply.serving - (supply.workers - middle))
@@ -91,9 +97,9 @@ class Wait:
                 have = middle
         return least
 
-    def _borne(self, slots: int, traffic: Traffic) -> int:
-        """Machines for the highest load of the last ten minutes."""
-        machines = traffics.peak_per_s(traffic) * traffics.task_s(traffic) / slots
+    def _borne(self, supply: Supply, traffic: Traffic) -> int:
+        """Machines for the highest load of the last minutes."""
+        machines = _peak_load(supply, traffic)
         if self.target_wait_s < traffics.boot_s(traffic):
             return max(0, math.ceil(machines / _LOAD - _NEXT_TO_NONE))
         return max(0, math.ceil(machines / _OVERLOAD - _SPARE))
@@ -105,14 +111,15 @@ class Wait:
         if backlog == 0 and ahead == _FORESEEN and self.target_wait_s >= traffics.boot_s(traffic):
             return 0
         task_s, boot_s = traffics.task_s(traffic), traffics.boot_s(traffic)
+        caution = _CAUTION if _is_long(supply) else _CAUTION_BRIEF
         lacking, before = 0, 0.0
         for deadline_s, tasks in self._deadlines(backlog, traffic, ahead, boot_s):
             before += tasks
             # For one that is late whatever is done, the nearest it can be.
             by_s = deadline_s if deadline_s >= boot_s else boot_s + self.target_wait_s / 2
-            short = before - _starts(fleet, by_s, task_s)
+            short = before - _starts(fleet, by_s, task_s, caution)
             if short > 0.0:
-                each = supply.slots * _starts_of_a_slot(by_s - boot_s, task_s)
+                each = supply.slots * (1.0 + _further(by_s - boot_s, task_s))
                 lacking = max(lacking, math.ceil(short / each - 1e-9))
         return lacking
 
@@ -171,10 +178,20 @@ class Wait:
         target = duration(self.target_wait_s)
         if workers == 0:
             return f"what arrives next can wait for a machine within {target}"
-        load = traffics.peak_per_s(traffic) * traffics.task_s(traffic) / supply.slots
+        load = _peak_load(supply, traffic)
         verb = "starts" if workers == 1 else "start"
         waiting = "what waits and arrives" if demand.backlog else "what arrives"
         return f"{count(workers, 'worker')} {verb} {waiting} within {target} (load of {load:.1f} workers at its peak)"
+
+
+def _is_long(supply: Supply) -> bool:
+    return supply.quantum_s >= LONG_QUANTUM_S
+
+
+def _peak_load(supply: Supply, traffic: Traffic) -> float:
+    """Machines that were busy at once if all had started as it came, at the highest of the last minutes."""
+    peak_s = _PEAK_S if _is_long(supply) else _PEAK_BRIEF_S
+    return traffics.peak_per_s(traffic, peak_s) * traffics.task_s(traffic) / supply.slots
 
 
 def _fleet(supply: Supply, traffic: Traffic, serving: int) -> _Fleet:
@@ -184,6 +201,7 @@ def _fleet(supply: Supply, traffic: Traffic, serving: int) -> _Fleet:
     expected = busy / traffics.task_s(traffic)
     watched_s = sum(span.seconds for span in traffic.pressed)
     completed = sum(span.amount for span in traffic.pressed)
+    belief_s = _belief_s(traffic)
     boot_s = traffics.boot_s(traffic)
     coming: dict[float, int] = {}
     for since_s in supply.arriving_for_s or (0.0,) * supply.arriving:
@@ -192,23 +210,36 @@ def _fleet(supply: Supply, traffic: Traffic, serving: int) -> _Fleet:
         coming[ready_s] = coming.get(ready_s, 0) + supply.slots
     return _Fleet(
         free=slots - busy,
-        rate_per_s=(expected * _BELIEF_S + completed) / (_BELIEF_S + watched_s),
+        rate_per_s=(expected * belief_s + completed) / (belief_s + watched_s),
         coming=tuple(coming.items()),
     )
 
 
-def _starts(fleet: _Fleet, by_s: float, task_s: float) -> float:
-    """Tasks that the fleet starts until then, if there are enough."""
-    done = fleet.free * _starts_of_a_slot(by_s, task_s) + fleet.rate_per_s * by_s
-    for ready_s, slots in fleet.coming:
+def _belief_s(traffic: Traffic) -> float:
+    """Seconds of watching that the computed rate weighs as much as.
+
+    Completions in w seconds are Poisson about a rate that is itself gamma distributed: mean μw, variance μw + (μw)²/k.
+    So variance ÷ mean − 1 is μw/k, and after C completions in t seconds the rate is (k + C) ÷ (k/μ + t), with k/μ
+    = w ÷ (variance ÷ mean − 1). (Gamma–Poisson shrinkage by the method of moments, a form of empirical Bayes.)
+    """
+    excess = traffics.dispersion(traffic) - 1.0
+    return min(_MOST_BELIEF_S, traffics.FORETOLD_S / excess) if excess > 0.0 else _MOST_BELIEF_S
+
+
+def _starts(fleet: _Fleet, by_s: float, task_s: float, caution: float) -> float:
+    """Tasks that the fleet starts until then, if there are enough. What hangs on tasks that end is not counted in full:
+    their number strays by about its square root."""
+    slots, ends = fleet.free, fleet.free * _further(by_s, task_s) + fleet.rate_per_s * by_s
+    for ready_s, coming in fleet.coming:
         if ready_s < by_s:
-            done += slots * _starts_of_a_slot(by_s - ready_s, task_s)
-    return done
+            slots += coming
+            ends += coming * _further(by_s - ready_s, task_s)
+    return slots + max(0.0, ends - caution * math.sqrt(ends))
 
 
-def _starts_of_a_slot(seconds: float, task_s: float) -> float:
-    """One at once, and further ones as tasks end."""
-    return 1.0 + max(0.0, seconds / task_s - _KEPT_BACK)
+def _further(seconds: float, task_s: float) -> float:
+    """Tasks that a slot starts as the ones before end, after the one at once."""
+    return max(0.0, seconds / task_s - _KEPT_BACK)
 
 
 def _seconds(seconds: float) -> str:

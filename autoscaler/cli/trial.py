@@ -160,7 +160,7 @@ def _trial(config: Path | None, pool: str, target_s: float | None, boot: tuple[f
         raise _usage(f"There is no configuration, and so no pool {pool!r}; name one with --config.")
     else:
         terms = Terms(boot_s=boot[0], boot_cv=boot[1], target_wait_s=target_s or _TARGET_WAIT_S)
-        configured = replace(running.default(terms.target_wait_s), name="configured")
+        configured = replace(running.default(terms.target_wait_s, terms.quantum_s), name="configured")
         return _Trial(configured=configured, terms=terms, beware=_WITHOUT)
     policies = rules.policies
     if target_s is not None:

@@ -152,8 +152,8 @@ class Stabilize(Section):
 
     scale_out_window_s: Duration = Field(default=0.0, alias="scale_out_window")
     """Grow only to the lowest wish of this time."""
-    scale_in_window_s: Duration = Field(default=300.0, alias="scale_in_window")
-    """Shrink only to the highest wish of this time."""
+    scale_in_window_s: Duration | None = Field(default=None, alias="scale_in_window")
+    """Shrink only to the highest wish of this time; 5m where machines are billed by ten minutes or more, else 90s."""
     scale_out_cooldown_s: Duration = Field(default=0.0, alias="scale_out_cooldown")
     """Time after a growth before the next."""
     scale_in_cooldown_s: Duration = Field(default=60.0, alias="scale_in_cooldown")

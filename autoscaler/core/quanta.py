@@ -7,10 +7,10 @@ less than what a drain takes. What never happens here: a choice who leaves.
 from __future__ import annotations
 
 from autoscaler.core.model import Node
+from policies.contract import LONG_QUANTUM_S
 
 PAID_ANEW = "it was still at work when its next billing quantum began"
 """Why a drain is taken back although nobody is wanted."""
-LONG_S = 600
 _TASKS_TO_FINISH = 4.0
 """A worker amid tasks has so many task times to finish: among exponential ones 1 in 55 takes longer."""
 _MOST_EARLY = 0.15
@@ -19,7 +19,7 @@ _MOST_EARLY = 0.15
 
 def is_long(node: Node) -> bool:
     """Whether the machine is billed in quanta that are worth waiting for."""
-    return node.offer.quantum_s >= LONG_S
+    return node.offer.quantum_s >= LONG_QUANTUM_S
 
 
 def left_s(node: Node, at: float) -> float:

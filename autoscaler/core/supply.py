@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from autoscaler.core import lifecycle
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, PoolRules, PoolWish
+from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
 from policies.contract import DecisionInput, History, Hold, Supply, Traffic
 
 
@@ -46,6 +47,11 @@ def supply(nodes: Iterable[Node], slots: int, snapshot: Snapshot) -> Supply:
     )
 
 
+def quantum_s(offers: Iterable[Offer]) -> float:
+    """What one more machine is paid for at least: the quantum of the first offer. An hour where none is configured."""
+    return next((float(offer.quantum_s) for offer in offers), 3600.0)
+
+
 def decision_input(
     rules: PoolRules, snapshot: Snapshot, nodes: Iterable[Node], memory: Memory, wish: PoolWish | None
 ) -> DecisionInput:
@@ -58,7 +64,9 @@ def decision_input(
         at=snapshot.at,
         demand=None if isinstance(demand, Missing) else demand,
         demand_missing=demand.why if isinstance(demand, Missing) else "",
-        supply=supply(of_pool(nodes, rules.name), rules.slots, snapshot),
+        supply=replace(
+            supply(of_pool(nodes, rules.name), rules.slots, snapshot), quantum_s=quantum_s(rules.offers)
+        ),
         supply_missing=sightings.why if isinstance(sightings, Missing) else "",
         history=History(
             past=snapshot.past.get(rules.name, ()),

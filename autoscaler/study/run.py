@@ -37,6 +37,7 @@ from policies.contract import (
     Traffic,
 )
 from policies.decide import decide
+from policies.stabilize import default_scale_in_window_s
 
 TICK_S = 10.0
 PROOF_LAG_S = 11.0
@@ -76,10 +77,11 @@ Watch = Callable[[float, Fleet, Decision], None]
 """Told after each tick: seconds, the fleet, and the decision."""
 
 
-def default(target_wait_s: float) -> Configured:
-    """The default policy, with default settings."""
+def default(target_wait_s: float, quantum_s: float) -> Configured:
+    """The default policy, with default settings, for machines that are billed in such quanta."""
     spec = PolicySpec(kind="wait", options={"target_wait_s": target_wait_s})
-    return Configured(policies=(spec,), name="default")
+    calm = Stabilization(scale_in_window_s=default_scale_in_window_s(quantum_s))
+    return Configured(policies=(spec,), stabilization=calm, name="default")
 
 
 def run(
@@ -203,7 +205,7 @@ class _Run:
             pool=POOL,
             at=EPOCH + self.fleet.world.now_s,
             demand=demand,
-            supply=present,
+            supply=replace(present, quantum_s=supply.quantum_s(self.pool.offers)),
             history=History(past=tuple(self.past), good_looks=self.looks, traffic=traffic),
             policies=self.pool.policies,
             limits=self.pool.limits,

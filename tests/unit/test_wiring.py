@@ -57,3 +57,18 @@ def test_an_accounts_pace_is_the_daemons_and_not_its_providers_option() -> None:
 
     assert {"flavour": "sour"} == paced.providers["here"].options()
     assert {HERE: 30.0} == wiring.rulebook(paced, TRAITS).fleet.calls_per_minute
+
+
+def test_the_scale_in_window_goes_by_the_billing_where_none_is_configured() -> None:
+    """What is paid by the hour stays anyway; what is paid by the minute costs while it idles."""
+
+    def window_s(*changes: tuple[str, str]) -> float:
+        return (
+            wiring.rulebook(settings(*changes), TRAITS)
+            .pools[PoolName("images")]
+            .stabilization.scale_in_window_s
+        )
+
+    by_the_hour = ('provider = "here"', 'provider = "here"\nbilling_quantum = "1h"')
+
+    assert (300.0, 90.0) == (window_s(by_the_hour), window_s())

@@ -65,7 +65,7 @@ def test_an_unset_section_has_its_defaults() -> None:
         loaded.loop.max_calls_in_flight,
     )
     assert "sqlite:////var/lib/autoscaler/journal.db" == loaded.journal.url
-    assert 300.0 == loaded.pools["images"].stabilize.scale_in_window_s
+    assert loaded.pools["images"].stabilize.scale_in_window_s is None
     assert ("images",) == loaded.pools["images"].consumed
 
 

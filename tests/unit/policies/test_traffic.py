@@ -73,12 +73,27 @@ def test_a_peak_is_remembered_for_ten_minutes() -> None:
         found = traffic.with_look(
             found, a_demand(0, 0, flow=Flow(arrived=0, completed=0, over_s=10.0)), a_supply(1)
         )
-    assert traffic.peak_per_s(found) > 8.0
+    assert traffic.peak_per_s(found, 600.0) > 8.0
+    assert traffic.peak_per_s(found, 180.0) < 1.0
     for _ in range(60):
         found = traffic.with_look(
             found, a_demand(0, 0, flow=Flow(arrived=0, completed=0, over_s=10.0)), a_supply(1)
         )
-    assert traffic.peak_per_s(found) < 1.0
+    assert traffic.peak_per_s(found, 600.0) < 1.0
+
+
+@pytest.mark.parametrize(("completions", "least", "most"), [((6, 6), 0.0, 0.2), ((12, 0), 4.0, 8.0)])
+def test_the_spread_of_completions_is_measured(
+    completions: tuple[int, int], least: float, most: float
+) -> None:
+    """Slots that end tasks evenly have no spread; those that stand still and then end many have much of it."""
+    found = Traffic(tasks=1000.0, busy_s=10_000.0, busy=1.0)
+    for minute in range(60):
+        for _ in range(6):
+            flow = Flow(arrived=0, completed=completions[minute % 2] // 6, over_s=10.0)
+            found = traffic.with_look(found, a_demand(0, 1, flow=flow), a_supply(1))
+
+    assert least < traffic.dispersion(found) < most
 
 
 def test_what_is_completed_under_pressure_is_watched_for_a_minute_of_it() -> None:

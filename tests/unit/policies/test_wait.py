@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from policies.contract import History, Recommendation, Span, Traffic
+from policies.contract import History, Recommendation, Span, Spread, Traffic
 from policies.options import PolicyOptionsWrong
 from policies.wait import open_policy
 from tests.unit.policies.builders import NOW, a_demand, a_supply
@@ -87,13 +87,39 @@ def test_a_machine_that_comes_too_late_for_those_that_wait_is_bought_for_the_bac
 
 
 def test_a_completed_rate_below_the_computed_one_is_believed_in_time() -> None:
-    """A few long tasks hold slots that the mean takes for fast ones."""
+    """A few long tasks hold slots that the mean takes for fast ones: the more so, the more completions strayed."""
     traffic = measured(10.0, per_s=0.2, busy=20, just_now=60)
     stuck = replace(traffic, pressed=(Span(seconds=60.0, amount=0),))
+    strayed = replace(stuck, spread=Spread(tasks=100.0, squares=1000.0))
 
-    computed, watched = (recommend(60, seen, serving=10).workers or 0 for seen in (traffic, stuck))
+    computed, watched, astray = (
+        recommend(60, seen, serving=10).workers or 0 for seen in (traffic, stuck, strayed)
+    )
 
-    assert computed < watched
+    assert computed <= watched < astray
+
+
+def test_what_is_paid_by_the_hour_is_bought_later_and_kept_longer() -> None:
+    """It is the larger bet, and costs nothing more while it is there."""
+    busy = measured(30.0, per_s=0.1, busy=4)
+    calmer = replace(
+        busy, peaks=(Span(seconds=60.0, amount=1.0), *(Span(seconds=60.0, amount=0.1) for _ in range(4)))
+    )
+
+    def wishes(quantum_s: float) -> list[int]:
+        policy = open_policy({"target_wait_s": 120.0})
+        hour = replace(a_supply(2), quantum_s=quantum_s)
+        waits = [
+            policy.recommend(a_demand(n), hour, History(traffic=busy), at=NOW).workers or 0 for n in range(40)
+        ]
+        supply = replace(a_supply(30), quantum_s=quantum_s)
+        kept = policy.recommend(a_demand(0), supply, History(traffic=calmer), at=NOW).workers or 0
+        return [sum(n <= 2 for n in waits), kept]
+
+    (bears, kept), (bears_brief, kept_brief) = wishes(3600.0), wishes(60.0)
+
+    assert bears > bears_brief
+    assert kept > kept_brief
 
 
 @pytest.mark.parametrize(("per_s", "workers"), [(0.0, 0), (0.008, 0), (0.2, 1), (1.0, 4), (10.0, 41)])

@@ -40,7 +40,7 @@ def _safe(outcome: Outcome, workload: Workload) -> bool:
 
 def test_every_task_is_done_and_none_is_lost() -> None:
     """And nothing stays behind that costs."""
-    outcome = run(BUSY, TERMS, default(120.0))
+    outcome = run(BUSY, TERMS, default(120.0, 3600.0))
 
     assert _safe(outcome, BUSY)
     assert outcome.creates == outcome.destroys > 0
@@ -50,7 +50,7 @@ def test_equal_arguments_give_equal_outcomes() -> None:
     """Boots that are left to chance included: chance is the seed's."""
     terms = replace(TERMS, boot_cv=0.5)
 
-    outcomes = [run(BUSY, terms, default(120.0), seed=seed) for seed in (1, 1, 2)]
+    outcomes = [run(BUSY, terms, default(120.0, 3600.0), seed=seed) for seed in (1, 1, 2)]
 
     assert outcomes[0] == outcomes[1] != outcomes[2]
 
@@ -59,7 +59,7 @@ def test_a_task_a_day_costs_a_machine_hour_each() -> None:
     """A machine billed by the hour is bought for the task, and goes within its hour."""
     workload = workloads.steady(1 / DAY_S, 3 * DAY_S, 30.0)
 
-    outcome = run(workload, TERMS, default(120.0))
+    outcome = run(workload, TERMS, default(120.0, 3600.0))
 
     assert (3, 3.0, 1.0) == (outcome.creates, outcome.cost, outcome.within_target)
 
@@ -68,7 +68,7 @@ def test_a_flood_is_worked_off_within_the_ceiling() -> None:
     """Leaving machines count, too: they are billed."""
     workload = workloads.burst(20_000, 60.0, 5.0)
 
-    outcome = run(workload, replace(TERMS, max_workers=10), default(120.0))
+    outcome = run(workload, replace(TERMS, max_workers=10), default(120.0, 3600.0))
 
     assert _safe(outcome, workload)
     assert 10 == outcome.nodes_peak
@@ -82,14 +82,18 @@ def test_a_pool_without_traffic_buys_nothing() -> None:
         if at_s <= DAY_S:
             billed.append(len(fleet.all_lives()))
 
-    run(a_workload((DAY_S, 30.0)), TERMS, default(120.0), watch=watch)
-    silent = run(Workload(name="none", submit_s=array("d"), runtime_s=array("d")), TERMS, default(120.0))
+    run(a_workload((DAY_S, 30.0)), TERMS, default(120.0, 3600.0), watch=watch)
+    silent = run(
+        Workload(name="none", submit_s=array("d"), runtime_s=array("d")), TERMS, default(120.0, 3600.0)
+    )
 
     assert {0} == set(billed)
     assert (0, 0.0) == (silent.creates, silent.cost)
 
 
-@pytest.mark.parametrize("policy", [default(120.0), Configured(policies=(BACKLOG,), stabilization=RESTLESS)])
+@pytest.mark.parametrize(
+    "policy", [default(120.0, 3600.0), Configured(policies=(BACKLOG,), stabilization=RESTLESS)]
+)
 def test_a_task_longer_than_the_quantum_is_not_ended(policy: Configured) -> None:
     """The end of paid time is a reason to drain, never to kill."""
     workload = workloads.joined(
@@ -128,7 +132,7 @@ def test_a_quiet_tick_decides_as_a_whole_one(
         if rule.startswith("peer"):
             return Other(peer=PEERS["keda"](terms), keeps_paid="paid-aware" in rule)
         if rule == "wait":
-            return default(900.0)
+            return default(900.0, terms.quantum_s)
         return Configured(
             policies=(BACKLOG,), stabilization=RESTLESS if rule == "restless" else Stabilization()
         )
@@ -166,6 +170,6 @@ def test_the_watcher_sees_each_tick() -> None:
     def watch(at_s: float, fleet: Fleet, decision: Decision) -> None:
         told.append((at_s, fleet.creates, decision.wanted))
 
-    run(a_workload((0.0, 30.0)), TERMS, default(120.0), watch=watch)
+    run(a_workload((0.0, 30.0)), TERMS, default(120.0, 3600.0), watch=watch)
 
     assert [(10.0, 1, 1), (20.0, 1, 1), (30.0, 1, 1)] == told[:3]
