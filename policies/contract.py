@@ -109,6 +109,10 @@ class Flow:
     """Messages acknowledged, or delivered without asking for that."""
     over_s: float
     """Seconds between the two looks."""
+    delivered: int = 0
+    """Messages handed out, those for the second time included."""
+    redelivered: int = 0
+    """Messages of these that had been handed out before: whoever held them lost them or gave them back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

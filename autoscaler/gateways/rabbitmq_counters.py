@@ -41,6 +41,8 @@ class Counters:
     published: int
     completed: int
     redelivered: int = 0
+    delivered: int = 0
+    """Those that were redelivered included."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,6 +150,8 @@ def _between(before: Counters, now: Counters) -> Flow:
         arrived=now.published - before.published,
         completed=now.completed - before.completed,
         over_s=max(0.0, now.at - before.at),
+        delivered=now.delivered - before.delivered,
+        redelivered=now.redelivered - before.redelivered,
     )
 
 
@@ -156,6 +160,7 @@ def _fell(before: Counters, now: Counters) -> bool:
         now.published < before.published
         or now.completed < before.completed
         or now.redelivered < before.redelivered
+        or now.delivered < before.delivered
     )
 
 
@@ -198,6 +203,8 @@ def flow_of(flows: Sequence[Flow | None]) -> Flow | None:
         arrived=sum(flow.arrived for flow in known),
         completed=sum(flow.completed for flow in known),
         over_s=max(flow.over_s for flow in known),
+        delivered=sum(flow.delivered for flow in known),
+        redelivered=sum(flow.redelivered for flow in known),
     )
 
 

@@ -17,7 +17,8 @@ from policies.contract import QueueDemand
 
 COLUMNS = (
     "name,messages_ready,messages_unacknowledged,consumers,arguments,message_stats.publish,message_stats.ack,"
-    "message_stats.deliver_no_ack,message_stats.get_no_ack,message_stats.redeliver"
+    "message_stats.deliver_no_ack,message_stats.get_no_ack,message_stats.redeliver,"
+    "message_stats.deliver_get"
 )
 """All that is asked of a queue: whole rows of a big vhost are megabytes."""
 _PLAUSIBLE = 10**12
@@ -96,12 +97,16 @@ def counters(row: Mapping[str, Any], name: str, at: float) -> Counters | None:
     stats = row.get("message_stats")
     if not isinstance(stats, dict) or not stats:
         return None
-    acknowledged, unasked, got, published, redelivered = (
+    acknowledged, unasked, got, published, redelivered, delivered = (
         count(stats, key, name, absent=0)
-        for key in ("ack", "deliver_no_ack", "get_no_ack", "publish", "redeliver")
+        for key in ("ack", "deliver_no_ack", "get_no_ack", "publish", "redeliver", "deliver_get")
     )
     return Counters(
-        at=at, published=published, completed=acknowledged + unasked + got, redelivered=redelivered
+        at=at,
+        published=published,
+        completed=acknowledged + unasked + got,
+        redelivered=redelivered,
+        delivered=delivered,
     )
 
 

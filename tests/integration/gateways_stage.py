@@ -55,8 +55,8 @@ def worker(
         process.wait(30)
 
 
-def publish_hold(node: PrivateRabbitMQ, until: Path, *, vhost: str = "/") -> None:
-    """One task that runs until the file is there, as a message of Celery's protocol 2."""
+def publish_hold(node: PrivateRabbitMQ, until: Path, *, vhost: str = "/", eta: str | None = None) -> None:
+    """One task that runs until the file is there, not before its time, as a message of Celery's protocol 2."""
     task = str(uuid.uuid4())
     connection = pika.BlockingConnection(pika.URLParameters(node.amqp_url_for(vhost)))
     try:
@@ -71,11 +71,20 @@ def publish_hold(node: PrivateRabbitMQ, until: Path, *, vhost: str = "/") -> Non
                 content_encoding="utf-8",
                 correlation_id=task,
                 delivery_mode=2,
-                headers={"lang": "py", "task": "hold", "id": task, "root_id": task},
+                headers={"lang": "py", "task": "hold", "id": task, "root_id": task, "eta": eta},
             ),
         )
     finally:
         connection.close()
+
+
+def take_and_drop(node: PrivateRabbitMQ, messages: int, *, vhost: str = "/") -> None:
+    """A consumer that takes so many messages and ends: the broker has to deliver them again."""
+    connection = pika.BlockingConnection(pika.URLParameters(node.amqp_url_for(vhost)))
+    channel = connection.channel()
+    for _ in range(messages):
+        channel.basic_get(QUEUE)
+    connection.close()
 
 
 def add_user(node: PrivateRabbitMQ, name: str, password: str, tags: str, *, vhost: str = "/") -> None:

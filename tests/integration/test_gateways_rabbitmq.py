@@ -70,6 +70,32 @@ def test_a_monitoring_user_sees_demand_grow_from_nothing(node: PrivateRabbitMQ, 
     assert 0.0 == demand.completions_per_s.value
 
 
+def test_what_is_delivered_again_is_counted_apart(node: PrivateRabbitMQ, tmp_path: Path) -> None:
+    """Five messages that three consumers take and drop: fifteen deliveries, of which five were the first."""
+    vhost = "again"
+    node.add_vhost(vhost)
+    stage.add_user(node, "watcher", "p@ss/w:rd%æ", "monitoring", vhost=vhost)
+    seen = [0, 0]
+    with looking(node, "watcher", "p@ss/w:rd%æ", vhost) as broker:
+
+        def counted(delivered: int, redelivered: int) -> bool:
+            demand = broker.demand({POOL: (stage.QUEUE,)})[POOL]
+            if isinstance(demand, Demand) and demand.flow is not None:
+                seen[0] += demand.flow.delivered
+                seen[1] += demand.flow.redelivered
+            return seen == [delivered, redelivered]
+
+        assert not counted(1, 1)
+        for _ in range(5):
+            stage.publish_hold(node, tmp_path / "never", vhost=vhost)
+        for times in (1, 2, 3):
+            stage.take_and_drop(node, 5, vhost=vhost)
+            expected = 5 * times, 5 * (times - 1)
+            waiting.wait_until(lambda told=expected: counted(*told), 30, f"deliveries {expected}")
+
+    assert [15, 10] == seen
+
+
 @pytest.mark.parametrize(
     ("user", "password", "vhost", "why"),
     [

@@ -239,3 +239,18 @@ def test_flows_of_several_queues_add_up_where_all_are_known() -> None:
     assert Flow(arrived=4, completed=6, over_s=10.0) == rabbitmq_counters.flow_of([one, two])
     assert None is rabbitmq_counters.flow_of([one, None])
     assert None is rabbitmq_counters.flow_of([])
+
+
+def test_what_was_delivered_again_is_counted_between_two_looks() -> None:
+    """And a counter of deliveries that fell was reset, as any."""
+    made = QueueHistory()
+    for at, delivered, redelivered in ((10, 100, 5), (20, 160, 25), (30, 10, 0)):
+        made.take(Counters(at=at, published=0, completed=0, delivered=delivered, redelivered=redelivered))
+        if at == 20:
+            assert Flow(arrived=0, completed=0, over_s=10, delivered=60, redelivered=20) == made.flow
+
+    assert made.flow is None
+    several = [Flow(arrived=1, completed=1, over_s=5.0, delivered=3, redelivered=2)] * 2
+    assert Flow(arrived=2, completed=2, over_s=5.0, delivered=6, redelivered=4) == rabbitmq_counters.flow_of(
+        several
+    )
