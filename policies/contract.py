@@ -67,6 +67,8 @@ class Traffic:
     """Machines that `boot_s` was measured over; the oldest are forgotten."""
     boot_s: float = 0.0
     """Seconds from the order until the worker was heard, all of them together."""
+    boots_of: str = ""
+    """The offer that these machines were of: the one that would be bought now. Empty: all that were bought."""
 
 
 class Trust(StrEnum):

@@ -16,6 +16,7 @@ from policies.contract import (
     Rule,
     Step,
     Supply,
+    Traffic,
     Trust,
 )
 from policies.phrases import count, duration, plain
@@ -34,6 +35,7 @@ def explain(decision: Decision) -> str:
         _headline(decision),
         *_demand_lines(given.demand, given.demand_missing, given.at),
         *_supply_lines(given.supply, given.supply_missing),
+        *_measured_lines(given.history.traffic),
         *_proposal_lines(decision.proposals),
         "From the wish to the number:",
         *(f"  {_step_line(step)}" for step in decision.steps),
@@ -133,6 +135,16 @@ def _supply_lines(supply: Supply, missing: str) -> list[str]:
     ]
     if missing:
         lines.append(f"  could not be seen now: {missing}")
+    return lines
+
+
+def _measured_lines(traffic: Traffic) -> list[str]:
+    """What was measured of machines; nothing before the first."""
+    lines = []
+    if traffic.boots:
+        of = f" of {traffic.boots_of}" if traffic.boots_of else ""
+        each = duration(traffic.boot_s / traffic.boots)
+        lines.append(f"Boot time: {each}, measured over {count(round(traffic.boots), 'machine')}{of}")
     return lines
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
-from policies.contract import Demand, Past, Traffic
+from policies.contract import Demand, Past, Span, Traffic
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
 
@@ -237,6 +237,8 @@ class Memory:
     stalls: Mapping[NodeName, Standstill] = field(default_factory=lambda: MappingProxyType({}))
     traffic: Mapping[PoolName, Traffic] = field(default_factory=lambda: MappingProxyType({}))
     """What was measured of each pool's tasks and machines."""
+    boots: Mapping[OfferName, Span] = field(default_factory=lambda: MappingProxyType({}))
+    """Machines of each offer for a pool that became workers, and the seconds that all of them took together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

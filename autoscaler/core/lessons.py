@@ -31,6 +31,7 @@ def learn(
         clocks=clocks,
         good_looks=_good_looks(snapshot),
         traffic=measuring.traffic(snapshot, told, rules),
+        boots=measuring.boots_by_offer(snapshot, told, rules),
     )
     return waking.wake(snapshot.orders, memory, rules)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from autoscaler.core import moves, supply
+from autoscaler.core import boots, moves, offers, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import PoolName, PoolRules, Transition
+from autoscaler.core.model import OfferName, PoolName, PoolRules, Transition
 from policies import traffic as traffics
-from policies.contract import Flow, Traffic
+from policies.contract import Flow, Span, Traffic
 
 _UNWATCHED_S = 60.0
 """So long a part of a boot may have passed unheard; after more, when the worker came up cannot be told."""
@@ -24,7 +24,7 @@ def traffic(
     snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules]
 ) -> dict[PoolName, Traffic]:
     """Of each configured pool, this look included; pools no longer configured are forgotten."""
-    before, boots = snapshot.memory.traffic, _boots(snapshot, told)
+    before, booted = snapshot.memory.traffic, _boots(snapshot, told)
     measured = {}
     for name, pool in rules.items():
         of_pool = before.get(name) or Traffic()
@@ -37,19 +37,35 @@ def traffic(
             of_pool = traffics.with_look(of_pool, demand, workers)
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
         longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
-        measured[name] = traffics.with_boots(of_pool, (min(s, longest_s) for s in boots.get(name, ())))
+        seconds = (min(s, longest_s) for (of, _), found in booted.items() if of == name for s in found)
+        measured[name] = traffics.with_boots(of_pool, seconds)
     return measured
 
 
-def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[PoolName, list[float]]:
+def boots_by_offer(
+    snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules]
+) -> dict[OfferName, Span]:
+    """Of every offer of each configured pool, this tick's boots included."""
+    keys = {offers.for_pool(offer.name, name) for name, pool in rules.items() for offer in pool.offers}
+    found = {
+        offers.for_pool(offer, name): [min(s, times.create_s + times.enrol_s) for s in seconds]
+        for (name, offer), seconds in _boots(snapshot, told).items()
+        if name in rules
+        for times in [rules[name].timeouts]
+    }
+    after = boots.learn(snapshot.memory.boots, found)
+    return {key: span for key, span in after.items() if key in keys}
+
+
+def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[tuple[PoolName, OfferName], list[float]]:
     """Seconds from order to first word, of the machines that were heard for the first time and watched until then."""
     nodes = {node.name: node for node in snapshot.nodes}
-    boots: dict[PoolName, list[float]] = {}
+    found: dict[tuple[PoolName, OfferName], list[float]] = {}
     for move in told:
         node = nodes.get(move.node)
         if move.event is not Event.WORKER_SEEN or node is None or node.enrolled_at is not None:
             continue
         unheard_s = snapshot.at - node.entered_at - moves.lasted_s(node, snapshot.memory.clocks)
         if node.state is not NodeState.BOOTING or abs(unheard_s) <= _UNWATCHED_S:
-            boots.setdefault(node.pool, []).append(snapshot.at - node.ordered_at)
-    return boots
+            found.setdefault((node.pool, node.offer.name), []).append(snapshot.at - node.ordered_at)
+    return found

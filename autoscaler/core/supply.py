@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from autoscaler.core import lifecycle
+from autoscaler.core import boots, lifecycle, offers
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
@@ -71,7 +71,7 @@ def decision_input(
         history=History(
             past=snapshot.past.get(rules.name, ()),
             good_looks=0 if blind else memory.good_looks.get(rules.name, 0),
-            traffic=memory.traffic.get(rules.name) or Traffic(),
+            traffic=_traffic(rules, memory, snapshot.at),
         ),
         policies=rules.policies,
         limits=rules.limits,
@@ -79,6 +79,15 @@ def decision_input(
         paused=is_paused(rules, wish),
         hold=_hold(wish, snapshot.at),
     )
+
+
+def _traffic(rules: PoolRules, memory: Memory, at: float) -> Traffic:
+    """What was measured, with the boots of the offer that would be bought now."""
+    awake = offers.awake(rules.offers, rules.name, memory, at) or rules.offers
+    offer = next(iter(awake), None)
+    traffic = memory.traffic.get(rules.name) or Traffic()
+    key = offers.for_pool(offer.name, rules.name) if offer else None
+    return traffic if key is None else boots.of_offer(traffic, offer, memory.boots, key)
 
 
 def is_paused(rules: PoolRules, wish: PoolWish | None) -> bool:

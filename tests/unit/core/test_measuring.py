@@ -6,19 +6,26 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.core.facts import Memory, Missing
+from autoscaler.core import supply
+from autoscaler.core.facts import Memory, Missing, Rest
 from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Offer
 from autoscaler.core.reconcile import reconcile
+from policies import traffic as traffics
 from policies.contract import Flow, Traffic
+from providers.contract import NodeName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
     CLOUD,
     FLEET,
+    OFFER,
     POOL,
+    SECOND_OFFER,
     a_demand,
     a_listing,
     a_node,
+    a_pool,
     a_sighting,
     a_snapshot,
     heard,
@@ -77,3 +84,32 @@ def test_a_boot_that_nobody_watched_measures_nothing() -> None:
     )
 
     assert 0.0 == reconcile(world, rules(), FLEET).memory.traffic[POOL].boots
+
+
+def test_each_offer_has_its_own_boot_time_and_the_next_to_be_bought_is_decided_by() -> None:
+    """A second cloud that boots slowly is no reason to doubt the first; one that never booted is as all others."""
+    world = a_snapshot(
+        BOOTING,
+        replace(
+            BOOTING, name=NodeName("n2"), machine=NodeName("n2"), offer=SECOND_OFFER, ordered_at=AT - 300.0
+        ),
+        listings={CLOUD: a_listing("n1", "n2")},
+        sightings=heard(a_sighting("n1"), a_sighting("n2")),
+        demand={POOL: LOOKED},
+        memory=Memory(clocks=CLOCKS),
+    )
+    memory = reconcile(world, rules(), FLEET).memory
+    resting = {OFFER.name: Rest(until_at=AT + 60.0, refusals=1, why="no stock")}
+    third = replace(OFFER, location="mad")
+
+    def boot(memory: Memory, offers: tuple[Offer, ...] = (OFFER, SECOND_OFFER)) -> tuple[float, str]:
+        pool = a_pool(offers=offers)
+        found = supply.decision_input(pool, world, (), memory, None).history.traffic
+        return traffics.boot_s(found), found.boots_of
+
+    assert (80.0, OFFER.name) == boot(memory)
+    assert (300.0, SECOND_OFFER.name) == boot(replace(memory, offer_rests=resting))
+    assert (190.0, "") == boot(memory, (third,))
+    first_only = rules(a_pool(offers=(OFFER,)))
+    kept = reconcile(replace(world, memory=memory, nodes=()), first_only, FLEET).memory.boots
+    assert {OFFER.name} == {key.partition(" for ")[0] for key in kept}
