@@ -69,6 +69,12 @@ class Traffic:
     """Seconds from the order until the worker was heard, all of them together."""
     boots_of: str = ""
     """The offer that these machines were of: the one that would be bought now. Empty: all that were bought."""
+    drains: float = 0.0
+    """Drains of idle workers that `drain_s` was measured over; the oldest are forgotten."""
+    drain_s: float = 0.0
+    """Seconds from the order to drain until the machine's end was confirmed, all of them together."""
+    drain_squares: float = 0.0
+    """The squares of these seconds, all of them together."""
 
 
 class Trust(StrEnum):

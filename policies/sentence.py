@@ -145,6 +145,11 @@ def _measured_lines(traffic: Traffic) -> list[str]:
         of = f" of {traffic.boots_of}" if traffic.boots_of else ""
         each = duration(traffic.boot_s / traffic.boots)
         lines.append(f"Boot time: {each}, measured over {count(round(traffic.boots), 'machine')}{of}")
+    if traffic.drains:
+        each = duration(traffic.drain_s / traffic.drains)
+        lines.append(
+            f"Drain time of idle workers: {each}, measured over {count(round(traffic.drains), 'drain')}"
+        )
     return lines
 
 

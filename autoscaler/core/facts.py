@@ -239,6 +239,8 @@ class Memory:
     """What was measured of each pool's tasks and machines."""
     boots: Mapping[OfferName, Span] = field(default_factory=lambda: MappingProxyType({}))
     """Machines of each offer for a pool that became workers, and the seconds that all of them took together."""
+    drains: Mapping[NodeName, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Seconds that the drains of machines took that end now; below 0 where its worker held something meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

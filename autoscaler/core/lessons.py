@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoscaler.core import accounts, canary, measuring, offers, waking
+from autoscaler.core import accounts, canary, drains, measuring, offers, waking
 from autoscaler.core.facts import Missing, Snapshot
-from autoscaler.core.model import PoolName, PoolRules, Transition
+from autoscaler.core.model import FleetRules, PoolName, PoolRules, Transition
 from autoscaler.core.waking import Woken
 
 
@@ -20,6 +20,7 @@ def learn(
     told: tuple[Transition, ...],
     rules: Mapping[PoolName, PoolRules],
     clocks: Mapping[str, float],
+    fleet: FleetRules,
 ) -> Woken:
     """The memory after this tick's facts, but for strangers and what the plan adds."""
     memory = accounts.remember(snapshot, offers.remember(snapshot))
@@ -30,8 +31,9 @@ def learn(
         memory,
         clocks=clocks,
         good_looks=_good_looks(snapshot),
-        traffic=measuring.traffic(snapshot, told, rules),
+        traffic=measuring.traffic(snapshot, told, rules, fleet),
         boots=measuring.boots_by_offer(snapshot, told, rules),
+        drains=drains.watch(snapshot, told),
     )
     return waking.wake(snapshot.orders, memory, rules)
 

@@ -1,4 +1,4 @@
-"""What each tick measures of a pool: its tasks' traffic, and how long its machines take to become workers.
+"""What each tick measures of a pool: its tasks' traffic, and how long its machines take to come and to go.
 
 The snapshot and the moves that the world made go in, the measurements as they are remembered come out. What cannot be
 seen measures nothing. What never happens here: a decision.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from autoscaler.core import boots, moves, offers, supply
+from autoscaler.core import boots, drains, moves, offers, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import OfferName, PoolName, PoolRules, Transition
+from autoscaler.core.model import FleetRules, OfferName, PoolName, PoolRules, Transition
 from policies import traffic as traffics
 from policies.contract import Flow, Span, Traffic
 
@@ -21,10 +21,10 @@ _UNWATCHED_S = 60.0
 
 
 def traffic(
-    snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules]
+    snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules], fleet: FleetRules
 ) -> dict[PoolName, Traffic]:
     """Of each configured pool, this look included; pools no longer configured are forgotten."""
-    before, booted = snapshot.memory.traffic, _boots(snapshot, told)
+    before, booted, left = snapshot.memory.traffic, _boots(snapshot, told), drains.ended(snapshot)
     measured = {}
     for name, pool in rules.items():
         of_pool = before.get(name) or Traffic()
@@ -38,7 +38,8 @@ def traffic(
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
         longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
         seconds = (min(s, longest_s) for (of, _), found in booted.items() if of == name for s in found)
-        measured[name] = traffics.with_boots(of_pool, seconds)
+        of_pool = traffics.with_boots(of_pool, seconds)
+        measured[name] = drains.with_drains(of_pool, left.get(name, ()), drains.longest_s(fleet))
     return measured
 
 

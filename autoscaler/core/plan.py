@@ -225,7 +225,7 @@ def _use_what_is_paid(draft: _Draft, pool: PoolRules, decision: Decision) -> Non
     if isinstance(draft.snapshot.sightings, Missing):
         return
     nodes, at = draft.of_pool(pool.name), draft.snapshot.at
-    for node in selection.paid_anew(nodes, pool, decision, at, draft.fleet.drain_s):
+    for node in selection.paid_anew(nodes, pool, decision, at, draft.fleet):
         draft.move(node, Event.UNDRAIN_CHOSEN, quanta.PAID_ANEW)
 
 

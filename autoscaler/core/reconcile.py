@@ -156,7 +156,7 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         after, transitions = _reconcile_isolated(node, of_node, troubles)
         nodes.append(after)
         told.extend(transitions)
-    learnt = lessons.learn(snapshot, tuple(told), rules, clocks)
+    learnt = lessons.learn(snapshot, tuple(told), rules, clocks, fleet)
     found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet)
     stalled = stalls.watch(snapshot, nodes, rules, clocks)
     return Reconciled(

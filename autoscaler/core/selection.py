@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from autoscaler.core import call_budget, quanta
+from autoscaler.core import call_budget, drains, quanta
 from autoscaler.core.facts import Missing, Sightings
 from autoscaler.core.lifecycle import ARRIVING, SERVING, NodeState
 from autoscaler.core.model import ConsumerOrder, FleetRules, Node, PoolRules
@@ -38,19 +38,19 @@ def pace(decision: Decision, pool: PoolRules, fleet: FleetRules, at: float, have
     accounts = {offer.provider for offer in pool.offers}
     return Pace(
         at=at,
-        drain_s=fleet.drain_s,
+        drain_s=drains.drain_s(decision.input.history.traffic, fleet),
         task_s=traffics.task_s(decision.input.history.traffic),
         many_s=max((call_budget.time_for(surplus, fleet, account) for account in accounts), default=0.0),
     )
 
 
 def paid_anew(
-    nodes: Iterable[Node], pool: PoolRules, decision: Decision, at: float, drain_s: float
+    nodes: Iterable[Node], pool: PoolRules, decision: Decision, at: float, fleet: FleetRules
 ) -> tuple[Node, ...]:
     """Those whose drain outlasted their quantum: not against a person's word, and never above a ceiling."""
     if decision.input.hold is not None or decision.binding in _CEILINGS:
         return ()
-    nodes = tuple(nodes)
+    nodes, drain_s = tuple(nodes), drains.drain_s(decision.input.history.traffic, fleet)
     have = sum(node.state in SERVING | ARRIVING for node in nodes)
     found = [n for n in returners(nodes, len(nodes)) if quanta.began_while_draining(n, at, drain_s=drain_s)]
     return tuple(found[: max(0, pool.limits.max_workers - have)])

@@ -13,7 +13,7 @@ from autoscaler.core.model import ConsumerOrder, Node
 from autoscaler.core.selection import Pace, leavers, paid_anew, returners
 from policies.contract import Hold, Limits
 from providers.contract import NodeName
-from tests.unit.core.builders import AT, OFFER, a_node, a_pool, a_sighting, heard, wanted
+from tests.unit.core.builders import AT, FLEET, OFFER, a_node, a_pool, a_sighting, heard, wanted
 
 S = NodeState
 PACE = Pace(at=AT, drain_s=60.0, task_s=10.0)
@@ -133,4 +133,4 @@ def test_what_is_paid_anew_is_used_below_the_ceiling_and_not_against_a_persons_w
     )
     pool = a_pool(limits=Limits(max_workers=ceiling))
 
-    assert expected == len(paid_anew(nodes, pool, wanted(1, pool=pool, **decided), AT, 60.0))
+    assert expected == len(paid_anew(nodes, pool, wanted(1, pool=pool, **decided), AT, FLEET))
