@@ -14,6 +14,7 @@ from typing import Protocol
 
 from autoscaler.clock import Clock
 from autoscaler.core import (
+    holdings,
     invariants,
     lifecycle,
     offers,
@@ -71,7 +72,9 @@ class Journal(Protocol):
 class Observer(Protocol):
     """The facts of one tick."""
 
-    def look(self, nodes: tuple[Node, ...], strangers: Collection[WorkerName]) -> Seen: ...
+    def look(
+        self, nodes: tuple[Node, ...], strangers: Collection[WorkerName], serving: Collection[WorkerName]
+    ) -> Seen: ...
 
 
 class Executor(Protocol):
@@ -155,7 +158,8 @@ class Loop:
         outcomes = self._executor.outcomes()
         memory = self._journal.memory()
         strangers = {worker_of(NodeName(stranger.instance.name)) for stranger in memory.strangers}
-        seen = self._observer.look(reconcile.of_interest(nodes, memory, self._rules), strangers)
+        interesting = reconcile.of_interest(nodes, memory, self._rules)
+        seen = self._observer.look(interesting, strangers, holdings.to_ask(nodes, memory))
         at, monotonic = self._clock.now(), self._clock.monotonic()
         elapsed_s = 0.0 if self._looked_at is None else max(0.0, monotonic - self._looked_at)  # 0 for NaN
         self._looked_at = monotonic
@@ -173,6 +177,7 @@ class Loop:
             sightings=seen.sightings,
             idleness=seen.idleness,
             strangers_hold=seen.strangers_hold,
+            hands=seen.hands,
             nodes=nodes,
             outcomes=outcomes,
             outcomes_may_be_old=first or elapsed_s > longest_s,

@@ -26,6 +26,8 @@ _WITNESSED = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING, N
 """States whose end rests on what the worker and the broker say is held: of workers unheard only the broker is asked."""
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds; one that does not is asked again next tick."""
+_SERVING_TIMEOUT_S = 1.0
+"""For those that serve: nothing rests on their answer on this tick."""
 _LONGEST_NAME = 255
 _SHARE_OF_MANY_CALLS = 0.8
 """Of the deadline, for a look made of many calls: it hands over what it has before it would be thrown away whole."""
@@ -61,6 +63,8 @@ class Seen:
     idleness: Mapping[NodeName, Idleness]
     strangers_hold: Mapping[WorkerName, int | Missing] = field(default_factory=dict)
     """What the broker holds for workers that have no record."""
+    hands: Mapping[WorkerName, Hands | Missing] = field(default_factory=dict)
+    """What those serving workers hold that were to be asked."""
 
 
 class Observer:
@@ -77,7 +81,7 @@ class Observer:
         timeout_s: float,
         pool: Executor,
     ) -> None:
-        """`pool` runs the looks: it needs room for one of each provider and three more, and `close` shuts it down."""
+        """`pool` runs the looks: it needs room for one of each provider and four more, and `close` shuts it down."""
         self._broker = broker
         self._workers = workers
         self._providers = providers
@@ -87,8 +91,15 @@ class Observer:
         self._pool = pool
         self._looks: dict[str, Future[object]] = {}
 
-    def look(self, nodes: tuple[Node, ...], strangers: Collection[WorkerName] = ()) -> Seen:
+    def look(
+        self,
+        nodes: tuple[Node, ...],
+        strangers: Collection[WorkerName] = (),
+        serving: Collection[WorkerName] = (),
+    ) -> Seen:
         """Every fact of this tick; `nodes` tells of which workers it must be known what they hold.
+
+        Of `serving` it would be good to know, and whoever does not answer at once is left in peace.
 
         Of `strangers`, workers without a record, only the broker is asked. Asking costs it two calls a worker, so the
         caller leaves out those whose end is not near.
@@ -102,6 +113,8 @@ class Observer:
             looks[_listing(name)] = partial(self._list, provider)
         if draining:
             looks["hands"] = lambda: self._workers.hands(draining, _HANDS_TIMEOUT_S)
+        if serving:
+            looks["serving hands"] = lambda: self._workers.hands(serving, _SERVING_TIMEOUT_S)
         if workers:
             looks["unacknowledged"] = lambda: self._broker.unacknowledged(
                 workers, self._timeout_s * _SHARE_OF_MANY_CALLS
@@ -114,6 +127,7 @@ class Observer:
             sightings=self._workers.sightings(),
             idleness=_idleness(leaving, answers, self._clock.monotonic() - asked_at) if leaving else {},
             strangers_hold=_each(strangers, _held(answers)) if strangers else {},
+            hands=_each(serving, _hands(answers, "serving hands")) if serving else {},
         )
 
     def close(self) -> None:
@@ -190,10 +204,14 @@ def _held(answers: Mapping[str, object]) -> Mapping[WorkerName, int | Missing] |
     return cast("Mapping[WorkerName, int | Missing] | Missing", answers["unacknowledged"])
 
 
+def _hands(answers: Mapping[str, object], look: str) -> Mapping[WorkerName, Hands | Missing] | Missing:
+    return cast("Mapping[WorkerName, Hands | Missing] | Missing", answers.get(look, {}))
+
+
 def _idleness(
     leaving: tuple[Node, ...], answers: Mapping[str, object], age_s: float
 ) -> dict[NodeName, Idleness]:
-    hands = cast("Mapping[WorkerName, Hands | Missing] | Missing", answers.get("hands", {}))
+    hands = _hands(answers, "hands")
     held = _held(answers)
     unheard = Missing(why="no answer")
     return {

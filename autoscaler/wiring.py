@@ -122,7 +122,7 @@ def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always) ->
             clock=clock,
             timeout_s=settings.loop.observe_timeout_s,
             # One thread for each thing that can be asked: none waits for another.
-            pool=ThreadPoolExecutor(max_workers=len(providers) + 3, thread_name_prefix="look"),
+            pool=ThreadPoolExecutor(max_workers=len(providers) + 4, thread_name_prefix="look"),
         ),
         executor=Executor(
             providers=providers,

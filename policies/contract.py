@@ -129,6 +129,7 @@ class Demand:
 
     backlog: int
     in_progress: int
+    """Delivered, not acknowledged, and not known to wait on a worker for its time."""
     arrivals_per_s: Reading
     completions_per_s: Reading
     wait_s: Reading
@@ -155,6 +156,13 @@ class Supply:
     """How long ago each of those arriving was ordered, the longest first."""
     quantum_s: float = 3600.0
     """What one more machine is paid for at least, in seconds."""
+    scheduled: int | None = None
+    """Tasks that wait on serving workers for their time (ETA, countdown, a later retry), which are no work now; None
+    when no worker was asked."""
+    prefetched: int | None = None
+    """Tasks that wait in the hands of workers whose slots are all busy; None when no worker was asked."""
+    idle: int = 0
+    """Serving workers that say they run nothing."""
 
     @property
     def workers(self) -> int:

@@ -65,6 +65,7 @@ def _reasons(decision: Decision) -> list[str]:
     demand = decision.input.demand
     # A queue that does not exist is the first thing to know of a pool that stays at nothing: its name may be a slip.
     parts = [] if demand is None else [_demand_phrase(demand), *demand.warnings]
+    parts += _held_phrases(decision.input.supply, demand)
     plain_wish = not _worth_saying(decision, demand)
     parts += [step.why for step in decision.steps if not (step.rule is Rule.PROPOSALS and plain_wish)]
     told = any(step.rule is Rule.SUPPLY_MISSING for step in decision.steps)
@@ -90,6 +91,26 @@ def _demand_phrase(demand: Demand) -> str:
         about = "about " if demand.wait_s.trust is Trust.ROUGH else ""
         parts.append(f"oldest {about}{duration(demand.wait_s.value)}")
     return ", ".join(parts)
+
+
+def _held_phrases(supply: Supply, demand: Demand | None) -> list[str]:
+    """What workers hold and do not run: for its time, which nobody can help, or in vain, which a setting mends."""
+    parts = []
+    if supply.scheduled:
+        parts.append(_scheduled(supply.scheduled))
+    if demand is not None and demand.backlog == 0 and supply.prefetched and supply.idle:
+        verb = "is" if supply.prefetched == 1 else "are"
+        idle = f"{count(supply.idle, 'worker')} {'idles' if supply.idle == 1 else 'idle'}"
+        parts.append(
+            f"{count(supply.prefetched, 'task')} {verb} prefetched by busy workers while {idle}: "
+            "set worker_prefetch_multiplier = 1 (and task_acks_late)"
+        )
+    return parts
+
+
+def _scheduled(tasks: int) -> str:
+    verb, whose = ("waits", "its") if tasks == 1 else ("wait", "their")
+    return f"{count(tasks, 'task')} {verb} on workers for {whose} time (ETA)"
 
 
 def _demand_lines(demand: Demand | None, missing: str, at: float) -> list[str]:
@@ -133,6 +154,11 @@ def _supply_lines(supply: Supply, missing: str) -> list[str]:
     lines = [
         f"Workers: {by_state}; {count(supply.slots, 'slot')} each; tasks in hand by their own word: {hands}"
     ]
+    if supply.scheduled is not None:
+        prefetched = f"{supply.prefetched or 0} prefetched by workers whose slots are all busy"
+        lines.append(
+            f"  besides: {_scheduled(supply.scheduled)}, {prefetched}; {count(supply.idle, 'worker')} idle"
+        )
     if missing:
         lines.append(f"  could not be seen now: {missing}")
     return lines

@@ -202,6 +202,17 @@ class Standstill:
     """Seconds of sight, of workers and of demand, in which that was so at every look."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a serving worker said, when it was asked last, that it holds besides the tasks it runs."""
+
+    reserved: int
+    scheduled: int
+    asked_on: float
+    """On the clock of sightings."""
+    answered: bool = True
+
+
 SIGHTINGS_CLOCK = "sightings"
 
 
@@ -241,6 +252,9 @@ class Memory:
     """Machines of each offer for a pool that became workers, and the seconds that all of them took together."""
     drains: Mapping[NodeName, float] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds that the drains of machines took that end now; below 0 where its worker held something meanwhile."""
+    holdings: Mapping[NodeName, Holding] = field(default_factory=lambda: MappingProxyType({}))
+    held_by_broker: Mapping[PoolName, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Messages not acknowledged at the last look, of pools that have any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +272,8 @@ class Snapshot:
     strangers_hold: Mapping[WorkerName, int | Missing] = field(default_factory=lambda: MappingProxyType({}))
     """Messages the broker holds for workers named like machines without a record. A name that is not here was not
     asked about: its machine was not known when this tick looked."""
+    hands: Mapping[WorkerName, Hands | Missing] = field(default_factory=lambda: MappingProxyType({}))
+    """What serving workers hold, of those that were asked on this tick."""
     outcomes: tuple[Outcome, ...] = ()
     outcomes_may_be_old: bool = False
     """They may have waited longer than `elapsed_s`: the tick before could not be written down, or took long."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from autoscaler.core import boots, lifecycle, offers
+from autoscaler.core import boots, holdings, lifecycle, offers
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
-from policies.contract import DecisionInput, History, Hold, Supply, Traffic
+from policies.contract import DecisionInput, Demand, History, Hold, Supply, Traffic
 
 
 def of_pool(nodes: Iterable[Node], pool: str) -> tuple[Node, ...]:
@@ -59,13 +59,21 @@ def decision_input(
     demand = snapshot.demand.get(rules.name, Missing(why="demand was not asked for"))
     blind = isinstance(demand, Missing)
     sightings = snapshot.sightings
+    seen = None if isinstance(demand, Missing) else demand
+    mine = of_pool(nodes, rules.name)
+    held = holdings.held(mine, snapshot, memory, seen)
+    present = supply(mine, rules.slots, snapshot)
     return DecisionInput(
         pool=rules.name,
         at=snapshot.at,
-        demand=None if isinstance(demand, Missing) else demand,
+        demand=_to_do_now(seen, held.scheduled or 0),
         demand_missing=demand.why if isinstance(demand, Missing) else "",
         supply=replace(
-            supply(of_pool(nodes, rules.name), rules.slots, snapshot), quantum_s=quantum_s(rules.offers)
+            present,
+            quantum_s=quantum_s(rules.offers),
+            scheduled=held.scheduled,
+            prefetched=held.prefetched,
+            idle=held.idle,
         ),
         supply_missing=sightings.why if isinstance(sightings, Missing) else "",
         history=History(
@@ -79,6 +87,13 @@ def decision_input(
         paused=is_paused(rules, wish),
         hold=_hold(wish, snapshot.at),
     )
+
+
+def _to_do_now(demand: Demand | None, scheduled: int) -> Demand | None:
+    """Tasks that wait on workers for their time are delivered, and no work now, for whatever policy."""
+    if demand is None or not scheduled:
+        return demand
+    return replace(demand, in_progress=demand.in_progress - scheduled)
 
 
 def _traffic(rules: PoolRules, memory: Memory, at: float) -> Traffic:

@@ -276,7 +276,9 @@ class Ear:
             return Hands(active=cast("int", None), reserved=0, scheduled=0)
         if worker.hands_lie:
             return Hands(active=0, reserved=0, scheduled=0)
-        return Hands(active=len(worker.running), reserved=len(worker.reserved), scheduled=0)
+        return Hands(
+            active=len(worker.running), reserved=len(worker.reserved), scheduled=len(worker.scheduled)
+        )
 
     def _order(self, name: WorkerName, what: Callable[[Worker], None]) -> None:
         script, at = self._world.script, self._world.clock.elapsed

@@ -79,6 +79,8 @@ class Worker:
         self.hands_lie_until = self.unacknowledged_lies_until = 0.0
         self.running: list[Task] = []
         self.reserved: deque[Task] = deque()
+        self.scheduled: list[Task] = []
+        """What waits here for its time; it takes no other's place."""
         self.begun = self.finished = self.lost = 0
         self.waits = False
         self.greeted: tuple[int, float] | None = None
@@ -116,12 +118,16 @@ class Worker:
         """Whether it would take one more task."""
         if not self.up or not self.consuming or self.starves:
             return False
-        return self._unacknowledged() < self.habits.prefetch * self.habits.slots
+        return self._unacknowledged() - len(self.scheduled) < self.habits.prefetch * self.habits.slots
 
     def take(self, task: Task) -> None:
         """The broker hands it a task."""
         self._note()
-        self.reserved.append(task)
+        if task.not_before > self.clock.elapsed:
+            self.scheduled.append(task)
+            self.clock.later(task.not_before - self.clock.elapsed, lambda: self._fall_due(task))
+        else:
+            self.reserved.append(task)
         self._begin()
 
     def cancel(self) -> None:
@@ -165,7 +171,15 @@ class Worker:
         return next((held for since, held in reversed(self._held) if since <= at), 0)
 
     def _unacknowledged(self) -> int:
-        return len(self.reserved) + (0 if self.habits.early_ack else len(self.running))
+        waiting = len(self.reserved) + len(self.scheduled)
+        return waiting + (0 if self.habits.early_ack else len(self.running))
+
+    def _fall_due(self, task: Task) -> None:
+        if self.up and task in self.scheduled:
+            self._note()
+            self.scheduled.remove(task)
+            self.reserved.append(task)
+            self._begin()
 
     def _note(self) -> None:
         """Before anything changes: if a heartbeat was due since the last change, it told of what was until now."""
@@ -215,8 +229,9 @@ class Worker:
             self._over(self)
 
     def _give_back(self) -> None:
-        tasks = list(self.reserved)
+        tasks = [*self.reserved, *self.scheduled]
         self.reserved.clear()
+        self.scheduled.clear()
         self._count_held()
         if tasks:
             self.queue.put_back(tasks)

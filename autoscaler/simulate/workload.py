@@ -19,6 +19,8 @@ class Task:
     """One message and the seconds of work that it asks for."""
 
     takes_s: float
+    not_before: float = 0.0
+    """Its time (ETA), on the world's clock: whoever has it holds it until then."""
 
 
 class Consumer(Protocol):
@@ -86,6 +88,9 @@ class Queue:
 
 
 _KEEPS_UP_EVERY_S = 5.0
+_TIMED = (0.0, 0.0, 0.05, 0.3)
+"""Part of a queue's tasks that are sent with a time before which they must not begin."""
+_LATEST_TIME_S = 60.0
 
 
 class Load:
@@ -100,6 +105,7 @@ class Load:
         clock: WorldClock,
         queue: Queue,
         dice: random.Random,
+        dice_of_times: random.Random,
         *,
         slots: int,
         task_s: float,
@@ -111,6 +117,8 @@ class Load:
         self._clock = clock
         self._queue = queue
         self._dice = dice
+        self._times = dice_of_times
+        self._timed = dice_of_times.choice(_TIMED)
         self._task_s = task_s
         self._full_per_s = slots / task_s
         self._until_s = until_s
@@ -143,5 +151,11 @@ class Load:
     def _send(self, count: int) -> None:
         for _ in range(count):
             self.sent += 1
-            self._queue.publish(Task(self._dice.uniform(0.2, 1.8) * self._task_s))
+            takes_s = self._dice.uniform(0.2, 1.8) * self._task_s
+            self._queue.publish(Task(takes_s, not_before=self._not_before()))
         self._queue.deliver()
+
+    def _not_before(self) -> float:
+        if self._times.random() >= self._timed:
+            return 0.0
+        return self._clock.elapsed + self._times.uniform(0.0, _LATEST_TIME_S)

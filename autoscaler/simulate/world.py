@@ -173,7 +173,7 @@ class World:
 
     def outstanding(self) -> int:
         """Tasks that wait or are held."""
-        held = sum(len(w.running) + len(w.reserved) for w in self.workers_up())
+        held = sum(len(w.running) + len(w.reserved) + len(w.scheduled) for w in self.workers_up())
         return held + sum(len(queue.ready) for queue in self.queues.values())
 
     # Time.
@@ -370,6 +370,7 @@ class World:
             self.clock,
             queue,
             random.Random(f"load {scenario.seed} {pool}"),
+            random.Random(f"eta {scenario.seed} {pool}"),
             slots=rules.limits.max_workers * rules.slots,
             task_s=self.fleet.task_s[pool],
             until_s=scenario.trouble_s,

@@ -4,20 +4,25 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from autoscaler.clock import SystemClock
+from autoscaler.core import supply
 from autoscaler.core.facts import Hands, Missing, Sighting, Sightings
-from autoscaler.core.model import WorkerName
+from autoscaler.core.model import PoolName, WorkerName
+from autoscaler.core.reconcile import reconcile
 from autoscaler.gateways import celery_control
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.gateways.rabbitmq import RabbitMQ
+from policies.contract import Demand
 from testbed import ports, waiting
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.integration import gateways_stage as stage
+from tests.unit.core.builders import FLEET, POOL, a_node, a_pool, a_snapshot, rules
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -159,6 +164,55 @@ def test_the_broker_is_a_second_witness_of_what_a_worker_holds(
         waiting.wait_until(
             lambda: broker.unacknowledged([worker], 10)[worker] == 0, 20, "nothing unacknowledged"
         )
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("late", ["1", "0"], ids=["late acks", "early acks"])
+def test_a_task_with_a_time_is_held_by_worker_and_broker_and_is_no_work_now(
+    node: PrivateRabbitMQ, tmp_path: Path, python: str, late: str
+) -> None:
+    """The heartbeat does not count it, the broker counts it as held, and the worker, asked, says what it is."""
+    vhost = f"eta{late}-{'old' if python != sys.executable else 'new'}"
+    node.add_vhost(vhost)
+    broker = RabbitMQ(
+        management_url=node.management_url,
+        username=node.user,
+        password=node.password,
+        vhost=vhost,
+        clock=SystemClock(),
+    )
+    pool, tasks = PoolName("held"), 3
+    in_an_hour = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    with (
+        contextlib.closing(broker),
+        linked(node, vhost=vhost) as link,
+        stage.worker(node, "eta", tmp_path / "log", vhost=vhost, python=python, ACKS_LATE=late) as (
+            worker,
+            _,
+        ),
+    ):
+        sees(link, worker)
+        for _ in range(tasks):
+            stage.publish_hold(node, tmp_path / "never", vhost=vhost, eta=in_an_hour)
+        waiting.wait_until(
+            lambda: holds(link, worker) == Hands(active=0, reserved=0, scheduled=tasks), 20, "all to be held"
+        )
+
+        def counted() -> Demand | None:
+            demand = broker.demand({pool: (stage.QUEUE,)})[pool]
+            return demand if isinstance(demand, Demand) and demand.in_progress == tasks else None
+
+        demand = waiting.wait_until(counted, 20, "the broker to count them")
+        seen = hears(link)
+
+        assert demand is not None
+        assert 0 == seen.workers[worker].active
+        serving = a_node(worker.removeprefix("celery@"))
+        snapshot = a_snapshot(serving, demand={POOL: demand}, sightings=seen, hands=link.hands([worker], 5))
+        memory = reconcile(snapshot, rules(), FLEET).memory
+        given = supply.decision_input(a_pool(), snapshot, (serving,), memory, None)
+        assert given.demand is not None
+        assert (0, tasks) == (given.demand.in_progress, given.supply.scheduled)
 
 
 @pytest.mark.parametrize("python", PYTHONS)

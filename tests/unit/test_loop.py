@@ -129,7 +129,12 @@ class Stage:
             name_seed=lambda: next(self.names),
         )
 
-    def look(self, nodes: tuple[Node, ...], strangers: Collection[WorkerName] = ()) -> Seen:
+    def look(
+        self,
+        nodes: tuple[Node, ...],
+        strangers: Collection[WorkerName] = (),
+        serving: Collection[WorkerName] = (),
+    ) -> Seen:
         self.diary.append("look")
         return self.seen
 

@@ -142,6 +142,23 @@ def test_only_draining_workers_are_asked_what_they_hold() -> None:
     )
 
 
+def test_those_that_serve_are_asked_apart_and_given_no_time_to_answer() -> None:
+    """Nothing rests on their answer on this tick, so one that is mute delays it by a second at most."""
+    asked: list[tuple[list[str], float]] = []
+
+    def hands(workers: Any, timeout_s: float) -> Any:
+        asked.append((list(workers), timeout_s))
+        return {worker: Missing(why="mute") for worker in workers}
+
+    serving = a_node("n2")
+    with observer(workers=ScriptedWorkers(hands=hands)) as eyes:
+        seen = eyes.look((DRAINING, serving), (), (serving.worker,))
+        assert {} == eyes.look((serving,)).hands
+
+    assert [(["celery@n1"], 3.0), (["celery@n2"], 1.0)] == sorted(asked)
+    assert {serving.worker: Missing(why="mute")} == seen.hands
+
+
 def test_of_a_lost_worker_only_the_broker_is_asked() -> None:
     """It does not answer; and a question to nobody in particular would be answered by everybody."""
     lost = a_node(state=NodeState.LOST)
