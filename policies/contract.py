@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from policies.evidence import Growth, Redeliveries
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -75,6 +77,8 @@ class Traffic:
     """Seconds from the order to drain until the machine's end was confirmed, all of them together."""
     drain_squares: float = 0.0
     """The squares of these seconds, all of them together."""
+    growth: Growth = field(default_factory=Growth)
+    redeliveries: Redeliveries = field(default_factory=Redeliveries)
 
 
 class Trust(StrEnum):
@@ -278,6 +282,8 @@ class Recommendation:
     """No more workers than this now, whatever any policy of the pool wishes; None where it sets no such ceiling."""
     at_most_why: str = ""
     """In words: where that ceiling comes from. Empty exactly when there is none."""
+    firm: bool = False
+    """A person asked for this number: no guard keeps the pool from growing to it."""
 
 
 class Rule(StrEnum):
@@ -295,6 +301,8 @@ class Rule(StrEnum):
     SCALE_IN_COOLDOWN = "scale_in_cooldown"
     MAX_STEP_OUT = "max_step_out"
     MAX_STEP_IN = "max_step_in"
+    NOT_HELPING = "not_helping"
+    REDELIVERED = "redelivered"
     SCHEDULED_CEILING = "scheduled_ceiling"
     GOOD_LOOKS = "good_looks"
     SUPPLY_MISSING = "supply_missing"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policies import stabilize
+from policies import guards, stabilize
 from policies.contract import Decision, DecisionInput, Recommendation, Rule, Step
 from policies.kinds import open_policies
 from policies.phrases import count, duration
@@ -98,6 +98,7 @@ def _proposed(given: DecisionInput) -> _Start:
     winner = _winner(proposals)
     rules = (
         *stabilize.RULES,
+        *guards.guards(proposals),
         _scheduled_ceiling(proposals),
         stabilize.good_looks,
         _supply_missing,
@@ -202,6 +203,8 @@ _WAITS_FOR = {
     Rule.SCALE_IN_COOLDOWN: "the end of the scale-in cooldown would allow {before}",
     Rule.MAX_STEP_OUT: "the next decision may go on toward {before}",
     Rule.MAX_STEP_IN: "the next decision may go on toward {before}",
+    Rule.NOT_HELPING: "completions that rise with the workers would allow {before}",
+    Rule.REDELIVERED: "fewer deliveries for the second time would allow {before}",
     Rule.SCHEDULED_CEILING: "the end of the scheduled ceiling would allow {before}",
     Rule.GOOD_LOOKS: "more good looks at demand would allow {before}",
     Rule.SUPPLY_MISSING: "seeing the workers again would allow {before}",

@@ -102,6 +102,7 @@ class _Speaker:
             would_change=self._next(now, later),
             at_most=now.ceiling,
             at_most_why=ceiling,
+            firm=now.floor is not None,
         )
 
     def _floor(self, now: Stretch, later: Sequence[Stretch]) -> str:

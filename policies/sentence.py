@@ -167,11 +167,11 @@ def _supply_lines(supply: Supply, missing: str) -> list[str]:
 def _measured_lines(traffic: Traffic) -> list[str]:
     """What was measured of machines; nothing before the first."""
     lines = []
-    if traffic.boots:
+    if traffic.boots >= 1.0:
         of = f" of {traffic.boots_of}" if traffic.boots_of else ""
         each = duration(traffic.boot_s / traffic.boots)
         lines.append(f"Boot time: {each}, measured over {count(round(traffic.boots), 'machine')}{of}")
-    if traffic.drains:
+    if traffic.drains >= 1.0:
         each = duration(traffic.drain_s / traffic.drains)
         lines.append(
             f"Drain time of idle workers: {each}, measured over {count(round(traffic.drains), 'drain')}"

@@ -13,11 +13,19 @@ from autoscaler.core import boots, drains, moves, offers, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import FleetRules, OfferName, PoolName, PoolRules, Transition
+from policies import growth, redelivery
 from policies import traffic as traffics
-from policies.contract import Flow, Span, Traffic
+from policies.contract import Demand, Flow, Span, Supply, Traffic
 
 _UNWATCHED_S = 60.0
 """So long a part of a boot may have passed unheard; after more, when the worker came up cannot be told."""
+
+
+_MAY_HOLD_A_SLOT = 5.0
+"""Messages in a worker's hands for each slot: one that runs, and four prefetched, which is Celery's default."""
+_UNEVEN = 2.0
+"""Of what the workers of a pool hold on average one may hold so many times as much."""
+_AT_ONCE_S = 1.0
 
 
 def traffic(
@@ -34,13 +42,26 @@ def traffic(
                 # A broker forgets counters of queues that are not used, or are gone. Nothing there: nothing flows.
                 demand = replace(demand, flow=Flow(arrived=0, completed=0, over_s=snapshot.elapsed_s))
             workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
-            of_pool = traffics.with_look(of_pool, demand, workers)
+            of_pool = with_look(
+                of_pool, demand, workers, _excused(name, pool.slots, demand, workers, snapshot)
+            )
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
         longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
         seconds = (min(s, longest_s) for (of, _), found in booted.items() if of == name for s in found)
         of_pool = traffics.with_boots(of_pool, seconds)
         measured[name] = drains.with_drains(of_pool, left.get(name, ()), drains.longest_s(fleet))
     return measured
+
+
+def with_look(before: Traffic, demand: Demand, workers: Supply, excused: float = 0.0) -> Traffic:
+    """The traffic after this look, with what the guards need. `excused` messages come back from those sent away."""
+    now = traffics.with_look(before, demand, workers)
+    task_s, boot_s = traffics.task_s(now), traffics.boot_s(now)
+    return replace(
+        now,
+        growth=growth.with_look(before.growth, demand, workers, task_s=task_s, boot_s=boot_s),
+        redeliveries=redelivery.with_look(before.redeliveries, demand, excused),
+    )
 
 
 def boots_by_offer(
@@ -56,6 +77,21 @@ def boots_by_offer(
     }
     after = boots.learn(snapshot.memory.boots, found)
     return {key: span for key, span in after.items() if key in keys}
+
+
+def _excused(pool: PoolName, slots: int, demand: Demand, workers: Supply, snapshot: Snapshot) -> float:
+    """Messages that the workers which we sent away since the last look may have given back."""
+    sent_away = sum(
+        node.pool == pool
+        and node.state is NodeState.DESTROYING
+        and (node.stop_due or node.given_up)
+        and snapshot.at - node.entered_at <= snapshot.elapsed_s + _AT_ONCE_S
+        for node in snapshot.nodes
+    )
+    if not sent_away:
+        return 0.0
+    each = _UNEVEN * demand.in_progress / max(1, workers.serving + workers.leaving)
+    return sent_away * max(_MAY_HOLD_A_SLOT * slots, each)
 
 
 def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[tuple[PoolName, OfferName], list[float]]:

@@ -24,6 +24,9 @@ PROOF_LAG_S = 11.0
 CALL_S = 15.0
 CREATE_S = 90.0
 _NAMES = ("images", "mails", "sums")
+_SHARE_SLOWED = 0.25
+"""Of all pools: what their tasks depend on bears half of what the pool may run. More would make tasks take longer than
+operators allow for."""
 _PRICES = {"small": 0.1, "large": 0.25}
 
 
@@ -72,12 +75,15 @@ def draw(scenario: Scenario) -> Fleet:
     dice = random.Random(f"fleet {scenario.seed}")
     expiries = random.Random(f"expiries {scenario.seed}")
     others = random.Random(f"policies {scenario.seed}")
+    behind = random.Random(f"behind {scenario.seed}")
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
     rules, workers, task_s = {}, {}, {}
     for name in names:
         ceiling = scenario.nodes // len(names) if scenario.nodes else dice.randint(2, 12)
         slots = dice.choice((1, 2, 4))
         workers[name] = Habits(slots=slots, prefetch=dice.choice((1, 1, 4)), early_ack=dice.random() < 0.5)
+        if behind.random() < _SHARE_SLOWED:
+            workers[name] = replace(workers[name], bears=max(1, ceiling * slots // 2))
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
         pool = _decides_otherwise(pool, others)

@@ -92,6 +92,7 @@ class ManagementAPI:
                 "publish": queue.published,
                 "ack": queue.acknowledged,
                 "redeliver": queue.redelivered,
+                "deliver_get": queue.delivered,
             },
         }
         self._last[name] = row

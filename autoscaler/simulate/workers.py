@@ -48,6 +48,8 @@ class Habits:
     prefetch: int
     """Messages that may be held unacknowledged for each slot."""
     early_ack: bool
+    bears: int | None = None
+    """Tasks at once that what they all depend on bears (a database): beyond that they slow each other down."""
 
 
 class Worker:
@@ -157,6 +159,7 @@ class Worker:
             self.lost += len(self.running)
         else:
             self.reserved.extendleft(reversed(self.running))
+        self.queue.running -= len(self.running)
         self.running = []
         self._give_back()
         self._over(self)
@@ -199,6 +202,7 @@ class Worker:
         while self.reserved and len(self.running) < self.habits.slots and not self.stopping:
             task = self.reserved.popleft()
             self.running.append(task)
+            self.queue.running += 1
             self.begun += 1
             if self.habits.early_ack:
                 self.queue.acknowledge()
@@ -207,13 +211,15 @@ class Worker:
         self._count_held()
 
     def _finish_later(self, task: Task) -> None:
-        self.clock.later(task.takes_s, lambda: self._finish(task))
+        slower = max(1.0, self.queue.running / self.habits.bears) if self.habits.bears else 1.0
+        self.clock.later(task.takes_s * slower, lambda: self._finish(task))
 
     def _finish(self, task: Task) -> None:
         if not self.up or self.hangs or task not in self.running:
             return
         self._note()
         self.running.remove(task)
+        self.queue.running -= 1
         self.finished += 1
         if not self.habits.early_ack:
             self.queue.acknowledge()

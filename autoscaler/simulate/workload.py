@@ -41,7 +41,11 @@ class Queue:
         self.name = name
         self.ready: deque[Task] = deque()
         self.unacknowledged = 0
-        self.published = self.acknowledged = self.redelivered = 0
+        self.published = self.acknowledged = self.redelivered = self.delivered = 0
+        self.running = 0
+        """Tasks that its workers run now."""
+        self.again: set[Task] = set()
+        """Those that wait to be delivered again."""
         self._line: deque[Consumer] = deque()
         self._delivers = delivers
 
@@ -52,7 +56,7 @@ class Queue:
 
     def put_back(self, tasks: list[Task]) -> None:
         """Tasks that a consumer held come to the front again, in their order."""
-        self.redelivered += len(tasks)
+        self.again.update(tasks)
         self.unacknowledged -= len(tasks)
         self.ready.extendleft(reversed(tasks))
         self.deliver()
@@ -78,13 +82,17 @@ class Queue:
             if not consumer.has_room():
                 consumer.waits = False
                 continue
+            task = self.ready.popleft()
             self.unacknowledged += 1
-            consumer.take(self.ready.popleft())
+            self.delivered += 1
+            self.redelivered += task in self.again
+            self.again.discard(task)
+            consumer.take(task)
             self._line.append(consumer)
 
     def forget_counts(self) -> None:
         """The broker restarts its statistics from nothing."""
-        self.published = self.acknowledged = self.redelivered = 0
+        self.published = self.acknowledged = self.redelivered = self.delivered = 0
 
 
 _KEEPS_UP_EVERY_S = 5.0

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from autoscaler.core import measuring, remembering, selection, supply
 from autoscaler.core import plan as planning
-from autoscaler.core import remembering, selection, supply
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import FleetRules, Node, Offer, Plan, PoolRules, Timeouts
@@ -21,7 +21,6 @@ from autoscaler.study.contract import Look, Outcome, Peer, Terms, Workload
 from autoscaler.study.fleet import EPOCH, POOL, PROVIDER, Fleet
 from autoscaler.study.score import outcome
 from autoscaler.study.world import World
-from policies import traffic as traffics
 from policies.contract import (
     Decision,
     DecisionInput,
@@ -174,7 +173,7 @@ class _Run:
             slots=self.terms.slots,
             tasks_in_hand=self.fleet.world.in_progress,
         )
-        traffic = traffics.with_look(self.memory.traffic.get(POOL) or Traffic(), demand, present)
+        traffic = measuring.with_look(self.memory.traffic.get(POOL) or Traffic(), demand, present)
         decision = self._decided(demand, present, traffic)
         if decision.wanted > serving:
             return None

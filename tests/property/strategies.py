@@ -25,6 +25,7 @@ from policies.contract import (
     Traffic,
     Trust,
 )
+from policies.evidence import Brake, Deliveries, Growth, Redeliveries
 
 NOW = 1_700_000_000.0
 
@@ -65,13 +66,34 @@ supplies = st.builds(
     slots=st.integers(1, 8),
     tasks_in_hand=st.none() | counts,
     arriving_for_s=st.just(()) | st.lists(seconds, max_size=5).map(tuple),
+    scheduled=st.none() | counts,
+    prefetched=st.none() | counts,
+    idle=workers,
 )
 
 
 amounts = st.floats(0, 500)
 spans = st.lists(st.builds(Span, seconds=st.floats(0.1, 100), amount=amounts), max_size=12).map(tuple)
+rates = st.floats(0.01, 500)
+brakes = st.builds(
+    Brake,
+    few=st.integers(1, 40),
+    few_per_s=rates,
+    many=st.integers(2, 60),
+    many_per_s=rates,
+    left_s=seconds,
+    holds_s=seconds,
+    tried=st.none() | st.integers(1, 60),
+)
+deliveries = st.builds(Deliveries, seconds=seconds, delivered=amounts, redelivered=amounts, excused=amounts)
 traffics = st.builds(
     Traffic,
+    growth=st.builds(Growth, brake=st.none() | brakes),
+    redeliveries=st.builds(
+        Redeliveries, minutes=st.lists(deliveries, max_size=6).map(tuple), high=st.booleans()
+    ),
+    drains=st.floats(0, 20),
+    drain_s=st.floats(0, 10_000),
     arrivals=spans,
     arrivals_per_s=amounts,
     recent_per_s=amounts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,23 @@ def test_each_offer_has_its_own_boot_time_and_the_next_to_be_bought_is_decided_b
     first_only = rules(a_pool(offers=(OFFER,)))
     kept = reconcile(replace(world, memory=memory, nodes=()), first_only, FLEET).memory.boots
     assert {OFFER.name} == {key.partition(" for ")[0] for key in kept}
+
+
+@pytest.mark.parametrize(
+    ("fields", "excused"),
+    [
+        ({"stop_due": True}, 10.0),
+        ({"given_up": True}, 10.0),
+        ({}, 0.0),
+        ({"stop_due": True, "entered_at": AT - 60.0}, 0.0),
+    ],
+    ids=["drained", "given up", "lost", "long ago"],
+)
+def test_what_those_sent_away_may_give_back_is_excused(fields: dict[str, Any], excused: float) -> None:
+    """Ten messages of a worker of two slots, once; what was lost with its worker is no such matter."""
+    ending = a_node("n1", NodeState.DESTROYING, **({"entered_at": AT - 10.0} | fields))
+    world = a_snapshot(ending, demand={POOL: LOOKED}, memory=Memory(clocks=CLOCKS))
+
+    seen = reconcile(world, rules(), FLEET).memory.traffic[POOL].redeliveries
+
+    assert [excused] == [minute.excused for minute in seen.minutes]
