@@ -1,0 +1,52 @@
+"""What an older release wrote down is read by this one, and decides the same."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+from autoscaler.core import supply
+from autoscaler.core.model import PoolDecision
+from autoscaler.core.reconcile import reconcile
+from autoscaler.journal import codec
+from policies.contract import Flow
+from policies.decide import decide
+from tests.unit.core.builders import AT, FLEET, POOL, a_demand, a_node, a_pool, a_snapshot, rules
+
+NEWER = {
+    "traffic": {"boots_of", "drains", "drain_s", "drain_squares", "growth", "redeliveries"},
+    "flow": {"delivered", "redelivered"},
+    "supply": {"scheduled", "prefetched", "idle"},
+    "memory": {"boots", "drains", "holdings", "held_by_broker"},
+}
+"""What was not written down before growth was guarded."""
+
+
+def _older(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as it was before that: without the newer fields, wherever they stand."""
+    newer = NEWER["memory"] if "clocks" in document else set()
+    kept = {key: value for key, value in document.items() if key not in newer}
+    for key, value in kept.items():
+        if isinstance(value, dict):
+            within = _older(value)
+            kept[key] = {k: v for k, v in within.items() if k not in NEWER.get(key, set())}
+    return kept
+
+
+def test_what_was_written_before_growth_was_guarded_is_read_and_decides_the_same() -> None:
+    """Every field that came since has a default that stands for "not measured"."""
+    demand = a_demand(50, 3, flow=Flow(arrived=4, completed=3, over_s=10.0))
+    snapshot = a_snapshot(a_node(), demand={POOL: demand})
+    memory = reconcile(snapshot, rules(), FLEET).memory
+    decision = decide(supply.decision_input(a_pool(), snapshot, snapshot.nodes, memory, None))
+    row = codec.decision_row(PoolDecision(pool=POOL, at=AT, decision=decision, sentence="as it was"))
+    plain = json.loads(zlib.decompress(row["document"]))
+    older = json.dumps(_older(plain))
+
+    read = codec.read_decision({**row, "document": zlib.compress(older.encode())})
+    remembered = codec.read_memory(json.dumps(_older(json.loads(codec.memory_document(memory)))))
+
+    assert not any(name in older for name in ("redeliveries", "prefetched", "redelivered"))
+    assert decision.wanted == decide(read.decision.input).wanted
+    assert ({}, {}, {}) == (remembered.boots, remembered.holdings, remembered.drains)
