@@ -36,6 +36,7 @@ def test_a_broken_rule_is_noticed(name: str) -> None:
     assert bool(verdict.counts.failed_ticks) == (name in BY_FAILED_TICKS), verdict.harm
 
 
+@pytest.mark.timeout(300)
 def test_a_task_that_went_with_a_machine_which_we_ended_is_lost() -> None:
     """What was acknowledged early does not come back; it is counted beside the machine."""
     lives = (sabotaged(seed, "trusts_the_broker_alone") for seed in range(SEEDS))
