@@ -261,6 +261,7 @@ class Loop:
 def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:
     nodes = supply.of_pool(plan.nodes, pool)
     demand = decision.input.demand
+    flow = demand.flow if demand else None
     return Sample(
         pool=pool,
         at=decision.input.at,
@@ -274,4 +275,8 @@ def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:
         leaving=sum(n.state in lifecycle.LEAVING for n in nodes),
         wanted=decision.wanted,
         cost_per_h=supply.cost_per_h(nodes),
+        arrived=flow.arrived if flow else None,
+        completed=flow.completed if flow else None,
+        counted_s=flow.over_s if flow else None,
+        busy=round(decision.input.history.traffic.busy) if demand else None,
     )

@@ -79,7 +79,7 @@ def transition_row(transition: Transition) -> dict[str, Any]:
 def sample_row(sample: Sample) -> dict[str, Any]:
     """A sample's columns. A figure that is not a number was not measured."""
     row = _columns(sample)
-    for column in ("arrivals_per_s", "completions_per_s", "wait_s"):
+    for column in ("arrivals_per_s", "completions_per_s", "wait_s", "counted_s"):
         if row[column] is not None and not math.isfinite(row[column]):
             row[column] = None
     return row

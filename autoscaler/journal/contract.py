@@ -75,6 +75,13 @@ class Sample:
     leaving: int
     wanted: int
     cost_per_h: float
+    arrived: int | None = None
+    """Tasks that the broker counted in over the last `counted_s`; None where it did not count, and in older rows."""
+    completed: int | None = None
+    """Tasks that it counted out in that time."""
+    counted_s: float | None = None
+    busy: int | None = None
+    """Slots that ran a task at this instant, as far as workers or broker tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -146,6 +146,10 @@ samples = sa.Table(
     _count("leaving"),
     _count("wanted"),
     sa.Column("cost_per_h", sa.Double, nullable=False),
+    _count("arrived", nullable=True),
+    _count("completed", nullable=True),
+    sa.Column("counted_s", sa.Double),
+    _count("busy", nullable=True),
     sa.Index(None, "pool", "at"),
     sa.Index(None, "at"),
 )

@@ -19,8 +19,8 @@ from alembic.script import ScriptDirectory
 
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import ConsumerOrder
-from autoscaler.journal import JournalUnavailable, SchemaChanged, codec, open_journal, schema, tables
-from tests.unit.journal.records import a_node, a_whole_tick
+from autoscaler.journal import JournalUnavailable, SchemaChanged, codec, open_journal, read, schema, tables
+from tests.unit.journal.records import IMAGES, a_node, a_sample, a_whole_tick
 
 
 def test_a_new_journal_is_its_owners_alone(tmp_path: Path) -> None:
@@ -132,6 +132,22 @@ def test_a_daemon_of_the_release_before_goes_on_writing_after_the_upgrade(url: s
 
     with closing(open_journal(url)) as journal:
         assert (a_node(),) == journal.live_nodes()
+
+
+def test_samples_of_an_older_journal_say_that_nobody_counted(url: str) -> None:
+    """What they hold is kept, and what they never held is unknown and not nought."""
+    _brought_to(url, "0005")
+    engine = sa.create_engine(url)
+    row = codec.sample_row(a_sample())
+    for column in ("arrived", "completed", "counted_s", "busy"):
+        assert row.pop(column) is None
+    with engine.begin() as connection:
+        old = sa.text(f"INSERT INTO samples ({', '.join(row)}) VALUES (:{', :'.join(row)})")
+        connection.execute(old, row)
+    engine.dispose()
+
+    with closing(open_journal(url)) as journal:
+        assert (a_sample(),) == read.samples_between(journal, IMAGES, 0.0, 9e9)
 
 
 @pytest.mark.parametrize("manner", [{"make": False}, {"read_only": True}], ids=str)
