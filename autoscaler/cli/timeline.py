@@ -17,7 +17,7 @@ from autoscaler.cli import exits
 from autoscaler.study.contract import Terms
 from autoscaler.study.fleet import Fleet
 from autoscaler.study.run import Watch
-from autoscaler.study.score import HOUR_S, billed_s
+from autoscaler.study.score import HOUR_S, bill_s
 from policies.contract import Decision
 
 COLUMNS = (
@@ -41,10 +41,10 @@ class Timeline:
             nonlocal gone, gone_s
             # Of a machine that is gone the bill is final, and is made once.
             for ordered_s, end_s in fleet.lives[gone:]:
-                gone_s += billed_s(end_s - ordered_s, terms.quantum_s)
+                gone_s += bill_s(ordered_s, end_s, terms.quantum_s)
             gone = len(fleet.lives)
             standing = fleet.all_lives()[gone:]
-            owed_s = sum(billed_s(now_s - ordered_s, terms.quantum_s) for ordered_s, now_s in standing)
+            owed_s = sum(bill_s(ordered_s, now_s, terms.quantum_s) for ordered_s, now_s in standing)
             world, supply = fleet.world, decision.input.supply
             self._rows.writerow(
                 (

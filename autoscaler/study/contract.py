@@ -6,8 +6,13 @@ All are values. Times are seconds since the workload's start; money is in the fl
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from policies.contract import Traffic
+
+EPOCH = 1_700_000_000.0
+"""The instant of the wall clock at second 0, where nothing else is said: any will do, but it must not be near 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,20 @@ class Terms:
     price_per_h: float = 1.0
     quantum_s: int = 3600
     """The unit that a machine is billed in, from its order on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How things stand at second 0, where a run does not begin with nothing."""
+
+    at: float = EPOCH
+    """The instant of the wall clock: calendars go by it."""
+    ages_s: tuple[float, ...] = ()
+    """Of the machines that serve already: seconds since each was ordered. What they cost before is not counted."""
+    traffic: Traffic = field(default_factory=Traffic)
+    """What was measured before."""
+    ends_s: float | None = None
+    """The run ends then, whatever is left; None lets it go on until all is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

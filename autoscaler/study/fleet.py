@@ -28,21 +28,21 @@ from autoscaler.core.model import (
     DestroyNode,
     DrainNode,
     Node,
+    Offer,
     PoolName,
     StopWorker,
     UndrainNode,
     WorkerName,
     worker_of,
 )
-from autoscaler.study.contract import Terms
+from autoscaler.study.contract import EPOCH, Terms
 from autoscaler.study.world import World
 from policies.contract import Demand, Flow, Past, Reading, Trust
 from providers.contract import Instance, InstanceId, InstanceState, Listing, NodeName, ProviderName
 
 PROVIDER = ProviderName("study")
 POOL = PoolName("study")
-EPOCH = 1_700_000_000.0
-"""The instant of the wall clock at second 0: any will do, but it must not be near 0."""
+QUEUE = "study"
 _LISTENING_S = 1e6
 _UNMEASURED = Reading(value=None, trust=Trust.ABSENT, why="a study counts tasks, not rates")
 _LEAVING = frozenset({NodeState.DRAINING, NodeState.LOST, NodeState.BOOTING, NodeState.DESTROYING})
@@ -52,8 +52,10 @@ _SHORTEST_BOOT_S = 1.0
 class Fleet:
     """The machines of one run, with the queue they serve. Only one run may use it."""
 
-    def __init__(self, world: World, terms: Terms, seed: int = 0) -> None:
+    def __init__(self, world: World, terms: Terms, seed: int = 0, epoch: float = EPOCH) -> None:
+        """`epoch` is the instant of the wall clock at second 0."""
         self.world = world
+        self.epoch = epoch
         self.lives: list[tuple[float, float]] = []
         """Order and end of each machine that is gone, in seconds."""
         self.creates = self.destroys = 0
@@ -65,6 +67,43 @@ class Fleet:
         self._stopped: set[NodeName] = set()
         self._outcomes: list[Outcome] = []
         self._counted = (0, 0, 0.0)
+
+    def stand(self, ages_s: Iterable[float], offer: Offer) -> tuple[Node, ...]:
+        """Machines that serve at this instant, ordered so many seconds ago: their records."""
+        return tuple(
+            self._stood(NodeName(f"stood-{number}"), age_s, offer) for number, age_s in enumerate(ages_s)
+        )
+
+    def _stood(self, name: NodeName, age_s: float, offer: Offer) -> Node:
+        ordered_at = self.epoch + self.world.now_s - age_s
+        instance = Instance(
+            name=name,
+            instance_id=InstanceId(name),
+            state=InstanceState.RUNNING,
+            pool=POOL,
+            created_at=ordered_at,
+        )
+        self._instances[name] = instance
+        self._serves_at[name] = self.world.now_s
+        self.world.begin(name, self.world.now_s)
+        self.peak = max(self.peak, len(self._instances))
+        return Node(
+            name=name,
+            machine=name,
+            pool=POOL,
+            offer=offer,
+            slots=self._terms.slots,
+            queues=(QUEUE,),
+            state=NodeState.READY,
+            reason="it served at the start",
+            ordered_at=ordered_at,
+            entered_at=ordered_at,
+            entered_on=0.0,
+            instance_id=instance.instance_id,
+            instance_created_at=ordered_at,
+            enrolled_at=ordered_at,
+            worker_pid=1,
+        )
 
     def demand(self) -> Demand:
         """What the broker would tell now. Call it once an instant: the flow is what was counted since the last call."""
@@ -78,7 +117,7 @@ class Fleet:
             arrivals_per_s=_UNMEASURED,
             completions_per_s=_UNMEASURED,
             wait_s=_UNMEASURED,
-            measured_at=EPOCH + world.now_s,
+            measured_at=self.epoch + world.now_s,
             flow=flow,
         )
 
@@ -91,7 +130,7 @@ class Fleet:
         elapsed_s: float,
     ) -> Snapshot:
         """All facts of this instant, none of them missing."""
-        at = EPOCH + self.world.now_s
+        at = self.epoch + self.world.now_s
         outcomes, self._outcomes = tuple(self._outcomes), []
         return Snapshot(
             at=at,
@@ -141,7 +180,7 @@ class Fleet:
             instance_id=InstanceId(name),
             state=InstanceState.RUNNING,
             pool=POOL,
-            created_at=EPOCH + now_s,
+            created_at=self.epoch + now_s,
         )
         self._serves_at[name] = now_s + boot_s
         self.world.begin(name, now_s + boot_s)
@@ -168,10 +207,10 @@ class Fleet:
     def _ordered_s(self, name: NodeName) -> float:
         created_at = self._instances[name].created_at
         assert created_at is not None
-        return created_at - EPOCH
+        return created_at - self.epoch
 
     def _answer(self, name: NodeName, call: CallKind, instance: Instance | None = None) -> None:
-        at = EPOCH + self.world.now_s
+        at = self.epoch + self.world.now_s
         self._outcomes.append(Outcome(node=name, call=call, kind=OutcomeKind.DONE, at=at, instance=instance))
 
     def _heard(self, nodes: Iterable[Node]) -> Iterable[tuple[WorkerName, Sighting]]:

@@ -17,8 +17,8 @@ from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import FleetRules, Node, Offer, Plan, PoolRules, Timeouts
 from autoscaler.core.reconcile import Reconciled, reconcile
-from autoscaler.study.contract import Look, Outcome, Peer, Terms, Workload
-from autoscaler.study.fleet import EPOCH, POOL, PROVIDER, Fleet
+from autoscaler.study.contract import Look, Outcome, Peer, Start, Terms, Workload
+from autoscaler.study.fleet import POOL, PROVIDER, QUEUE, Fleet
 from autoscaler.study.score import outcome
 from autoscaler.study.world import World
 from policies.contract import (
@@ -83,21 +83,37 @@ def default(target_wait_s: float, quantum_s: float) -> Configured:
     return Configured(policies=(spec,), stabilization=calm, name="default")
 
 
+_FROM_NOTHING = Start()
+
+
 def run(
-    workload: Workload, terms: Terms, chooser: Chooser, *, seed: int = 0, watch: Watch | None = None
+    workload: Workload,
+    terms: Terms,
+    chooser: Chooser,
+    *,
+    seed: int = 0,
+    watch: Watch | None = None,
+    start: Start = _FROM_NOTHING,
 ) -> Outcome:
     """Let the workload come, and see how that rule fares. Equal arguments give equal outcomes."""
-    return _Run(workload, terms, chooser, seed, watch).run()
+    return _Run(workload, terms, chooser, seed, watch, start).run()
 
 
 class _Run:
     """The state of one run."""
 
     def __init__(
-        self, workload: Workload, terms: Terms, chooser: Chooser, seed: int, watch: Watch | None
+        self,
+        workload: Workload,
+        terms: Terms,
+        chooser: Chooser,
+        seed: int,
+        watch: Watch | None,
+        start: Start,
     ) -> None:
         self.workload, self.terms, self.chooser, self.watch = workload, terms, chooser, watch
-        self.fleet = Fleet(World(workload, terms.slots), terms, seed)
+        self.start = start
+        self.fleet = Fleet(World(workload, terms.slots), terms, seed, start.at)
         self.tick_s = chooser.tick_s if isinstance(chooser, Configured) else min(chooser.peer.period_s, 15.0)
         self.pool = _pool(terms, chooser)
         self.rules = {POOL: self.pool}
@@ -109,8 +125,8 @@ class _Run:
             max_calls=10 * terms.max_workers,
             calls_per_minute={PROVIDER: 1e6},
         )
-        self.nodes: tuple[Node, ...] = ()
-        self.memory = Memory()
+        self.nodes: tuple[Node, ...] = self.fleet.stand(start.ages_s, self.pool.offers[0])
+        self.memory = Memory(traffic={POOL: start.traffic})
         self.past: deque[Past] = deque()
         self.looked_s = -float("inf")
         self.choice = terms.min_workers
@@ -118,13 +134,13 @@ class _Run:
 
     def run(self) -> Outcome:
         world = self.fleet.world
-        until_s = self.workload.span_s + _PATIENCE_S
+        until_s = self.workload.span_s + _PATIENCE_S if self.start.ends_s is None else self.start.ends_s
         at_s = 0.0
         while at_s < until_s:
             at_s += self.tick_s
             world.advance(at_s)
             self._tick()
-            if world.finished:
+            if world.finished and self.start.ends_s is None:
                 if len(self.nodes) <= self.terms.min_workers:
                     break
                 until_s = min(until_s, at_s + _TAIL_S)
@@ -161,7 +177,7 @@ class _Run:
 
     def _quiet(self, demand: Demand) -> Decision | None:
         """The decision of a tick on which the core has nothing to do; None if it may have."""
-        at = EPOCH + self.fleet.world.now_s
+        at = self.fleet.epoch + self.fleet.world.now_s
         if any(node.state is not NodeState.READY for node in self.nodes):
             return None
         serving = len(self.nodes)
@@ -202,7 +218,7 @@ class _Run:
     def _decided(self, demand: Demand, present: Supply, traffic: Traffic) -> Decision:
         given = DecisionInput(
             pool=POOL,
-            at=EPOCH + self.fleet.world.now_s,
+            at=self.fleet.epoch + self.fleet.world.now_s,
             demand=demand,
             supply=replace(present, quantum_s=supply.quantum_s(self.pool.offers)),
             history=History(past=tuple(self.past), good_looks=self.looks, traffic=traffic),
@@ -256,7 +272,7 @@ def _pool(terms: Terms, chooser: Chooser) -> PoolRules:
     )
     return PoolRules(
         name=POOL,
-        queues=("study",),
+        queues=(QUEUE,),
         slots=terms.slots,
         policies=chooser.policies if isinstance(chooser, Configured) else (),
         limits=Limits(

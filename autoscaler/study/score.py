@@ -33,6 +33,12 @@ def billed_s(life_s: float, quantum_s: float) -> float:
     return max(math.ceil(life_s / quantum_s - NOISE), 1) * quantum_s
 
 
+def bill_s(ordered_s: float, gone_s: float, quantum_s: float) -> float:
+    """Seconds billed for one machine from second 0 on: of one that was ordered before, what was not paid by then."""
+    before_s = billed_s(-ordered_s, quantum_s) if ordered_s < 0.0 else 0.0
+    return billed_s(gone_s - ordered_s, quantum_s) - before_s
+
+
 def nearest_rank(ordered: Sequence[float], percent: int) -> float:
     """The smallest of these ascending values that `percent` % of them do not exceed; 0 where there are none.
 
@@ -62,7 +68,7 @@ def outcome(
     queued = islice(workload.submit_s, world.started, world.arrived)
     waits_s = sorted([*world.waits_s, *(world.now_s - sent_s for sent_s in queued)])
     in_time = sum(wait_s <= terms.target_wait_s + SAME_INSTANT_S for wait_s in world.waits_s)
-    hours = math.fsum(billed_s(gone_s - ordered_s, terms.quantum_s) for ordered_s, gone_s in lives) / HOUR_S
+    hours = math.fsum(bill_s(ordered_s, gone_s, terms.quantum_s) for ordered_s, gone_s in lives) / HOUR_S
     return Outcome(
         policy=policy,
         cost=hours * terms.price_per_h,
