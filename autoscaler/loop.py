@@ -254,11 +254,11 @@ class Loop:
             answers=(*asked.answers, *plan.answers),
             wishes=asked.changed,
             memory=remembering.after(snapshot, reconciled, plan, self._rules, self._fleet),
-            samples=tuple(_sample(pool, decision, plan) for pool, decision in decisions.items()),
+            samples=tuple(_sample(pool, decision, plan, snapshot) for pool, decision in decisions.items()),
         )
 
 
-def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:
+def _sample(pool: PoolName, decision: Decision, plan: Plan, snapshot: Snapshot) -> Sample:
     nodes = supply.of_pool(plan.nodes, pool)
     demand = decision.input.demand
     flow = demand.flow if demand else None
@@ -278,5 +278,5 @@ def _sample(pool: PoolName, decision: Decision, plan: Plan) -> Sample:
         arrived=flow.arrived if flow else None,
         completed=flow.completed if flow else None,
         counted_s=flow.over_s if flow else None,
-        busy=round(decision.input.history.traffic.busy) if demand else None,
+        busy=supply.busy(nodes, snapshot),
     )

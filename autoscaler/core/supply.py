@@ -52,6 +52,14 @@ def quantum_s(offers: Iterable[Offer]) -> float:
     return next((float(offer.quantum_s) for offer in offers), 3600.0)
 
 
+def busy(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
+    """Tasks that these nodes' workers say they run, those included that leave; None while they cannot be heard."""
+    if isinstance(snapshot.sightings, Missing):
+        return None
+    heard = snapshot.sightings.workers
+    return sum(said.active or 0 for node in nodes if (said := heard.get(node.worker)) is not None)
+
+
 def decision_input(
     rules: PoolRules, snapshot: Snapshot, nodes: Iterable[Node], memory: Memory, wish: PoolWish | None
 ) -> DecisionInput:
@@ -117,8 +125,4 @@ def _hold(wish: PoolWish | None, at: float) -> Hold | None:
 
 
 def _tasks_in_hand(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
-    if isinstance(snapshot.sightings, Missing):
-        return None
-    heard = snapshot.sightings.workers
-    serving = [heard.get(n.worker) for n in nodes if n.state in lifecycle.SERVING]
-    return sum(s.active or 0 for s in serving if s is not None)
+    return busy((n for n in nodes if n.state in lifecycle.SERVING), snapshot)

@@ -81,7 +81,7 @@ class Sample:
     """Tasks that it counted out in that time."""
     counted_s: float | None = None
     busy: int | None = None
-    """Slots that ran a task at this instant, as far as workers or broker tell."""
+    """Tasks that the pool's workers said they ran, those of workers that leave included; None while deaf."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
