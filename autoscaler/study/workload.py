@@ -67,7 +67,7 @@ def poisson(rate_per_s: float, seconds: float, task_s: float, cv: float, seed: i
     """
     _check(rate_per_s=rate_per_s, seconds=seconds)
     dice = random.Random(seed)
-    runtime = _runtimes(task_s, cv, dice)
+    runtime = runtimes(task_s, cv, dice)
     submit_s: array[float] = array("d")
     runtime_s: array[float] = array("d")
     at_s = dice.expovariate(rate_per_s) if rate_per_s else math.inf
@@ -113,8 +113,11 @@ def _check(**given: float) -> None:
             raise ValueError(f"{name} is {value}; expected a finite number, not negative")
 
 
-def _runtimes(mean_s: float, cv: float, dice: random.Random) -> Callable[[], float]:
-    """Lognormal with this mean and coefficient of variation; always the mean where that is 0."""
+def runtimes(mean_s: float, cv: float, dice: random.Random) -> Callable[[], float]:
+    """Makes run times: lognormal with this mean and coefficient of variation; always the mean where that is 0.
+
+    ValueError for a negative or endless number, or a mean of 0.
+    """
     _check(mean=mean_s, cv=cv)
     if not mean_s:
         raise ValueError("tasks run for 0 seconds on average; expected more")
@@ -242,7 +245,7 @@ def _scattered(
             f"{path}, line {counts[0][1]}: one row does not say how long its interval is; expected two"
         )
     dice = random.Random(seed)
-    runtime = _runtimes(*task_s, dice)
+    runtime = runtimes(*task_s, dice)
     submit_s: array[float] = array("d")
     last_s = counts[-1][0] + (counts[-1][0] - counts[-2][0])
     for (start_s, line, count), end_s in zip(
