@@ -12,6 +12,7 @@ import select
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -38,16 +39,33 @@ def config_path(option: Path | None, environ: Mapping[str, str] = os.environ) ->
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings in this file, secrets read by way of `environ`. Raises ConfigError with every problem."""
-    source = str(path)
-    text = _read(path, source)
-    return parse(text, environ, source=source)
+    return parse(text_of(path), environ, source=str(path))
 
 
 def parse(text: str, environ: Mapping[str, str], *, source: str = "the configuration") -> Settings:
     """The settings in this text. Raises ConfigError with every problem; `source` names the text in it."""
+    document, places = document_of(text, source=source)
+    return checked(document, places, environ, source=source)
+
+
+def document_of(text: str, *, source: str) -> tuple[dict[str, Any], dict[Place, int]]:
+    """The tables of this text, and the line of each place in it. Raises ConfigError for what is not TOML."""
     try:
-        document = tomllib.loads(text)
-        places = lines.locate(text)
+        return tomllib.loads(text), dict(lines.locate(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax(error)], source=source) from None
+    except RecursionError:
+        raise _whole_file(source, "tables or lists nested too deeply", _VALID_TOML) from None
+    except ValueError:
+        # tomllib leaves a number of thousands of digits to int(), which refuses it without saying where.
+        raise _whole_file(source, "a number with too many digits", _VALID_TOML) from None
+
+
+def checked(
+    document: Mapping[str, Any], places: Mapping[Place, int], environ: Mapping[str, str], *, source: str
+) -> Settings:
+    """The settings in this document. Raises ConfigError with every problem, and the lines that `places` knows."""
+    try:
         found = list(agreement.disagreements(document))
         try:
             settings = Settings.model_validate(document, context={"environ": environ})
@@ -56,13 +74,8 @@ def parse(text: str, environ: Mapping[str, str], *, source: str = "the configura
         else:
             if not found:
                 return settings
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(error)], source=source) from None
     except RecursionError:
         raise _whole_file(source, "tables or lists nested too deeply", _VALID_TOML) from None
-    except ValueError:
-        # tomllib leaves a number of thousands of digits to int(), which refuses it without saying where.
-        raise _whole_file(source, "a number with too many digits", _VALID_TOML) from None
     # Never chained: pydantic's own error holds the document, and with it what somebody wrote where a secret was meant.
     raise ConfigError(_problems(found, places), source=source)
 
@@ -81,8 +94,9 @@ def _problems(found: Iterable[Finding], places: Mapping[Place, int]) -> list[Pro
     return list(told.values())
 
 
-def _read(path: Path, source: str) -> str:
-    expected = "a readable TOML file"
+def text_of(path: Path) -> str:
+    """What is in the file. Raises ConfigError for one that cannot be read."""
+    source, expected = str(path), "a readable TOML file"
     try:
         if path.is_dir():
             raise _whole_file(source, "a directory", expected)
