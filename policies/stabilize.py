@@ -85,10 +85,12 @@ def scale_in_window(given: DecisionInput, workers: int) -> Step | None:
 def scale_out_cooldown(given: DecisionInput, workers: int) -> Step | None:
     """No increase within the cooldown of the last increase."""
     standing = given.history.standing(given.supply)
+    if workers <= standing:
+        return None
     last_at = max(
         (now.at for before, now in pairwise(_known(given)) if now.wanted > before.wanted), default=None
     )
-    if workers <= standing or last_at is None:
+    if last_at is None:
         return None
     left_s = last_at + given.stabilization.scale_out_cooldown_s - given.at
     if left_s <= 0:
@@ -100,10 +102,12 @@ def scale_out_cooldown(given: DecisionInput, workers: int) -> Step | None:
 def scale_in_cooldown(given: DecisionInput, workers: int) -> Step | None:
     """No decrease within the cooldown of the last change, up or down."""
     standing = given.history.standing(given.supply)
+    if workers >= standing:
+        return None
     last_at = max(
         (now.at for before, now in pairwise(_known(given)) if now.wanted != before.wanted), default=None
     )
-    if workers >= standing or last_at is None:
+    if last_at is None:
         return None
     left_s = last_at + given.stabilization.scale_in_cooldown_s - given.at
     if left_s <= 0:

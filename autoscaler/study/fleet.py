@@ -147,6 +147,11 @@ class Fleet:
             settle_s={PROVIDER: 0.0},
         )
 
+    def has_news(self, arriving: Iterable[Node]) -> bool:
+        """Whether an answer waits to be taken in, or one of these machines' workers is there."""
+        now_s = self.world.now_s
+        return bool(self._outcomes) or any(self._serves_at[node.machine] <= now_s for node in arriving)
+
     def carry_out(self, actions: Iterable[Action]) -> None:
         """Do it, at once; the answers are in the next snapshot."""
         for action in actions:

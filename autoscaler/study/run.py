@@ -1,8 +1,8 @@
 """One run: a workload under one rule, tick by tick, with the daemon's own policies, limits, life cycle and plan.
 
-A workload, the terms and a rule go in, an `Outcome` comes out. On a tick on which nothing can change (no machine is on
-its way in or out, and the number wanted is met, or what is too many is paid) the core is not asked: it would answer
-with nothing, and most ticks are such. What never happens here: a fault, a file, a clock.
+A workload, the terms and a rule go in, an `Outcome` comes out. On a tick on which nothing can change (no machine leaves
+or is heard for the first time, and the number wanted is met, or what is too many is paid) the core is not asked: it
+would answer with nothing, and most ticks are such. What never happens here: a fault, a file, a clock.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _PATIENCE_S = 86_400.0
 _TAIL_S = 3600.0
 """After the last task, to give machines back: rules that keep one for ever are not billed for ever."""
 _BOOTS_ALLOWED = 10.0
+_SETTLED = frozenset({NodeState.READY, NodeState.BOOTING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +126,27 @@ class _Run:
             max_calls=10 * terms.max_workers,
             calls_per_minute={PROVIDER: 1e6},
         )
-        self.nodes: tuple[Node, ...] = self.fleet.stand(start.ages_s, self.pool.offers[0])
-        self.memory = Memory(traffic={POOL: start.traffic})
+        self.nodes: tuple[Node, ...] = ()
+        self.arriving: tuple[Node, ...] = ()
+        self.settled = True
+        """None of the nodes is on its way out, or was ordered only just now."""
+        self._stand(self.fleet.stand(start.ages_s, self.pool.offers[0]))
+        self.memory = Memory()
+        self.traffic = start.traffic
+        """As the memory has it after a whole tick; quiet ones leave the memory alone."""
         self.past: deque[Past] = deque()
+        calm = self.pool.stabilization
+        self.window_s = max(
+            calm.scale_in_window_s,
+            calm.scale_out_window_s,
+            calm.scale_in_cooldown_s,
+            calm.scale_out_cooldown_s,
+        )
         self.looked_s = -float("inf")
         self.choice = terms.min_workers
         self.looks = 0
+        self.asked = 0
+        """The look at which the core was asked last: on the quiet ticks since, its clocks went on."""
 
     def run(self) -> Outcome:
         world = self.fleet.world
@@ -169,8 +185,7 @@ class _Run:
             )
         )
         # One decision further than the longest window: it still stood when that began.
-        window_s = max(self.pool.stabilization.scale_in_window_s, self.pool.stabilization.scale_in_cooldown_s)
-        while len(self.past) > 1 and self.past[1].at <= decision.input.at - window_s:
+        while len(self.past) > 1 and self.past[1].at <= decision.input.at - self.window_s:
             self.past.popleft()
         if self.watch:
             self.watch(self.fleet.world.now_s, self.fleet, decision)
@@ -178,31 +193,41 @@ class _Run:
     def _quiet(self, demand: Demand) -> Decision | None:
         """The decision of a tick on which the core has nothing to do; None if it may have."""
         at = self.fleet.epoch + self.fleet.world.now_s
-        if any(node.state is not NodeState.READY for node in self.nodes):
+        if not self.settled or self.fleet.has_news(self.arriving):
             return None
-        serving = len(self.nodes)
+        have = len(self.nodes)
         present = Supply(
-            serving=serving,
-            arriving=0,
+            serving=have - len(self.arriving),
+            arriving=len(self.arriving),
             leaving=0,
             lost=0,
             slots=self.terms.slots,
             tasks_in_hand=self.fleet.world.in_progress,
+            arriving_for_s=tuple(sorted((at - node.ordered_at for node in self.arriving), reverse=True)),
         )
-        traffic = measuring.with_look(self.memory.traffic.get(POOL) or Traffic(), demand, present)
+        traffic = measuring.with_look(self.traffic, demand, present)
         decision = self._decided(demand, present, traffic)
-        if decision.wanted > serving:
+        if decision.wanted > have or (decision.wanted < have and self.arriving):
             return None
-        if decision.wanted < serving:
-            pace = selection.pace(decision, self.pool, self.fleet_rules, at, serving)
-            if any(pace.is_due(node, 0) or pace.is_due(node, 1) for node in self.nodes):
+        if decision.wanted < have:
+            pace = selection.pace(decision, self.pool, self.fleet_rules, at, have)
+            # One with a task in hand may be due earlier than an idle one, and never later.
+            if any(pace.is_due(node, 1) for node in self.nodes):
                 return None
-        self.memory = replace(self.memory, traffic={POOL: traffic}, good_looks={POOL: self.looks})
+        self.traffic = traffic
         return decision
 
     def _whole(self, demand: Demand) -> Decision:
         """A tick as the daemon's loop has it."""
-        snapshot = self.fleet.snapshot(demand, self.nodes, self.memory, tuple(self.past), self.tick_s)
+        unasked_s = (self.looks - 1 - self.asked) * self.tick_s
+        self.asked = self.looks
+        memory = replace(
+            self.memory,
+            traffic={POOL: self.traffic},
+            good_looks={POOL: self.looks - 1},
+            clocks={name: seconds + unasked_s for name, seconds in self.memory.clocks.items()},
+        )
+        snapshot = self.fleet.snapshot(demand, self.nodes, memory, tuple(self.past), self.tick_s)
         reconciled = reconcile(snapshot, self.rules, self.fleet_rules)
         present = supply.supply(supply.of_pool(reconciled.nodes, POOL), self.terms.slots, snapshot)
         decision = self._decided(demand, present, reconciled.memory.traffic[POOL])
@@ -212,8 +237,14 @@ class _Run:
 
     def _take(self, snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> None:
         self.memory = remembering.after(snapshot, reconciled, plan, self.rules, self.fleet_rules)
-        self.nodes = tuple(node for node in plan.nodes if node.state is not NodeState.GONE)
+        self.traffic = self.memory.traffic[POOL]
+        self._stand(tuple(node for node in plan.nodes if node.state is not NodeState.GONE))
         self.fleet.carry_out(plan.actions)
+
+    def _stand(self, nodes: tuple[Node, ...]) -> None:
+        self.nodes = nodes
+        self.arriving = tuple(node for node in nodes if node.state is NodeState.BOOTING)
+        self.settled = all(node.state in _SETTLED for node in nodes)
 
     def _decided(self, demand: Demand, present: Supply, traffic: Traffic) -> Decision:
         given = DecisionInput(
