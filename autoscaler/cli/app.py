@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from autoscaler.cli import (
+    backtest,
     control,
     exits,
     identity,
@@ -46,7 +47,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "orphans": orphans.orphans,
         "cloud-init": user_data.cloud_init,
     },
-    "Study": {"simulate": trial.simulate, "soak": study.soak},
+    "Study": {"simulate": trial.simulate, "backtest": backtest.backtest, "soak": study.soak},
     "Order": {
         "drain": control.drain,
         "undrain": control.undrain,

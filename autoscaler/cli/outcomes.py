@@ -47,16 +47,21 @@ def told(workload: Workload, terms: Terms, results: Sequence[Outcome]) -> list[R
     ]
     return [
         output.words(title, output.STRONG),
-        output.columns(_HEADERS, map(_row, results), right=_HEADERS[1:]),
+        table(results),
         *(["", *lines] if lines else []),
     ]
+
+
+def table(results: Sequence[Outcome]) -> RenderableType:
+    """A row a result."""
+    return output.columns(_HEADERS, map(_row, results), right=_HEADERS[1:])
 
 
 def _row(result: Outcome) -> tuple[str, ...]:
     return (
         result.policy,
         output.amount(result.cost),
-        _share(result.within_target),
+        share(result.within_target),
         duration(result.wait_p50_s),
         duration(result.wait_p95_s),
         duration(result.wait_p99_s),
@@ -66,7 +71,7 @@ def _row(result: Outcome) -> tuple[str, ...]:
     )
 
 
-def _share(part: float) -> str:
+def share(part: float) -> str:
     """Rounded down: 100 % is all."""
     return f"{math.floor(part * 1000 + 1e-9) / 10:.1f} %"
 
@@ -78,7 +83,7 @@ def _compared(own: Outcome, others: Sequence[Outcome]) -> str:
         best = max(others, key=lambda other: (other.within_target, -other.cost))
         return (
             f"None of the others had as many tasks in time; the nearest, {best.policy}, had "
-            f"{_share(best.within_target)} and cost {_times(best, own)}."
+            f"{share(best.within_target)} and cost {_times(best, own)}."
         )
     cheapest = min(as_good, key=lambda other: other.cost)
     return (

@@ -29,9 +29,16 @@ COLUMNS = (
 class Timeline:
     """A file that is open for rows."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, headed: bool = True) -> None:
+        """`headed` is False for a part that is to be taken into another."""
+        self._file = file
         self._rows = csv.writer(file, lineterminator="\n")
-        self._rows.writerow(COLUMNS)
+        if headed:
+            self._rows.writerow(COLUMNS)
+
+    def take(self, rows: str) -> None:
+        """Rows that were written elsewhere, as they are."""
+        self._file.write(rows)
 
     def of(self, policy: str, terms: Terms) -> Watch:
         """What writes the rows of one run."""

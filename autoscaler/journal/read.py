@@ -97,6 +97,15 @@ def samples_between(journal: Journal, pool: PoolName, since_at: float, until_at:
         )
 
 
+def sampled(journal: Journal, pool: PoolName) -> tuple[float, float] | None:
+    """The instants of a pool's first and last sample; None where there is none."""
+    table = tables.samples.c
+    query = sa.select(sa.func.min(table.at), sa.func.max(table.at)).where(table.pool == pool)
+    with journal.reading("read how far its history goes") as connection:
+        first_at, last_at = connection.execute(query).one()
+    return None if first_at is None or last_at is None else (first_at, last_at)
+
+
 def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:
     """The last orders with their answers, newest first."""
     query = sa.select(tables.orders).order_by(tables.orders.c.number.desc()).limit(limit)

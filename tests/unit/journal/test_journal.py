@@ -303,6 +303,8 @@ def test_readers_find_what_was_written(journal: Journal) -> None:
         journal, IMAGES, 30.0, 30.0
     )
     assert 30.0 == read.last_tick_at(journal)
+    assert (30.0, 30.0) == read.sampled(journal, IMAGES)
+    assert read.sampled(journal, PoolName("mail")) is None
 
 
 def test_a_second_daemon_is_refused_and_told_who_holds_the_lease(journal: Journal, url: str) -> None:
