@@ -31,6 +31,7 @@ from autoscaler.cli import (
     status,
     study,
     trial,
+    tune,
     user_data,
 )
 
@@ -47,7 +48,12 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "orphans": orphans.orphans,
         "cloud-init": user_data.cloud_init,
     },
-    "Study": {"simulate": trial.simulate, "backtest": backtest.backtest, "soak": study.soak},
+    "Study": {
+        "simulate": trial.simulate,
+        "backtest": backtest.backtest,
+        "tune": tune.tune,
+        "soak": study.soak,
+    },
     "Order": {
         "drain": control.drain,
         "undrain": control.undrain,

@@ -47,15 +47,7 @@ def backtest(
     since: Annotated[
         str, typer.Option("--since", metavar="DURATION", help="How far back, if the journal goes so far.")
     ] = "7d",
-    target_wait: Annotated[
-        str,
-        typer.Option(
-            "--target-wait",
-            metavar="DURATION",
-            help="A task is in time if it starts within this; by itself the policy's own, else 2m.",
-            show_default=False,
-        ),
-    ] = "",
+    target_wait: replays.TargetWait = "",
     task_seconds: replays.TaskSeconds = "",
     task_cv: replays.TaskCv = 1.0,
     boot_seconds: replays.BootSeconds = "",

@@ -34,6 +34,15 @@ _DECISIONS = 24
 _LARGEST_CV = 100.0
 _STALE_S = 600.0
 
+TargetWait = Annotated[
+    str,
+    typer.Option(
+        "--target-wait",
+        metavar="DURATION",
+        help="A task is in time if it starts within this; by itself the policy's own, else 2m.",
+        show_default=False,
+    ),
+]
 TaskSeconds = Annotated[
     str,
     typer.Option(

@@ -1,0 +1,220 @@
+"""What a search for settings came to: the trade-off curve for people and scripts, and the fragment to be put in place.
+
+What never happens here: a run, or a word that depends on how many cores there were.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import RenderableType
+
+from autoscaler.cli import outcomes, output
+from autoscaler.study import knobs
+from autoscaler.study.contract import Outcome
+from autoscaler.study.knobs import Knob, Point
+from policies.phrases import count, duration
+
+_HEADERS = ("SETTINGS", "COST", "IN TIME", "CHECK COST", "CHECK IN TIME", "P95", "CHANGES")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_ENOUGH = 0.005
+"""Settings that cost less by a smaller share than this are no better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A point with how it fared in the time that was searched, and in the time that was put aside."""
+
+    point: Point
+    searched: Outcome
+    checked: Outcome | None
+
+    @property
+    def cost(self) -> float:
+        """Over all the time."""
+        return self.searched.cost + (self.checked.cost if self.checked else 0.0)
+
+    def keeps(self, in_time: float) -> bool:
+        """Whether it keeps that share in both parts of the time."""
+        return self.checked is not None and all(
+            part.within_target >= in_time for part in (self.searched, self.checked)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All that is told of a search."""
+
+    pool: str
+    table: Mapping[str, Any]
+    """The pool's, as it is written today."""
+    of: str
+    """What was played, in words."""
+    knobs: tuple[Knob, ...]
+    curve: tuple[Tried, ...]
+    """The points that none beats in both cost and time, the cheapest first."""
+    today: Tried
+    in_time: float
+    target_wait_s: float
+    tried: int
+    seed: int
+    interrupted: bool = False
+
+    @property
+    def chosen(self) -> Tried:
+        """The cheapest that keeps the promise in both parts; today's where none does, or none is cheaper."""
+        keeping = [one for one in self.curve if one.keeps(self.in_time)]
+        if not keeping:
+            return self.today
+        best = min(keeping, key=lambda one: (one.cost, one.point))
+        worth = not self.today.keeps(self.in_time) or best.cost < self.today.cost * (1.0 - _ENOUGH)
+        return best if worth else self.today
+
+
+def facts(found: Findings, workload: Mapping[str, object]) -> Mapping[str, Any]:
+    """For scripts."""
+    return {
+        "workload": workload,
+        "goal": {"target_wait_s": found.target_wait_s, "in_time": found.in_time},
+        "tried": found.tried,
+        "seed": found.seed,
+        "interrupted": found.interrupted,
+        "today": _fact(found, found.today),
+        "chosen": _fact(found, found.chosen),
+        "curve": [_fact(found, one) for one in found.curve],
+        "fragment": fragment(found),
+    }
+
+
+def _fact(found: Findings, one: Tried) -> dict[str, Any]:
+    return {
+        "changes": knobs.changes(found.knobs, one.point),
+        "searched": asdict(one.searched),
+        "checked": asdict(one.checked) if one.checked else None,
+    }
+
+
+def told(found: Findings) -> list[RenderableType]:
+    """For people."""
+    rows = [_row(found, one) for one in _ordered(found)]
+    return [
+        output.words(f"{found.pool}: {found.of}", output.STRONG),
+        output.columns(_HEADERS, rows, right=_HEADERS[1:-1]),
+        "",
+        verdict(found),
+    ]
+
+
+def verdict(found: Findings) -> str:
+    """What is recommended, and why, in a sentence."""
+    goal, chosen, today = outcomes.share(found.in_time), found.chosen, found.today
+    kept = outcomes.share(min(_shares(today)))
+    tried = f"{count(found.tried, 'other setting')} tried"
+    if chosen is today and today.keeps(found.in_time):
+        return f"Nothing beats today's settings: of {tried} none keeps {goal} in time for less."
+    if chosen is today:
+        best = max(found.curve, key=lambda one: min(_shares(one)), default=today)
+        return (
+            f"Nothing keeps {goal} in time in both parts: of {tried} the best keeps "
+            f"{outcomes.share(min(_shares(best)))}, today's settings keep {kept}. These are left as they are."
+        )
+    share = 1.0 - chosen.cost / today.cost if today.cost else 0.0
+    if share > 0.0:
+        money = f"cost {share * 100:.0f} % less than today's settings"
+    elif today.cost:
+        money = f"cost {-share * 100:.0f} % more than today's settings"
+    else:
+        money = f"cost {output.amount(chosen.cost)}"
+    kept_now = outcomes.share(min(_shares(chosen)))
+    return f"The cheapest that keeps {goal} in time would {money} and keep {kept_now}; today's keep {kept}."
+
+
+def fragment(found: Findings) -> str:
+    """The chosen settings as TOML: for `backtest --candidate`, or in place of the pool's own tables."""
+    chosen = found.chosen
+    table = found.table if chosen is found.today else {}
+    said = knobs.turned(found.table, found.knobs, chosen.point) or table
+    lines = [
+        f"# Settings of pool {found.pool}, found by `autoscaler tune` (seed {found.seed}).",
+        f"# {_comment(found.of)}",
+        f"# {_comment(verdict(found))}",
+        "#",
+        *(f"# {_comment(line)}" for line in _curve_lines(found)),
+        "#",
+        "# `autoscaler backtest --candidate` takes this file as it is. To keep these settings, put the tables in place",
+        "# of the pool's own.",
+    ]
+    prefix = f"pools.{_key(found.pool)}"
+    for name in ("limits", "stabilize"):
+        if name in said:
+            lines += ["", f"[{prefix}.{name}]", *_pairs(said[name])]
+    for policy in said["policies"]:
+        lines += ["", f"[[{prefix}.policies]]", *_pairs(policy)]
+    return "\n".join(lines) + "\n"
+
+
+def _curve_lines(found: Findings) -> Iterator[str]:
+    yield f"{'':11} {'cost':>10} {'in time':>8} {'check cost':>11} {'in time':>8}  what differs from today's"
+    for one in _ordered(found):
+        name, cost, kept, check, check_kept, _, differs = _row(found, one)
+        yield f"{name:11} {cost:>10} {kept:>8} {check:>11} {check_kept:>8}  {differs}".rstrip()
+
+
+def _ordered(found: Findings) -> list[Tried]:
+    """The curve with today's settings in their place."""
+    points = {one.point: one for one in (*found.curve, found.today)}
+    return sorted(points.values(), key=lambda one: (one.searched.cost, one.searched.within_target, one.point))
+
+
+def _row(found: Findings, one: Tried) -> tuple[str, ...]:
+    chosen, today = one.point == found.chosen.point, one.point == found.today.point
+    name = "today's, chosen" if chosen and today else "chosen" if chosen else "today's" if today else ""
+    changes = [f"{place} = {_value(value)}" for place, value in knobs.changes(found.knobs, one.point).items()]
+    check = one.checked
+    return (
+        name or output.NOTHING,
+        output.amount(one.searched.cost),
+        outcomes.share(one.searched.within_target),
+        output.amount(check.cost) if check else output.NOTHING,
+        outcomes.share(check.within_target) if check else output.NOTHING,
+        duration(one.searched.wait_p95_s),
+        ", ".join(changes),
+    )
+
+
+def _shares(one: Tried) -> Sequence[float]:
+    return [part.within_target for part in (one.searched, one.checked) if part is not None]
+
+
+def _comment(text: str) -> str:
+    """On one line, whatever is in it."""
+    return output.clean(text).replace("\n", " ")
+
+
+def _pairs(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_key(name)} = {_value(value)}" for name, value in table.items()]
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
+
+
+def _value(value: Any) -> str:
+    """As TOML writes it. Its basic strings are those of JSON, with one control character more to be escaped."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case int() | float():
+            return repr(value)
+        case list() | tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case Mapping():
+            return f"{{ {', '.join(_pairs(value))} }}" if value else "{}"
+        case _:  # a date or a time, of other people's policies
+            return str(value.isoformat())
