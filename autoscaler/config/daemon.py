@@ -100,8 +100,8 @@ class Journal(Section):
     """The password of the PostgreSQL user in `url`. Without it the driver looks where PostgreSQL's own programs do
     (`passfile`, `PGPASSWORD`, `~/.pgpass`)."""
     retention_s: Annotated[float, Span("1h", "520w")] = Field(default=2_592_000.0, alias="retention")
-    """How long ended machines, decisions and demand are kept for `why` and `nodes`. Machines that may exist are
-    kept for ever."""
+    """How long ended machines, decisions and demand are kept for `why` and `nodes`, and how far back `backtest` and
+    `tune` reach. Machines that may exist are kept for ever."""
 
 
 class Log(Section):
