@@ -36,6 +36,9 @@ _SEARCHED = 2 / 3
 _PART, _LEAST_PART_S = 1 / 4, 86_400.0
 """Of what is searched, for a first look at many; a day holds what hours differ in."""
 _BOOT_S = 90.0
+_FOR_NOTHING = "The offer names no price_per_hour, so costs are hours of machines."
+_NEWS_EVERY_S = 15.0
+"""Between two lines of progress."""
 _CHECKED = 12
 """Points of the curve that are checked at most, those nearest to the promise."""
 
@@ -146,6 +149,8 @@ def tune(
         trials=trials,
         seed=seed,
     )
+    if not rules.offers[0].price_per_h:
+        output.note(_FOR_NOTHING)
     found = _found(bench, search, played, jobs or parallel.cores())
     _tell(found, played, to, as_json=as_json)
     if found.interrupted:
@@ -194,6 +199,8 @@ class _Bench:
             return None
         rules, tick_s = inputs.rules_of(settings, self.pool)
         chooser, terms = inputs.of_pool(rules, tick_s, boot=self.boot, target_wait_s=self.wait_s)
+        if not terms.price_per_h:
+            terms = replace(terms, price_per_h=1.0)
         return _Job(piece=piece, chooser=chooser, terms=terms, seed=self.seed)
 
 
@@ -291,7 +298,12 @@ def _attempts(
     yield from ((point, None) for point, job in made if job is None)
     fit = [(point, job) for point, job in made if job is not None]
     outcomes = play(fared, [job for _, job in fit])
-    yield from ((point, outcome) for (point, _), outcome in zip(fit, outcomes, strict=True))
+    told_s = opened.CLOCK.monotonic()
+    for number, ((point, _), outcome) in enumerate(zip(fit, outcomes, strict=True), 1):
+        yield point, outcome
+        if opened.CLOCK.monotonic() >= told_s + _NEWS_EVERY_S:
+            told_s = opened.CLOCK.monotonic()
+            output.note(f"{number} of {count(len(fit), 'setting')} of this round tried")
     if piece == 1 and search.found:
         best = search.found[search.best()]
         output.note(

@@ -38,11 +38,11 @@ class Tried:
         """Over all the time."""
         return self.searched.cost + (self.checked.cost if self.checked else 0.0)
 
-    def keeps(self, in_time: float) -> bool:
-        """Whether it keeps that share in both parts of the time."""
-        return self.checked is not None and all(
-            part.within_target >= in_time for part in (self.searched, self.checked)
-        )
+    def keeps(self, in_time: float, *, unchecked: bool = False) -> bool:
+        """Whether it keeps that share in both parts of the time; `unchecked` lets the first be enough."""
+        if self.checked is None:
+            return unchecked and self.searched.within_target >= in_time
+        return min(self.searched.within_target, self.checked.within_target) >= in_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +67,25 @@ class Findings:
     @property
     def chosen(self) -> Tried:
         """The cheapest that keeps the promise in both parts; today's where none does, or none is cheaper."""
-        keeping = [one for one in self.curve if one.keeps(self.in_time)]
+        keeping = [one for one in self.curve if self.keeps(one)]
         if not keeping:
             return self.today
-        best = min(keeping, key=lambda one: (one.cost, one.point))
-        worth = not self.today.keeps(self.in_time) or best.cost < self.today.cost * (1.0 - _ENOUGH)
+        best = min(keeping, key=lambda one: (self._cost(one), one.point))
+        worth = not self.keeps(self.today) or self._cost(best) < self._cost(self.today) * (1.0 - _ENOUGH)
         return best if worth else self.today
+
+    def keeps(self, one: Tried) -> bool:
+        """Whether a point keeps the promise, as far as that was looked at before somebody ended it."""
+        return one.keeps(self.in_time, unchecked=self.interrupted)
+
+    def _cost(self, one: Tried) -> float:
+        """Of a search that was ended, of the part that all points were tried on."""
+        return one.searched.cost if self.interrupted else one.cost
+
+    def share_saved(self) -> float:
+        """What the chosen point saves of today's cost; negative where it costs more."""
+        before = self._cost(self.today)
+        return 1.0 - self._cost(self.chosen) / before if before else 0.0
 
 
 def facts(found: Findings, workload: Mapping[str, object]) -> Mapping[str, Any]:
@@ -112,25 +125,21 @@ def told(found: Findings) -> list[RenderableType]:
 def verdict(found: Findings) -> str:
     """What is recommended, and why, in a sentence."""
     goal, chosen, today = outcomes.share(found.in_time), found.chosen, found.today
+    early = "Ended early and not checked: " if found.interrupted else ""
     kept = outcomes.share(min(_shares(today)))
     tried = f"{count(found.tried, 'other setting')} tried"
-    if chosen is today and today.keeps(found.in_time):
-        return f"Nothing beats today's settings: of {tried} none keeps {goal} in time for less."
+    if chosen is today and found.keeps(today):
+        return f"{early}Nothing beats today's settings: of {tried} none keeps {goal} in time for less."
     if chosen is today:
         best = max(found.curve, key=lambda one: min(_shares(one)), default=today)
         return (
-            f"Nothing keeps {goal} in time in both parts: of {tried} the best keeps "
+            f"{early}Nothing keeps {goal} in time in both parts: of {tried} the best keeps "
             f"{outcomes.share(min(_shares(best)))}, today's settings keep {kept}. These are left as they are."
         )
-    share = 1.0 - chosen.cost / today.cost if today.cost else 0.0
-    if share > 0.0:
-        money = f"cost {share * 100:.0f} % less than today's settings"
-    elif today.cost:
-        money = f"cost {-share * 100:.0f} % more than today's settings"
-    else:
-        money = f"cost {output.amount(chosen.cost)}"
+    saved = found.share_saved()
+    money = f"cost {abs(saved) * 100:.0f} % {'less' if saved >= 0.0 else 'more'} than today's settings"
     kept_now = outcomes.share(min(_shares(chosen)))
-    return f"The cheapest that keeps {goal} in time would {money} and keep {kept_now}; today's keep {kept}."
+    return f"{early}The cheapest that keeps {goal} in time would {money} and keep {kept_now}; today's keep {kept}."
 
 
 def fragment(found: Findings) -> str:

@@ -68,7 +68,8 @@ def _messages(_now: Any, scale: Scale) -> Sequence[float]:
     """From half a message for each slot to twice what a machine starts within the promise, in even ratios."""
     least = scale.slots / 2
     most = max(8.0 * least, 2.0 * scale.slots * (1.0 + scale.target_wait_s / scale.task_s))
-    return [float(f"{least * (most / least) ** (n / 15):.2g}") for n in range(16)]
+    values = [float(f"{least * (most / least) ** (n / 15):.2g}") for n in range(16)]
+    return [int(value) if value.is_integer() else value for value in values]
 
 
 def _scaled(now: Any, key: str, by: float, other: str, times: float) -> list[dict[str, int]]:

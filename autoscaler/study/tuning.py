@@ -116,12 +116,15 @@ class Search:
         return list(points)[:number]
 
     def _neighbours(self) -> list[Point]:
-        """One step of one knob away from the best, and not tried."""
+        """One knob of the best set back to today's, or turned by one step; what was not tried."""
         best = self.best()
-        near = [
+        near: list[Point] = [
+            (*best[:place], knob.now, *best[place + 1 :]) for place, knob in enumerate(self.knobs)
+        ]
+        near += [
             (*best[:place], best[place] + step, *best[place + 1 :])
             for place, knob in enumerate(self.knobs)
             for step in (-1, 1)
             if 0 <= best[place] + step < len(knob.values)
         ]
-        return [point for point in near if point not in self._met]
+        return [point for point in dict.fromkeys(near) if point not in self._met]

@@ -25,9 +25,9 @@ HOUR_S = 3600.0
 
 @pytest.fixture
 def tasks(tmp_path: Path) -> Path:
-    """Three hours of short tasks, more of them in the second."""
+    """An hour and a half of short tasks, more of them in the second half hour."""
     file = tmp_path / "tasks.csv"
-    rows = [f"{t},{40 if t // 3600 % 2 else 10}" for t in range(0, 3 * 3600, 300)]
+    rows = [f"{t},{40 if t // 1800 % 2 else 10}" for t in range(0, 5400, 300)]
     file.write_text("\n".join(["t_seconds,arrivals", *rows]) + "\n")
     return file
 
@@ -117,6 +117,16 @@ def test_a_promise_that_nothing_keeps_is_told(desk: Office, tasks: Path) -> None
     assert "Nothing keeps 99.5 % in time in both parts" in answer.out
 
 
+def test_machines_for_nothing_are_counted_by_the_hour(desk: Office, tasks: Path) -> None:
+    """Else all settings would cost the same, and the dearest be chosen."""
+    desk.rewrite("price_per_hour = 0.1\n", "")
+    answer = _tuned(desk, tasks, "--json")
+
+    assert "costs are hours of machines" in answer.err
+    facts = answer.facts
+    assert facts["today"]["searched"]["cost"] == facts["today"]["searched"]["node_hours_billed"] > 0.0
+
+
 def test_ctrl_c_tells_the_best_so_far(desk: Office, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found is not lost with the patience."""
     calls = 0
@@ -139,6 +149,8 @@ def test_ctrl_c_tells_the_best_so_far(desk: Office, tasks: Path, monkeypatch: py
     assert 130 == answer.code
     assert answer.facts["interrupted"]
     assert answer.facts["today"]["searched"]
+    assert answer.facts["chosen"]["checked"] is None
+    assert "# Ended early and not checked: " in answer.facts["fragment"]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,14 @@ def test_the_curve_holds_what_nothing_beats() -> None:
     )
 
 
+def test_a_knob_that_makes_no_difference_is_left_as_it_is() -> None:
+    """What is written differs from today's only where that is worth something."""
+    search = Search(knobs=KNOBS, in_time=0.9, trials=60, seed=1)
+    search.run(lambda points, _: ((point, _outcome(abs(point[0] - 7.0), 1.0)) for point in points))
+
+    assert (7, 4, 4) == search.best()
+
+
 def test_where_nothing_keeps_the_promise_the_nearest_is_best() -> None:
     """A promise that no machine can keep is no reason to choose the cheapest."""
     assert 8 == _searched(in_time=1.0)[0].best()[0]
