@@ -90,8 +90,9 @@ def test_a_candidate_may_be_whole_or_a_part(desk: Office, text: str) -> None:
     if text == "whole":
         text = desk.config.read_text().replace("messages_per_worker = 10", "messages_per_worker = 30")
     expected = desk.command("backtest", "--candidate", _candidate(desk), "--json").facts
+    found = desk.command("backtest", "--candidate", _candidate(desk, text), "--json").facts
 
-    assert expected == desk.command("backtest", "--candidate", _candidate(desk, text), "--json").facts
+    assert expected["results"] == found["results"]
 
 
 def test_a_part_is_laid_over_what_stands(desk: Office) -> None:
@@ -180,10 +181,10 @@ def test_the_timeline_has_a_row_a_tick_for_both(desk: Office, tmp_path: Path) ->
 
 def test_two_processes_make_of_it_what_one_does(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only sooner."""
-    one = desk.command("backtest", "--candidate", _candidate(desk), "--json", "--since", "1h").facts
+    one = desk.command("backtest", "--candidate", _candidate(desk), "--json").facts
     monkeypatch.setattr(parallel, "cores", lambda: 2)
 
-    two = desk.command("backtest", "--candidate", _candidate(desk), "--json", "--since", "1h").facts
+    two = desk.command("backtest", "--candidate", _candidate(desk), "--json").facts
     assert one["results"] == two["results"]
 
 
