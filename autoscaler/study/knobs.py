@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.config.values import DURATION, seconds
+from policies.stabilize import default_scale_in_window_s
 
 Place = tuple[str | int, ...]
 Point = tuple[int, ...]
@@ -116,7 +117,6 @@ _BESIDE: Mapping[str, Mapping[Place, Values]] = MappingProxyType(
 """Knobs of the pool that only policies of this kind heed."""
 _DEFAULTS: Mapping[Place, Any] = MappingProxyType(
     {
-        ("stabilize", "scale_in_window"): "5m",
         ("stabilize", "scale_in_cooldown"): "1m",
         ("stabilize", "tolerance"): 0.1,
         ("limits", "min_workers"): 0,
@@ -144,7 +144,7 @@ def _places(table: Mapping[str, Any]) -> Iterator[tuple[Place, Values]]:
 def _knob(table: Mapping[str, Any], place: Place, values: Values, scale: Scale) -> Knob:
     now = value_at(table, place)
     if now is None:
-        now = _DEFAULTS.get(place)
+        now = _default(table, place)
     tried: list[Any] = []
     for value in values(now, scale):
         if not any(_same(value, other) for other in tried):
@@ -155,6 +155,13 @@ def _knob(table: Mapping[str, Any], place: Place, values: Values, scale: Scale) 
         tried.insert(place_now, now)
     tried[place_now] = now  # as it is written, `300s` and not `5m`
     return Knob(place=place, values=tuple(tried), now=place_now)
+
+
+def _default(table: Mapping[str, Any], place: Place) -> Any:
+    if place == ("stabilize", "scale_in_window"):
+        quantum = next((offer.get("billing_quantum", "1s") for offer in table.get("offers", ())), "1h")
+        return f"{default_scale_in_window_s(seconds(quantum)):.0f}s"
+    return _DEFAULTS.get(place)
 
 
 def _same(one: Any, other: Any) -> bool:

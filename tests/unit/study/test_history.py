@@ -17,7 +17,7 @@ from tests.unit.study.looked import BEGINS_AT, a_look, a_machine, uncounted
 
 HOUR_S = 3600.0
 TERMS = Terms(boot_s=95.0)
-RULE = default(120.0)
+RULE = default(120.0, 3600.0)
 
 
 def _of(made: Record, **given: object) -> History:

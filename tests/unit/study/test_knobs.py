@@ -88,3 +88,12 @@ def test_a_limit_that_is_written_is_never_taken_out() -> None:
 
     assert (1, 2, 4, None) == free.values
     assert (1, 2, 3, 4, 9) == bound.values
+
+
+@pytest.mark.parametrize(("quantum", "now"), [("1h", "300s"), ("1m", "90s")])
+def test_a_window_that_is_not_written_is_what_the_billing_makes_it(quantum: str, now: str) -> None:
+    """The search begins at what the daemon does, not at what it would do with other machines."""
+    knobs = of_pool(_pool(WAIT, offers=[{"billing_quantum": quantum}]), SCALE)
+    window = _named(knobs, "stabilize", "scale_in_window")
+
+    assert now == window.values[window.now]

@@ -16,7 +16,7 @@ STEADY = workloads.steady(0.1, 2 * HOUR_S, 10.0)
 
 def test_machines_that_serve_at_the_start_take_the_first_task() -> None:
     """Nothing waits for a boot that was over long ago, and nothing is bought in their place."""
-    outcome = run(STEADY, Terms(), default(120.0), start=Start(ages_s=(600.0,)))
+    outcome = run(STEADY, Terms(), default(120.0, 3600.0), start=Start(ages_s=(600.0,)))
 
     assert (0.0, 0) == (outcome.wait_max_s, outcome.creates)
     assert 1 == outcome.destroys == outcome.nodes_peak
@@ -35,7 +35,7 @@ def test_what_was_paid_before_the_start_is_not_billed_again(
 
 def test_a_run_ends_when_it_is_told_to() -> None:
     """What is not done then is left, and what is not over is billed as far as it was begun."""
-    outcome = run(STEADY, Terms(), default(120.0), start=Start(ends_s=HOUR_S, ages_s=(0.0,)))
+    outcome = run(STEADY, Terms(), default(120.0, 3600.0), start=Start(ends_s=HOUR_S, ages_s=(0.0,)))
 
     assert (360, 1.0) == (outcome.tasks_arrived, outcome.cost)
     assert outcome.tasks_done < outcome.tasks_arrived
@@ -46,7 +46,9 @@ def test_what_was_measured_before_is_known_from_the_first_tick() -> None:
     burst = workloads.burst(40, 1.0, 600.0)
     known = Start(traffic=Traffic(tasks=1000.0, busy_s=600_000.0, boots=20.0, boot_s=1800.0))
 
-    shares = [run(burst, Terms(), default(120.0), start=start).within_target for start in (Start(), known)]
+    shares = [
+        run(burst, Terms(), default(120.0, 3600.0), start=start).within_target for start in (Start(), known)
+    ]
 
     assert shares[0] < 0.5
     assert 1.0 == shares[1]
