@@ -2,14 +2,18 @@
 
 A program is built from blocks of variables and from rows `sum of coefficient × variable ≤ limit`, many rows at once.
 HiGHS (Huangfu and Hall, 2018) solves it, by way of `scipy.optimize`.
-What never happens here: an import of either library before somebody asks for a program, or a word about machines.
+What never happens here: an import of either library before somebody asks for a program, or a word about machines; and
+nothing is printed, though HiGHS would.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +44,8 @@ def numeric() -> Numeric:
         )
     except ImportError as missing:
         raise OptimumUnavailable(
-            f"the optimum of a workload is computed with scipy ({missing}): pip install 'vps-autoscaler[study]'"
+            f"The optimum of a workload is computed with scipy, which is not installed ({missing}): "
+            "pip install 'vps-autoscaler[study]'."
         ) from missing
 
 
@@ -112,14 +117,15 @@ class Program:
         np, optimize = self._with.np, self._with.optimize
         if time_limit_s <= 0.0:
             return Solution(bound=-math.inf, values=())
-        found = optimize.linprog(
-            np.concatenate(self._cost),
-            A_ub=self._matrix(),
-            b_ub=np.concatenate(self._limits),
-            bounds=np.column_stack([np.concatenate(self._lower), np.concatenate(self._upper)]),
-            method="highs",
-            options={"time_limit": time_limit_s},
-        )
+        with _unheard():
+            found = optimize.linprog(
+                np.concatenate(self._cost),
+                A_ub=self._matrix(),
+                b_ub=np.concatenate(self._limits),
+                bounds=np.column_stack([np.concatenate(self._lower), np.concatenate(self._upper)]),
+                method="highs",
+                options={"time_limit": time_limit_s},
+            )
         if found.status != 0:
             return Solution(bound=-math.inf, values=())
         return Solution(bound=float(found.fun), values=found.x)
@@ -129,13 +135,14 @@ class Program:
         np, optimize = self._with.np, self._with.optimize
         if time_limit_s <= 0.0:
             return Solution(bound=-math.inf, values=())
-        found = optimize.milp(
-            np.concatenate(self._cost),
-            constraints=optimize.LinearConstraint(self._matrix(), -np.inf, np.concatenate(self._limits)),
-            bounds=optimize.Bounds(np.concatenate(self._lower), np.concatenate(self._upper)),
-            integrality=np.concatenate(self._whole),
-            options={"time_limit": time_limit_s, "mip_rel_gap": _MIP_GAP},
-        )
+        with _unheard():
+            found = optimize.milp(
+                np.concatenate(self._cost),
+                constraints=optimize.LinearConstraint(self._matrix(), -np.inf, np.concatenate(self._limits)),
+                bounds=optimize.Bounds(np.concatenate(self._lower), np.concatenate(self._upper)),
+                integrality=np.concatenate(self._whole),
+                options={"time_limit": time_limit_s, "mip_rel_gap": _MIP_GAP},
+            )
         proven = -math.inf if found.mip_dual_bound is None else float(found.mip_dual_bound)
         return Solution(bound=proven, values=() if found.x is None or found.status != 0 else found.x)
 
@@ -145,3 +152,34 @@ class Program:
         return self._with.sparse.coo_matrix(
             (factors, (rows, columns)), shape=(self.rows, self.variables)
         ).tocsc()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """What C code prints meanwhile goes nowhere.
+
+    HiGHS tells of its sub-searches by printf, whatever it is asked, and so into the middle of our caller's output. It
+    is descriptor 1 that has to be elsewhere, for the whole process, and C's own buffer must be emptied on both sides.
+    """
+    _flush_c()
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is no standard output that could be spoilt
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            _flush_c()
+            os.dup2(kept, 1)
+    finally:
+        os.close(kept)
+
+
+def _flush_c() -> None:
+    with suppress(AttributeError, OSError):  # a C library without a known name
+        ctypes.CDLL(None).fflush(None)
