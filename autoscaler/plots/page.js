@@ -1,0 +1,156 @@
+"use strict";
+(() => {
+  const facts = JSON.parse(document.getElementById("figures").textContent);
+  const chart = document.getElementById("chart");
+  const svg = chart.querySelector("svg");
+  const cursor = document.getElementById("cursor");
+  const readout = document.getElementById("readout");
+  const left = Number(svg.dataset.left), across = Number(svg.dataset.across);
+  const buttons = [...document.querySelectorAll("[data-toggles]")];
+  const shown = new Set(buttons.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => Number(b.dataset.toggles)));
+  const isShown = (series) => series.owner === null || shown.has(series.owner);
+  const DURATIONS = [0, 1, 10, 60, 600, 3600, 36000, 345600];
+  let now = null;
+
+  function duration(seconds) {
+    if (seconds <= 0) return "0 s";
+    let whole = Math.max(Math.floor(seconds), 1);
+    const parts = [];
+    for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
+      const amount = Math.floor(whole / size);
+      whole -= amount * size;
+      if (amount) parts.push(`${amount} ${unit}`);
+      if (parts.length === 2 || (parts.length && !amount)) break;
+    }
+    return parts.join(" ");
+  }
+
+  function number(value) {
+    if (Number.isInteger(value) || Math.abs(value) >= 100) return Math.round(value).toLocaleString("en").replaceAll(",", "\u202f");
+    return String(Number(value.toPrecision(3)));
+  }
+
+  const told = (panel, value) => (value === null ? "–" : panel.scale === "duration" ? duration(value) : number(value));
+  const lift = (panel, value) => (panel.scale === "duration" ? Math.log1p(Math.max(value, 0)) : value);
+
+  // Of two points of a span the later one stands until the next: what was, at that instant.
+  function valueAt(series, second) {
+    const t = series.t;
+    if (!t.length || second < 0 || second > facts.span) return null;
+    let low = 0, high = t.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (t[middle] <= second) low = middle; else high = middle - 1;
+    }
+    const next = Math.min(low + 1, t.length - 1);
+    return Math.abs(t[next] - second) < Math.abs(t[low] - second) ? series.v[next] : series.v[low];
+  }
+
+  function cell(row, kind, text, owner) {
+    const made = row.insertCell();
+    const real = kind === "td" ? made : document.createElement("th");
+    if (kind === "th") made.replaceWith(real);
+    real.textContent = text;
+    if (owner !== undefined && owner !== null) real.className = `number owner-${owner % 10}`;
+  }
+
+  function show(second, x) {
+    now = Math.min(Math.max(second, 0), facts.span);
+    const place = left + (now / facts.span) * across;
+    cursor.setAttribute("x1", place);
+    cursor.setAttribute("x2", place);
+    cursor.style.visibility = "visible";
+    const owners = [...shown].sort((a, b) => a - b);
+    const table = document.createElement("table");
+    const head = table.createTHead().insertRow();
+    cell(head, "th", duration(now));
+    owners.forEach((owner) => cell(head, "th", facts.owners[owner], owner));
+    const body = table.createTBody();
+    const spoken = [duration(now)];
+    for (const panel of facts.panels) {
+      const names = [...new Set(panel.series.filter(isShown).map((series) => series.name))];
+      names.forEach((name, place) => {
+        const row = body.insertRow();
+        row.className = place ? "" : "first";
+        cell(row, "th", name);
+        for (const owner of owners) {
+          const series = panel.series.find((one) => one.name === name && (one.owner === owner || (one.owner === null && owner === owners[0])));
+          const text = series ? told(panel, valueAt(series, now)) : "";
+          cell(row, "td", text, owner);
+          if (series) spoken.push(`${facts.owners[owner]} ${name} ${text}`);
+        }
+      });
+    }
+    readout.replaceChildren(table);
+    readout.style.display = "block";
+    const wide = chart.clientWidth, at = (place / svg.viewBox.baseVal.width) * wide;
+    readout.style.left = at + 16 + readout.offsetWidth < wide ? `${at + 16}px` : `${Math.max(0, at - 16 - readout.offsetWidth)}px`;
+    chart.setAttribute("aria-valuenow", Math.round(now));
+    chart.setAttribute("aria-valuetext", spoken.join(", "));
+  }
+
+  function hide() {
+    now = null;
+    cursor.style.visibility = "hidden";
+    readout.style.display = "none";
+  }
+
+  function ticks(panel, top) {
+    if (panel.scale === "duration") return DURATIONS.filter((s) => s <= top).map((s) => [s, duration(s)]);
+    const size = 10 ** Math.floor(Math.log10(top / 4));
+    const step = [1, 2, 5, 10].map((n) => n * size).find((s) => s >= (top / 4) * (1 - 1e-9));
+    return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, n) => [n * step, number(Number((n * step).toPrecision(12)))]);
+  }
+
+  const NS = "http://www.w3.org/2000/svg";
+  function made(tag, attributes, text) {
+    const element = document.createElementNS(NS, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (text !== undefined) element.textContent = text;
+    return element;
+  }
+
+  // The paths are drawn for the first height of the axis; for another one they are stretched.
+  function rescale() {
+    facts.panels.forEach((panel, n) => {
+      const box = svg.querySelector(`[data-panel="${n}"]`);
+      const drawn = box.querySelector(".drawn"), high = Number(drawn.dataset.height);
+      let top = panel.mark || 0;
+      for (const series of panel.series) if (isShown(series)) for (const value of series.v) if (value > top) top = value;
+      top = top > 0 ? top * (panel.scale === "duration" ? 2.5 : 1.06) : 1;
+      const factor = lift(panel, Number(box.dataset.top)) / lift(panel, top);
+      drawn.setAttribute("transform", `translate(0 ${high * (1 - factor)}) scale(1 ${factor})`);
+      const y = (value) => high * (1 - lift(panel, value) / lift(panel, top));
+      box.querySelector(".levels").replaceChildren(...ticks(panel, top).flatMap(([value, label]) => [
+        made("line", { class: "grid", x1: left, x2: left + across, y1: y(value), y2: y(value) }),
+        made("text", { class: "tick", x: left - 7, y: y(value) + 4, "text-anchor": "end" }, label),
+      ]));
+      const marked = box.querySelector(".marked");
+      if (marked) marked.setAttribute("y", y(panel.mark) - 4);
+    });
+  }
+
+  buttons.forEach((button) => button.addEventListener("click", () => {
+    const owner = Number(button.dataset.toggles), on = !shown.has(owner);
+    if (on) shown.add(owner); else shown.delete(owner);
+    button.setAttribute("aria-pressed", String(on));
+    svg.querySelectorAll(`[data-owner="${owner}"]`).forEach((path) => path.setAttribute("display", on ? "inline" : "none"));
+    rescale();
+    if (now !== null) show(now);
+  }));
+  chart.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+    if (x < left - 4 || x > left + across + 4) hide(); else show(((x - left) / across) * facts.span);
+  });
+  chart.addEventListener("pointerleave", hide);
+  chart.addEventListener("blur", hide);
+  chart.addEventListener("keydown", (event) => {
+    const step = facts.span / 300;
+    const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: 10 * step, PageDown: -10 * step, Home: -Infinity, End: Infinity };
+    if (event.key === "Escape") hide();
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    show(now === null ? 0 : now + moves[event.key]);
+  });
+})();

@@ -1,0 +1,91 @@
+"""Axes: from values to shares of a height, and where their marks stand, in units that people count in.
+
+What never happens here: a colour, a font, a format of files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from autoscaler.plots.contract import Panel, Scale
+from policies.phrases import duration
+
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
+_TIME_STEPS_S = (
+    1, 2, 5, 10, 15, 30, *(MINUTE_S * n for n in (1, 2, 5, 10, 15, 30)), *(HOUR_S * n for n in (1, 2, 3, 6, 12)),
+    *(DAY_S * n for n in (1, 2, 7, 14, 28, 91, 364)),
+)  # fmt: skip
+_DURATIONS_S = (0.0, 1.0, 10.0, MINUTE_S, 10 * MINUTE_S, HOUR_S, 10 * HOUR_S, 4 * DAY_S)
+_HEADROOM = {Scale.LINEAR: 1.06, Scale.DURATION: 2.5}
+
+Tick = tuple[float, str]
+"""Where, and what is written there."""
+
+
+def time_ticks(span_s: float, about: int = 9) -> tuple[Tick, ...]:
+    """Round instants from 0 on, about so many."""
+    step_s = next(
+        (step for step in _TIME_STEPS_S if span_s / step <= about), math.ceil(span_s / about / DAY_S) * DAY_S
+    )
+    return tuple(
+        (place * step_s, _instant(place * step_s, step_s)) for place in range(int(span_s / step_s) + 1)
+    )
+
+
+def _instant(at_s: float, step_s: float) -> str:
+    if not at_s:
+        return "0"
+    if step_s >= HOUR_S and step_s < DAY_S and at_s > 2 * DAY_S:
+        days, rest_s = divmod(at_s, DAY_S)
+        return f"{days:.0f} d" if not rest_s else f"{rest_s / HOUR_S:.0f} h"
+    return f"{at_s / HOUR_S:g} h" if step_s >= HOUR_S and step_s < DAY_S else duration(at_s)
+
+
+def top(panel: Panel) -> float:
+    """The highest value that must have room; above zero."""
+    values = [value for series in panel.series for _, value in series.points]
+    if panel.mark:
+        values.append(panel.mark[1])
+    highest = max((value for value in values if math.isfinite(value)), default=0.0)
+    return highest * _HEADROOM[panel.scale] if highest > 0 else 1.0
+
+
+def value_ticks(scale: Scale, highest: float) -> tuple[Tick, ...]:
+    """Marks from zero to at most the highest value."""
+    if scale is Scale.DURATION:
+        return tuple((s, duration(s)) for s in _DURATIONS_S if s <= highest)
+    step = _round_step(highest / 4)
+    return tuple((place * step, number(place * step)) for place in range(int(highest / step + 1e-9) + 1))
+
+
+def _round_step(least: float) -> float:
+    size = 10.0 ** math.floor(math.log10(least))
+    return next(size * n for n in (1, 2, 5, 10) if size * n >= least * (1 - 1e-9))
+
+
+def height(scale: Scale, highest: float) -> Callable[[float], float]:
+    """From a value to a share of the height, 0 to 1."""
+    if scale is Scale.DURATION:
+        whole = math.log1p(highest)
+        return lambda value: math.log1p(max(value, 0.0)) / whole
+    return lambda value: value / highest
+
+
+def number(value: float) -> str:
+    """With thousands set apart, and as many decimals as tell something."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100 or value.is_integer():
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.3g}"
+
+
+def at(points: Sequence[tuple[float, float]], second: float) -> float | None:
+    """The value of the line there; None outside of it."""
+    for (before_s, before), (after_s, after) in pairwise(points):
+        if before_s <= second <= after_s:
+            share = (second - before_s) / (after_s - before_s) if after_s > before_s else 1.0
+            return before + (after - before) * share
+    return None
