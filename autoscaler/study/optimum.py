@@ -30,6 +30,8 @@ LONG_QUANTUM_S = 600
 """From here on, leases are counted whole."""
 _LEAST_S = 1.0
 """Of time for a piece, however few its tasks: most take some milliseconds."""
+_ALL_BUT = 0.95
+"""Of its time: a search that took more was ended by the clock, or as good as."""
 _SLACK = 1e-5
 """What a solver may be wrong by, relative to a unit."""
 
@@ -49,6 +51,8 @@ class Optimum:
     """Parts of the workload with silence between them."""
     hurried: int
     """Pieces for which the time was so short that only their work is counted."""
+    cut_short: bool
+    """The clock ended a search, so that more time may raise the bound."""
 
 
 def optimum(workload: Workload, terms: Terms, *, share_in_time: float = 1.0, time_limit_s: float) -> Optimum:
@@ -65,13 +69,15 @@ def optimum(workload: Workload, terms: Terms, *, share_in_time: float = 1.0, tim
     parts = list(pieces(workload, target_wait_s=terms.target_wait_s, silence_s=silence_s))
     bound = _leases if terms.quantum_s >= LONG_QUANTUM_S else _units
     until = time.perf_counter() + time_limit_s
-    units, hurried = 0, 0
+    units, hurried, cut_short = 0, 0, False
     left = len(workload)
     for part in sorted(parts, key=lambda part: len(part.tasks)):
         left_s = until - time.perf_counter()
         share_s = min(left_s, max(_LEAST_S, left_s * len(part.tasks) / left))
         left -= len(part.tasks)
+        ends = time.perf_counter() + _ALL_BUT * share_s
         found = bound(part, terms, late_share, share_s)
+        cut_short |= time.perf_counter() > ends
         hurried += found == -math.inf
         units += max(_plainly(part, terms), 0 if found == -math.inf else math.ceil(found - _SLACK))
     hours = units * terms.quantum_s / 3600.0
@@ -82,6 +88,7 @@ def optimum(workload: Workload, terms: Terms, *, share_in_time: float = 1.0, tim
         work_node_hours=workload.work_s / terms.slots / 3600.0,
         pieces=len(parts),
         hurried=hurried,
+        cut_short=cut_short or hurried > 0,
     )
 
 

@@ -58,6 +58,8 @@ class Configured:
     stabilization: Stabilization = field(default_factory=Stabilization)
     name: str = "configured"
     tick_s: float = TICK_S
+    foresight: Callable[[Traffic, World], Traffic] | None = None
+    """What the policies are told in place of what was measured, by `foresight`; None for the truth of production."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +249,8 @@ class _Run:
         self.settled = all(node.state in _SETTLED for node in nodes)
 
     def _decided(self, demand: Demand, present: Supply, traffic: Traffic) -> Decision:
+        if isinstance(self.chooser, Configured) and self.chooser.foresight:
+            traffic = self.chooser.foresight(traffic, self.fleet.world)
         given = DecisionInput(
             pool=POOL,
             at=self.fleet.epoch + self.fleet.world.now_s,
