@@ -11,6 +11,8 @@ from types import MappingProxyType
 from autoscaler.config import ConfigError
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseLost
+from autoscaler.plots.contract import PlotsUnavailable
+from autoscaler.study.solver import OptimumUnavailable
 from autoscaler.study.workload import WorkloadWrong
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong
@@ -42,6 +44,8 @@ CODES: Mapping[type[Exception], int] = MappingProxyType(
         FactUnavailable: UNREACHABLE,
         ProviderError: UNREACHABLE,
         WorkloadWrong: FAILED,
+        OptimumUnavailable: FAILED,
+        PlotsUnavailable: FAILED,
     }
 )
 FORESEEN: tuple[type[Exception], ...] = (CommandFailed, *CODES)

@@ -22,8 +22,8 @@ from autoscaler.study.run import Configured
 TARGET_WAIT_S = 120.0
 """Where neither the operator nor a policy names one."""
 FOR_NOTHING = "The offer names no price_per_hour, so everything costs 0; compare the machines bought."
-_LONGEST_TARGET_S = 86_400.0
-_SHORTEST_TARGET_S = 1.0
+_LONGEST_S = 86_400.0
+_SHORTEST_S = 1.0
 _SHORTEST_TICK_S = 1.0
 """A daemon that looks more often would only make the trial longer."""
 _LONGEST_MEAN_S: Mapping[str, float] = MappingProxyType(
@@ -39,17 +39,18 @@ def usage(says: str) -> exits.CommandFailed:
 
 def target_s(text: str) -> float | None:
     """`--target-wait` in seconds; None where it was not given. Raises CommandFailed."""
-    if not text:
-        return None
+    return duration_s("--target-wait", text) if text else None
+
+
+def duration_s(option: str, text: str) -> float:
+    """That option's seconds. Raises CommandFailed."""
     try:
-        taken_s = seconds(text)
+        given_s = seconds(text)
     except ValueError:
-        taken_s = 0.0
-    if not _SHORTEST_TARGET_S <= taken_s <= _LONGEST_TARGET_S:
-        raise usage(
-            f"--target-wait {text!r} is no duration from 1s to 1d; expected one such as 30s, 2m or 1h."
-        )
-    return taken_s
+        given_s = 0.0
+    if not _SHORTEST_S <= given_s <= _LONGEST_S:
+        raise usage(f"{option} {text!r} is no duration from 1s to 1d; expected one such as 30s, 2m or 1h.")
+    return given_s
 
 
 def mean_and_cv(option: str, text: str, *, cv: float = 0.0) -> tuple[float, float]:

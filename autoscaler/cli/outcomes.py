@@ -16,12 +16,14 @@ from autoscaler.cli import output
 from autoscaler.study.contract import Outcome, Terms, Workload
 from policies.phrases import count, duration
 
-_HEADERS = ("POLICY", "COST", "IN TIME", "P50", "P95", "P99", "LONGEST", "BOUGHT", "AT ONCE")
+HEADERS = ("POLICY", "COST", "IN TIME", "P50", "P95", "P99", "LONGEST", "BOUGHT", "AT ONCE")
 
 
-def facts(file: Path, workload: Workload, results: Sequence[Outcome]) -> Mapping[str, object]:
+def facts(
+    file: Path, workload: Workload, results: Sequence[Outcome], optimum: Mapping[str, object] | None
+) -> Mapping[str, object]:
     """For scripts."""
-    return {
+    facts_ = {
         "workload": {
             "file": str(file),
             "seconds": workload.span_s,
@@ -30,34 +32,51 @@ def facts(file: Path, workload: Workload, results: Sequence[Outcome]) -> Mapping
         },
         "results": [asdict(result) for result in results],
     }
+    return facts_ if optimum is None else {**facts_, "optimum": optimum}
 
 
-def told(workload: Workload, terms: Terms, results: Sequence[Outcome]) -> list[RenderableType]:
-    """For people: what it was, a row a result, and a sentence that compares them. The first result is our own."""
+def told(
+    workload: Workload, terms: Terms, rows: Sequence[tuple[str, ...]], lines: Sequence[str]
+) -> list[RenderableType]:
+    """For people: what it was, the rows, and the lines."""
     title = (
         f"{workload.name}: {count(len(workload), 'task')} within {duration(workload.span_s)}, "
         f"{duration(workload.work_s)} of work; in time is a start within {duration(terms.target_wait_s)}"
     )
-    own, *others = results
-    lines = [_compared(own, others)] if others else []
-    lines += [
-        f"{result.policy}: {count(result.tasks_arrived - result.tasks_done, 'task')} not done in the end."
-        for result in results
-        if result.tasks_done < result.tasks_arrived
-    ]
     return [
         output.words(title, output.STRONG),
-        table(results),
+        output.columns(HEADERS, rows, right=HEADERS[1:]),
         *(["", *lines] if lines else []),
     ]
 
 
 def table(results: Sequence[Outcome]) -> RenderableType:
     """A row a result."""
-    return output.columns(_HEADERS, map(_row, results), right=_HEADERS[1:])
+    return output.columns(HEADERS, map(row, results), right=HEADERS[1:])
 
 
-def _row(result: Outcome) -> tuple[str, ...]:
+def compared(results: Sequence[Outcome]) -> list[str]:
+    """A sentence that compares the first result, our own, with the others, and one for each that left tasks undone."""
+    own, *others = results
+    lines = [_compared(own, others)] if others else []
+    return lines + [
+        f"{result.policy}: {count(result.tasks_arrived - result.tasks_done, 'task')} not done in the end."
+        for result in results
+        if result.tasks_done < result.tasks_arrived
+    ]
+
+
+def best(results: Sequence[Outcome]) -> Outcome | None:
+    """Of the others, the cheapest that kept as many in time as our own; else the nearest. None where there are none."""
+    own, *others = results
+    as_good = [other for other in others if other.within_target >= own.within_target]
+    if as_good:
+        return min(as_good, key=lambda other: other.cost)
+    return max(others, key=lambda other: (other.within_target, -other.cost), default=None)
+
+
+def row(result: Outcome) -> tuple[str, ...]:
+    """Under the headers."""
     return (
         result.policy,
         output.amount(result.cost),
@@ -78,17 +97,17 @@ def share(part: float) -> str:
 
 def _compared(own: Outcome, others: Sequence[Outcome]) -> str:
     """One sentence: the cheapest of the others that kept as many in time, or that none did."""
-    as_good = [other for other in others if other.within_target >= own.within_target]
+    as_good = sum(other.within_target >= own.within_target for other in others)
+    chosen = best((own, *others))
+    assert chosen is not None
     if not as_good:
-        best = max(others, key=lambda other: (other.within_target, -other.cost))
         return (
-            f"None of the others had as many tasks in time; the nearest, {best.policy}, had "
-            f"{share(best.within_target)} and cost {_times(best, own)}."
+            f"None of the others had as many tasks in time; the nearest, {chosen.policy}, had "
+            f"{share(chosen.within_target)} and cost {_times(chosen, own)}."
         )
-    cheapest = min(as_good, key=lambda other: other.cost)
     return (
-        f"Of the others {len(as_good)} of {len(others)} had as many tasks in time; the cheapest of them, "
-        f"{cheapest.policy}, cost {_times(cheapest, own)}."
+        f"Of the others {as_good} of {len(others)} had as many tasks in time; the cheapest of them, "
+        f"{chosen.policy}, cost {_times(chosen, own)}."
     )
 
 

@@ -1,23 +1,22 @@
 """The timeline of simulated runs: a CSV file with a row a tick for each policy, written as the runs go.
 
-It is written beside its place and takes it when all is there, so that nobody ever reads half a file. What never happens
-here: a figure kept in memory longer than its row.
+What never happens here: a figure kept in memory longer than its row.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from autoscaler.cli import exits
+from autoscaler.cli import files
+from autoscaler.study.bill import Bill
 from autoscaler.study.contract import Terms
 from autoscaler.study.fleet import Fleet
 from autoscaler.study.run import Watch
-from autoscaler.study.score import HOUR_S, bill_s
 from policies.contract import Decision
 
 COLUMNS = (
@@ -42,16 +41,10 @@ class Timeline:
 
     def of(self, policy: str, terms: Terms) -> Watch:
         """What writes the rows of one run."""
-        gone, gone_s = 0, 0.0
+        bill = Bill(terms)
 
         def watch(at_s: float, fleet: Fleet, decision: Decision) -> None:
-            nonlocal gone, gone_s
-            # Of a machine that is gone the bill is final, and is made once.
-            for ordered_s, end_s in fleet.lives[gone:]:
-                gone_s += bill_s(ordered_s, end_s, terms.quantum_s)
-            gone = len(fleet.lives)
-            standing = fleet.all_lives()[gone:]
-            owed_s = sum(bill_s(ordered_s, now_s, terms.quantum_s) for ordered_s, now_s in standing)
+            billable, cost = bill.so_far(fleet)
             world, supply = fleet.world, decision.input.supply
             self._rows.writerow(
                 (
@@ -65,9 +58,9 @@ class Timeline:
                     supply.arriving,
                     supply.serving,
                     supply.leaving,
-                    len(standing),
+                    billable,
                     decision.wanted,
-                    f"{(gone_s + owed_s) / HOUR_S * terms.price_per_h:.10g}",
+                    f"{cost:.10g}",
                 )
             )
 
@@ -83,28 +76,8 @@ def written(path: Path | None) -> Iterator[Timeline | None]:
     if path is None:
         yield None
         return
-    with _told(path):
-        place = path.resolve()
-        if place.exists() and not place.is_file():
-            raise exits.CommandFailed(f"{path} is no ordinary file; expected a name for a CSV file.")
-        beside = place.with_name(f".{place.name[:200]}.{os.getpid()}")
-        file = beside.open("x", encoding="utf-8")
-        try:
-            with file:
-                yield Timeline(file)
-            beside.replace(place)
-        finally:
-            with suppress(OSError):
-                beside.unlink()
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise exits.CommandFailed(f"{path} cannot be written: {error.strerror}.") from error
-    except RuntimeError as error:
-        if "Symlink loop" not in str(error):
-            raise
-        raise exits.CommandFailed(f"{path} cannot be written: its links lead in a circle.") from error
+    with files.placed(path, "a CSV file") as file:
+        text = TextIOWrapper(file, encoding="utf-8", write_through=True)
+        yield Timeline(text)
+        text.flush()
+        text.detach()

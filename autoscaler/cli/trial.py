@@ -1,36 +1,32 @@
 """`simulate`: a workload under a pool's policies on virtual time, and under other people's rules beside them.
 
-It needs no broker, no cloud and no journal, and touches nothing but the timeline it is asked to write. What never
+It needs no broker, no cloud and no journal, and touches nothing but the files it is asked to write. What never
 happens here: a fault (`soak` has those), or a look at the real fleet.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from autoscaler.cli import inputs, options, outcomes, output
-from autoscaler.cli.timeline import Timeline, written
+from autoscaler.cli import bound, inputs, options, outcomes, output, playing, plotting
 from autoscaler.config import config_path
 from autoscaler.config.load import DEFAULT_PATH
+from autoscaler.plots.contract import Picture, Table
+from autoscaler.study import drawing, solver
 from autoscaler.study import run as running
 from autoscaler.study import workload as workloads
 from autoscaler.study.contract import Outcome, Terms, Workload
-from autoscaler.study.fleet import Fleet
+from autoscaler.study.course import Course
+from autoscaler.study.gap import Gap
 from autoscaler.study.peers import PEERS, VARIANTS
-from autoscaler.study.run import Chooser, Configured, Other, Watch
-from policies.contract import Decision
+from autoscaler.study.run import Configured, Other
 
 ALL = "all"
-_NEWS_EVERY_S = 3600.0
-"""Of virtual time, for the bar."""
 _WITHOUT = (
     "There is no configuration: the policy is the default one, on machines of 2 slots, at most 200, "
     "for 1 an hour, billed by the hour."
@@ -76,42 +72,67 @@ TargetWait = Annotated[
 ]
 
 
+WorkloadFile = Annotated[
+    Path,
+    typer.Option(
+        "--workload",
+        metavar="FILE",
+        help="A CSV file: submit_s,runtime_s of each task, or t_seconds,arrivals of each interval.",
+    ),
+]
+OfPool = Annotated[
+    str,
+    typer.Option(
+        "--pool",
+        "-p",
+        metavar="POOL",
+        help="Whose policies; by itself the only pool.",
+        show_default=False,
+    ),
+]
+BootSeconds = Annotated[
+    str,
+    typer.Option("--boot-seconds", metavar="MEAN[,CV]", help="From a machine's order to its first task."),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="For all that is left to chance.")]
+WithOptimum = Annotated[
+    bool,
+    typer.Option(
+        "--optimum",
+        help="Also what no schedule can undercut that knows the future, and what lies between (needs scipy).",
+    ),
+]
+OptimumWithin = Annotated[
+    str, typer.Option("--optimum-within", metavar="DURATION", help="How long each bound may take.")
+]
+TimelineFile = Annotated[
+    Path | None,
+    typer.Option("--timeline", metavar="FILE", help="Write a row a tick there, as CSV.", show_default=False),
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw demand, machines, waits and cost: .html for reading, .png for documents (needs matplotlib).",
+        show_default=False,
+    ),
+]
+
+
 def simulate(
-    workload: Annotated[
-        Path,
-        typer.Option(
-            "--workload",
-            metavar="FILE",
-            help="A CSV file: submit_s,runtime_s of each task, or t_seconds,arrivals of each interval.",
-        ),
-    ],
+    workload: WorkloadFile,
     *,
-    pool: Annotated[
-        str,
-        typer.Option(
-            "--pool",
-            "-p",
-            metavar="POOL",
-            help="Whose policies; by itself the only pool.",
-            show_default=False,
-        ),
-    ] = "",
+    pool: OfPool = "",
     against: Against = "",
     task_seconds: TaskSeconds = "",
-    boot_seconds: Annotated[
-        str,
-        typer.Option("--boot-seconds", metavar="MEAN[,CV]", help="From a machine's order to its first task."),
-    ] = "90",
+    boot_seconds: BootSeconds = "90",
     target_wait: TargetWait = "",
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="For all that is left to chance.")
-    ] = 0,
-    timeline: Annotated[
-        Path | None,
-        typer.Option(
-            "--timeline", metavar="FILE", help="Write a row a tick there, as CSV.", show_default=False
-        ),
-    ] = None,
+    seed: Seed = 0,
+    optimum: WithOptimum = False,
+    optimum_within: OptimumWithin = "1m",
+    timeline: TimelineFile = None,
+    plot: PlotFile = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -128,22 +149,57 @@ def simulate(
         inputs.target_s(target_wait),
         inputs.mean_and_cv("--boot-seconds", boot_seconds),
     )
-    terms = trial.terms
-    others = [Other(peer=(PEERS.get(name) or VARIANTS[name])(terms)) for name in names]
+    others = [Other(peer=(PEERS.get(name) or VARIANTS[name])(trial.terms)) for name in names]
     task_s = inputs.mean_and_cv("--task-seconds", task_seconds) if task_seconds else None
-    if timeline and timeline.absolute() == workload.absolute():
-        raise inputs.usage("The timeline would take the place of the workload; expected two files.")
+    limit_s = inputs.duration_s("--optimum-within", optimum_within)
+    _places(workload=workload, timeline=timeline, plot=plot)
+    draw = plotting.drawer(plot)
+    if optimum:
+        solver.numeric()
     try:
         given = workloads.read(workload, task_s=task_s, seed=seed)
     except workloads.RuntimesUnknown as error:
         raise inputs.usage(f"{error}; give --task-seconds MEAN[,CV].") from error
     if trial.beware:
         output.note(trial.beware)
-    results = _results(given, trial, (trial.configured, *others), seed, timeline)
+    with plotting.drawn(plot, draw) as show:
+        results, courses = playing.played(
+            given, trial.terms, (trial.configured, *others), seed=seed, timeline=timeline, record=bool(draw)
+        )
+        gap = _gap(given, trial, results[0], seed, limit_s) if optimum else None
+        rows = [*map(outcomes.row, results), *([bound.row(gap, len(outcomes.HEADERS))] if gap else [])]
+        lines = [*outcomes.compared(results), *(bound.told(gap, limit_s) if gap else [])]
+        if draw:
+            show(_picture(given, trial.terms, results, courses, gap, rows, lines))
     if as_json:
-        output.say_json(outcomes.facts(workload, given, results))
+        output.say_json(outcomes.facts(workload, given, results, bound.facts(gap) if gap else None))
         return
-    output.say(*outcomes.told(given, terms, results))
+    output.say(*outcomes.told(given, trial.terms, rows, lines))
+
+
+def _gap(workload: Workload, trial: _Trial, own: Outcome, seed: int, limit_s: float) -> Gap:
+    return bound.measured(workload, trial.terms, trial.configured, own, seed=seed, limit_s=limit_s)
+
+
+def _picture(
+    workload: Workload,
+    terms: Terms,
+    results: Sequence[Outcome],
+    courses: Sequence[Course],
+    gap: Gap | None,
+    rows: Sequence[tuple[str, ...]],
+    lines: Sequence[str],
+) -> Picture:
+    best = outcomes.best(results)
+    return drawing.picture(
+        workload,
+        terms,
+        courses,
+        best=best.policy if best else None,
+        bound=gap.bound.cost if gap else None,
+        table=Table(headers=outcomes.HEADERS, rows=tuple(rows)),
+        notes=lines,
+    )
 
 
 def _trial(config: Path | None, pool: str, target_s: float | None, boot: tuple[float, float]) -> _Trial:
@@ -188,60 +244,12 @@ def _names(against: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked))
 
 
-def _results(
-    workload: Workload, trial: _Trial, choosers: Sequence[Chooser], seed: int, to: Path | None
-) -> list[Outcome]:
-    with written(to) as rows, _progress(workload, len(choosers)) as bar:
-        return [
-            running.run(
-                workload,
-                trial.terms,
-                chooser,
-                seed=seed,
-                watch=_watch(rows, bar, place, chooser, trial.terms),
-            )
-            for place, chooser in enumerate(choosers)
-        ]
-
-
-class _Bar:
-    """How far all runs are, as a share of the time in which tasks arrive."""
-
-    def __init__(self, progress: Progress, span_s: float, runs: int) -> None:
-        self._progress, self._span_s = progress, span_s
-        self._task = progress.add_task("", total=span_s * runs)
-
-    def show(self, place: int, policy: str, at_s: float) -> None:
-        """The run at this place among all is so far."""
-        so_far_s = place * self._span_s + min(at_s, self._span_s)
-        self._progress.update(self._task, completed=so_far_s, description=policy)
-
-
-@contextmanager
-def _progress(workload: Workload, runs: int) -> Iterator[_Bar | None]:
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=output.console(errors=True), transient=True) as progress:
-        yield _Bar(progress, workload.span_s, runs)
-
-
-def _watch(
-    rows: Timeline | None, bar: _Bar | None, place: int, chooser: Chooser, terms: Terms
-) -> Watch | None:
-    """What is told each tick of one run; None if nobody listens."""
-    row = rows.of(chooser.name, terms) if rows else None
-    if bar is None:
-        return row
-    next_s = 0.0
-
-    def watch(at_s: float, fleet: Fleet, decision: Decision) -> None:
-        nonlocal next_s
-        if row:
-            row(at_s, fleet, decision)
-        if at_s >= next_s:
-            bar.show(place, chooser.name, at_s)
-            next_s = at_s + _NEWS_EVERY_S
-
-    return watch
+def _places(**files: Path | None) -> None:
+    """Each file that is written takes nobody's place."""
+    taken: dict[Path, str] = {}
+    for name, path in files.items():
+        if path is None:
+            continue
+        other = taken.setdefault(path.absolute(), name)
+        if other != name:
+            raise inputs.usage(f"The {name} would take the place of the {other}; expected two files.")

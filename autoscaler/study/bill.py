@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from autoscaler.study.contract import Terms
 from autoscaler.study.fleet import Fleet
-from autoscaler.study.score import HOUR_S, billed_s
+from autoscaler.study.score import HOUR_S, bill_s
 
 
 class Bill:
@@ -22,8 +22,8 @@ class Bill:
         quantum_s = self._terms.quantum_s
         # Of a machine that is gone the bill is final, and is made once.
         for ordered_s, end_s in fleet.lives[self._gone :]:
-            self._gone_s += billed_s(end_s - ordered_s, quantum_s)
+            self._gone_s += bill_s(ordered_s, end_s, quantum_s)
         self._gone = len(fleet.lives)
         standing = fleet.all_lives()[self._gone :]
-        owed_s = sum(billed_s(now_s - ordered_s, quantum_s) for ordered_s, now_s in standing)
+        owed_s = sum(bill_s(ordered_s, now_s, quantum_s) for ordered_s, now_s in standing)
         return len(standing), (self._gone_s + owed_s) / HOUR_S * self._terms.price_per_h

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from autoscaler.cli import timeline, trial
+from autoscaler.cli import playing, timeline, trial
 from autoscaler.cli.app import app
 from autoscaler.study.contract import Outcome, Terms
 from autoscaler.study.run import Configured
@@ -65,7 +65,7 @@ def _given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Terms, Any]]:
         values: dict[str, Any] = {one.name: 0 for one in fields(Outcome)}
         return Outcome(**(values | {"policy": chooser.name}))
 
-    monkeypatch.setattr(trial.running, "run", run)
+    monkeypatch.setattr(playing.running, "run", run)
     return asked
 
 
@@ -155,7 +155,7 @@ def test_a_rule_that_leaves_tasks_undone_is_told(
         wait_p99_s=0.0, wait_max_s=0.0, within_target=0.1, tasks_arrived=30, tasks_done=28, tasks_lost=0,
         tasks_redelivered=0, creates=0, destroys=0, nodes_peak=0,
     )  # fmt: skip
-    monkeypatch.setattr(trial.running, "run", lambda *_, **__: undone)
+    monkeypatch.setattr(playing.running, "run", lambda *_, **__: undone)
 
     answer = _bare(monkeypatch, tmp_path / "none.toml", "--workload", str(tasks))
 
@@ -214,7 +214,7 @@ def test_ctrl_c_ends_quietly_and_leaves_no_half_timeline(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trial.running, "run", interrupted)
+    monkeypatch.setattr(playing.running, "run", interrupted)
     answer = quick_office.command("simulate", "--workload", str(tasks), "--timeline", str(file))
 
     assert (130, "", "") == (answer.code, answer.out, answer.err)
