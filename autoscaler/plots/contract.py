@@ -27,6 +27,8 @@ class Scale(StrEnum):
     """How values become heights."""
 
     LINEAR = "linear"
+    COUNT = "count"
+    """Linear, of things that are whole."""
     DURATION = "duration"
     """Seconds; logarithmic above a second, and zero is there."""
 

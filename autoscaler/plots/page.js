@@ -97,8 +97,9 @@
 
   function ticks(panel, top) {
     if (panel.scale === "duration") return DURATIONS.filter((s) => s <= top).map((s) => [s, duration(s)]);
-    const size = 10 ** Math.floor(Math.log10(top / 4));
-    const step = [1, 2, 5, 10].map((n) => n * size).find((s) => s >= (top / 4) * (1 - 1e-9));
+    const least = panel.scale === "count" ? Math.max(top / 4, 1) : top / 4;
+    const size = 10 ** Math.floor(Math.log10(least));
+    const step = [1, 2, 5, 10].map((n) => n * size).find((s) => s >= least * (1 - 1e-9));
     return Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, n) => [n * step, number(Number((n * step).toPrecision(12)))]);
   }
 
@@ -115,9 +116,10 @@
     facts.panels.forEach((panel, n) => {
       const box = svg.querySelector(`[data-panel="${n}"]`);
       const drawn = box.querySelector(".drawn"), high = Number(drawn.dataset.height);
-      let top = panel.mark || 0;
+      const room = panel.scale === "duration" ? 2.5 : 1.06;
+      let top = 0;
       for (const series of panel.series) if (isShown(series)) for (const value of series.v) if (value > top) top = value;
-      top = top > 0 ? top * (panel.scale === "duration" ? 2.5 : 1.06) : 1;
+      top = Math.max(top * room, (panel.mark || 0) * Math.max(1.25, room)) || 1;
       const factor = lift(panel, Number(box.dataset.top)) / lift(panel, top);
       drawn.setAttribute("transform", `translate(0 ${high * (1 - factor)}) scale(1 ${factor})`);
       const y = (value) => high * (1 - lift(panel, value) / lift(panel, top));

@@ -18,7 +18,9 @@ _TIME_STEPS_S = (
     *(DAY_S * n for n in (1, 2, 7, 14, 28, 91, 364)),
 )  # fmt: skip
 _DURATIONS_S = (0.0, 1.0, 10.0, MINUTE_S, 10 * MINUTE_S, HOUR_S, 10 * HOUR_S, 4 * DAY_S)
-_HEADROOM = {Scale.LINEAR: 1.06, Scale.DURATION: 2.5}
+_HEADROOM = {Scale.LINEAR: 1.06, Scale.COUNT: 1.06, Scale.DURATION: 2.5}
+_ROOM_FOR_WORDS = 1.25
+"""Above a mark, where its name stands."""
 
 Tick = tuple[float, str]
 """Where, and what is written there."""
@@ -45,18 +47,18 @@ def _instant(at_s: float, step_s: float) -> str:
 
 def top(panel: Panel) -> float:
     """The highest value that must have room; above zero."""
-    values = [value for series in panel.series for _, value in series.points]
+    values = (value for series in panel.series for _, value in series.points)
+    highest = _HEADROOM[panel.scale] * max((value for value in values if math.isfinite(value)), default=0.0)
     if panel.mark:
-        values.append(panel.mark[1])
-    highest = max((value for value in values if math.isfinite(value)), default=0.0)
-    return highest * _HEADROOM[panel.scale] if highest > 0 else 1.0
+        highest = max(highest, panel.mark[1] * max(_ROOM_FOR_WORDS, _HEADROOM[panel.scale]))
+    return highest if highest > 0 else 1.0
 
 
 def value_ticks(scale: Scale, highest: float) -> tuple[Tick, ...]:
     """Marks from zero to at most the highest value."""
     if scale is Scale.DURATION:
         return tuple((s, duration(s)) for s in _DURATIONS_S if s <= highest)
-    step = _round_step(highest / 4)
+    step = _round_step(max(highest / 4, 1.0) if scale is Scale.COUNT else highest / 4)
     return tuple((place * step, number(place * step)) for place in range(int(highest / step + 1e-9) + 1))
 
 

@@ -57,11 +57,13 @@ def _panels(terms: Terms, courses: Sequence[Course], bound: float | None) -> Ite
     yield Panel(
         title="Backlog",
         unit="tasks that wait",
+        scale=Scale.COUNT,
         series=tuple(_of(n, "waiting", course.backlog) for n, course in enumerate(courses)),
     )
     yield Panel(
         title="Machines",
         unit=f"of {own.policy}: serving, arriving, leaving (the lighter), wanted (dashed); of others: paid",
+        scale=Scale.COUNT,
         series=(
             _of(0, "paid", own.paid, Shape.LIGHTEST_AREA),
             _of(0, "serving and arriving", own.workers, Shape.LIGHT_AREA),

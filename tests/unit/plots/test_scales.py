@@ -40,6 +40,12 @@ def test_values_have_three_to_five_marks_from_zero(highest: float) -> None:
     assert len({label for _, label in ticks}) == len(ticks)
 
 
+def test_there_is_no_half_a_machine() -> None:
+    """Counts have marks at whole numbers only, however few they are."""
+    assert ["0", "1"] == [label for _, label in scales.value_ticks(Scale.COUNT, 1.06)]
+    assert ["0", "5", "10"] == [label for _, label in scales.value_ticks(Scale.COUNT, 13.0)]
+
+
 def test_durations_are_logarithmic_and_begin_at_nothing() -> None:
     """A second, a minute and an hour are all seen; zero is at the ground and the highest at the top."""
     share = scales.height(Scale.DURATION, 3600.0)
