@@ -19,7 +19,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test bench-decisions bench-backtest crashes lock pages clean
+.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test bench-decisions decisions-page bench-backtest crashes lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,11 +48,16 @@ fuzz-atheris: $(READY) ## parsers steered by coverage: TARGET=configuration|scan
 soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
 	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
 
-bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenario: SCENARIOS=FILE; build/decisions.json
+bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenario: SCENARIOS=FILE; build/decisions.json, build/decisions/
 	@$(BIN)/python -m benchmarks.decisions $(SCENARIOS)
 
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest
+
+decisions-page: $(READY) ## docs/deciding.md anew: its tables from build/decisions.json, its plots from our own scenarios
+	@$(BIN)/python -m benchmarks.report --table docs/deciding.md
+	@$(BIN)/python -m benchmarks.decisions --only waves:3600,bursts:60 --output build/pictured.json
+	@mkdir -p docs/images && cp build/pictured/waves-3600s.png build/pictured/bursts-60s.png docs/images/
 
 crashes: $(READY) test-servers ## the whole crash matrix: the daemon killed at every step, compared; records in build/crashes.json
 	@$(BIN)/python -m tests.integration.crashes $(ONLY)

@@ -1,8 +1,10 @@
 """`make bench-decisions [SCENARIOS=FILE]`: ours and the peers' rules on each scenario, under each billing.
 
 Ours runs with its defaults, the peers with each of their settings, once letting machines go at once and once near the
-end of their paid quantum. The bound is what no schedule that starts every task in time can undercut. Everything runs in
-one go on this machine; only ratios are told. Writes build/decisions.json.
+end of their paid quantum. The bound is what no schedule that starts every task in time can undercut, and what lies
+between it and ours is told in parts (`autoscaler.study.gap`). Everything runs in one go on this machine; only ratios
+are told. Writes build/decisions.json, and a report with a plot for each scenario and billing beside it
+(`benchmarks.report`).
 """
 
 from __future__ import annotations
@@ -12,28 +14,29 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import statistics
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autoscaler.study import run, workload
+from autoscaler.study import gap, run, workload
 from autoscaler.study.contract import Outcome, Terms, Workload
-from autoscaler.study.optimum import optimum
+from autoscaler.study.gap import Gap
 from autoscaler.study.peers import PEERS, VARIANTS
 from autoscaler.study.solver import OptimumUnavailable
+from benchmarks import report
 
-OURS = "default"
+OURS = report.OURS
 BOUND_LIMIT_S = 60.0
-IN_TIME = 0.995
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One policy on one scenario; an empty policy stands for the bound."""
+    """One policy on one scenario; an empty policy stands for the bound and the gap to it."""
 
     scenario: str
     source: str
@@ -74,25 +77,33 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Workload]] = {
 }
 
 
-def _tasks(source: str) -> Workload:
+def tasks(source: str) -> Workload:
+    """The workload of a job."""
     if source.startswith("{"):
         made = json.loads(source)
         return MAKERS[made["kind"]](made)
     return workload.read(Path(source))
 
 
-def played(job: Job) -> tuple[Job, Outcome | float | None]:
-    """The outcome, or the bound's cost; None where the bound cannot be had."""
-    tasks = _tasks(job.source)
-    if not job.policy:
-        try:
-            return job, optimum(tasks, job.terms, time_limit_s=BOUND_LIMIT_S).cost
-        except OptimumUnavailable:
-            return job, None
+def chooser(job: Job) -> run.Chooser:
+    """Who decides. Made anew for each run, as peers remember."""
     if job.policy == OURS:
-        return job, run.run(tasks, job.terms, run.default(job.terms.target_wait_s, job.terms.quantum_s))
+        return run.default(job.terms.target_wait_s, job.terms.quantum_s)
     peer = {**PEERS, **VARIANTS}[job.policy](job.terms)
-    return job, run.run(tasks, job.terms, run.Other(peer=peer, keeps_paid=job.keeps_paid))
+    return run.Other(peer=peer, keeps_paid=job.keeps_paid)
+
+
+def played(job: Job) -> tuple[Job, Outcome | Gap | None]:
+    """The outcome, or the gap; None where the bound cannot be had."""
+    given = tasks(job.source)
+    if job.policy:
+        return job, run.run(given, job.terms, chooser(job))
+    ours = run.default(job.terms.target_wait_s, job.terms.quantum_s)
+    own = run.run(given, job.terms, ours)
+    try:
+        return job, gap.measured(given, job.terms, ours, own, time_limit_s=BOUND_LIMIT_S)
+    except OptimumUnavailable:
+        return job, None
 
 
 def jobs(path: Path, peers: list[str]) -> list[Job]:
@@ -122,14 +133,16 @@ def jobs(path: Path, peers: list[str]) -> list[Job]:
     return found
 
 
-def records(results: list[tuple[Job, Outcome | float | None]]) -> list[dict[str, Any]]:
-    """As the file has them."""
-    bounds = {(job.scenario, job.terms.quantum_s): found for job, found in results if not job.policy}
+def records(results: Iterable[tuple[Job, Outcome | Gap | None]]) -> list[dict[str, Any]]:
+    """As the file has them. Ours holds the gap too."""
+    found = list(results)
+    gaps = {(job.scenario, job.terms.quantum_s): one for job, one in found if isinstance(one, Gap)}
     told = []
-    for job, fared in results:
+    for job, fared in found:
         if not isinstance(fared, Outcome):
             continue
-        bound = bounds[job.scenario, job.terms.quantum_s]
+        between = gaps.get((job.scenario, job.terms.quantum_s))
+        bound = between.bound.cost if between else None
         told.append(
             {
                 "scenario": job.scenario,
@@ -137,15 +150,26 @@ def records(results: list[tuple[Job, Outcome | float | None]]) -> list[dict[str,
                 "policy": OURS if job.policy == OURS else fared.policy,
                 "cost": round(fared.cost, 3),
                 "bound": bound,
-                "ratio": round(fared.cost / bound, 3) if isinstance(bound, float) and bound else None,
+                "ratio": round(fared.cost / bound, 3) if bound else None,
                 "within_target": round(fared.within_target, 5),
                 "wait_p95_s": round(fared.wait_p95_s, 1),
                 "wait_p99_s": round(fared.wait_p99_s, 1),
                 "creates": fared.creates,
                 "nodes_peak": fared.nodes_peak,
+                **({"gap": _parts(between)} if between and job.policy == OURS else {}),
             }
         )
     return told
+
+
+def _parts(between: Gap) -> dict[str, float]:
+    parts = between.parts
+    return {
+        "not_knowing_the_future": round(parts.future, 3),
+        "boot_time": round(parts.boots, 3),
+        "rule": round(parts.rule, 3),
+        "boot_time_in_the_bound": round(parts.boots_of_bound, 3),
+    }
 
 
 def lines(told: list[dict[str, Any]]) -> list[str]:
@@ -158,15 +182,7 @@ def lines(told: list[dict[str, Any]]) -> list[str]:
         for ours in told:
             if ours["policy"] != OURS or ours["billing_quantum_s"] != quantum_s:
                 continue
-            least = min(ours["within_target"], IN_TIME)
-            peers = [
-                other
-                for other in told
-                if (other["scenario"], other["billing_quantum_s"]) == (ours["scenario"], quantum_s)
-                and other["policy"] != OURS
-                and other["within_target"] >= least
-            ]
-            best = min(peers, key=lambda record: record["cost"], default=None)
+            best = report.best_peer(ours, told)
             ratio = f"{ours['ratio']:.2f}" if ours["ratio"] else "-"
             ratios += [ours["ratio"]] if ours["ratio"] else []
             against += [ours["cost"] / best["cost"]] if best and best["cost"] else []
@@ -192,22 +208,74 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="?", type=Path, default=Path(__file__).with_name("scenarios.toml"))
     parser.add_argument("--peers", default="all", help="names, or `all`, or `none`")
+    parser.add_argument("--only", default="", help="of the file, these: NAME:QUANTUM_S, with commas between")
     parser.add_argument("--output", type=Path, default=Path("build/decisions.json"))
+    parser.add_argument(
+        "--report", type=Path, help="folder of the report; else the output's name without .json"
+    )
     asked = parser.parse_args()
     every = [*PEERS, *(name for name in VARIANTS if name not in PEERS)]
     peers = {"all": every, "none": []}.get(asked.peers, asked.peers.split(","))
-    todo = jobs(asked.scenarios, peers)
-    results = []
+    only = set(filter(None, asked.only.split(",")))
+    todo = [
+        job
+        for job in jobs(asked.scenarios, peers)
+        if not only or f"{job.scenario}:{job.terms.quantum_s}" in only
+    ]
     with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
-        for number, result in enumerate(pool.imap_unordered(played, todo), 1):
-            results.append(result)
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{number} of {len(todo)} runs")
-    order = {job: place for place, job in enumerate(todo)}
-    told = records(sorted(results, key=lambda result: order[result[0]]))
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        order = {job: place for place, job in enumerate(todo)}
+        results = _watched(pool.imap_unordered(played, todo), len(todo), "runs")
+        told = records(sorted(results, key=lambda result: order[result[0]]))
+        asked.output.parent.mkdir(parents=True, exist_ok=True)
+        asked.output.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        folder = asked.report or asked.output.with_suffix("")
+        folder.mkdir(parents=True, exist_ok=True)
+        plots = pictures(todo, told, folder)
+        drawn = _watched(pool.imap_unordered(_drawn, plots), len(plots), "plots")
+    (folder / "report.md").write_text(report.page(told, sorted(drawn)), encoding="utf-8")
+    sys.stdout.write(f"The report: {folder / 'report.md'}\n")
     sys.stdout.write("\n".join(lines(told)) + "\n")
+
+
+Drawing = tuple[Path, Job, Job | None, float | None]
+"""Where to, ours, the peer beside it, and the bound."""
+
+
+def pictures(todo: Iterable[Job], told: list[dict[str, Any]], folder: Path) -> list[Drawing]:
+    """For each of ours a plot, with the cheapest peer beside it that keeps as many in time."""
+    names = {(job.scenario, job.terms.quantum_s, _name(job)): job for job in todo if job.policy}
+    found = []
+    for ours in told:
+        if ours["policy"] != OURS:
+            continue
+        key = (ours["scenario"], ours["billing_quantum_s"])
+        best = report.best_peer(ours, told)
+        place = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', key[0])}-{key[1]}s"
+        found.append((place, names[*key, OURS], names[*key, best["policy"]] if best else None, ours["bound"]))
+    return found
+
+
+def _name(job: Job) -> str:
+    return OURS if job.policy == OURS else chooser(job).name
+
+
+def _drawn(drawing: Drawing) -> str:
+    """Draw one, and say its name."""
+    place, ours, peer, bound = drawing
+    given = tasks(ours.source)
+    played_ = [(job.terms, chooser(job)) for job in (ours, peer) if job]
+    report.draw(place, replace(given, name=ours.scenario), played_, bound)
+    return place.name
+
+
+def _watched(found: Iterable[Any], total: int, what: str) -> list[Any]:
+    """All of them, with news on a terminal."""
+    kept = []
+    for one in found:
+        kept.append(one)
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{len(kept)} of {total} {what} ")
+    return kept
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def told(gap: Gap, limit_s: float) -> list[str]:
     if bound.cut_short:
         lines.append(f"The search ended after {duration(limit_s)}; a longer --optimum-within may raise it.")
     if abs(above) < _CENT:
-        lines.append(f"{own.policy} costs the same.")
+        lines.append(f"{own.policy} costs that.")
     else:
         lines.append(f"{own.policy} costs {_times(own, bound.cost)}, {output.amount(above)} more:")
         lines += [f"  {output.amount(sum_):>9}  {why}" for sum_, why in _reasons(gap)]

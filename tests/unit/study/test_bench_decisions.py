@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import decisions
+import pytest
+
+from benchmarks import decisions, report
 
 SCENARIOS = """
 [defaults]
@@ -51,7 +54,14 @@ def test_records_have_the_fields_that_others_read(tmp_path: Path) -> None:
     assert {
         "scenario", "billing_quantum_s", "policy", "cost", "bound", "ratio", "within_target", "wait_p95_s",
         "wait_p99_s", "creates", "nodes_peak",
-    } == set(ours)  # fmt: skip
+    } == set(ours) - {"gap"}  # fmt: skip
+    assert {
+        "not_knowing_the_future": 0.0,
+        "boot_time": 0.0,
+        "rule": 0.0,
+        "boot_time_in_the_bound": 0.0,
+    } == ours["gap"]
+    assert {"gap"} == set(ours) - set(next(record for record in told if record["policy"] != "default"))
     assert (1.0, 1.0, 1.0, 1) == (ours["cost"], ours["ratio"], ours["within_target"], ours["creates"])
     assert json.loads(json.dumps(told)) == told
 
@@ -70,3 +80,55 @@ def test_ours_is_compared_with_the_cheapest_peer_that_keeps_as_many_in_time() ->
 
     assert "good: 20.0" in said
     assert "cost ÷ cheapest peer as good, at 60 s: median 0.50, worst 0.50" in said
+
+
+def test_the_report_has_a_plot_for_each_scenario_and_billing(tmp_path: Path) -> None:
+    """Ours with the cheapest peer as good beside it, under a name that is safe for a file."""
+    todo = [job for job in decisions.jobs(scenarios(tmp_path), ["keda"]) if job.terms.quantum_s == 60]
+    todo = [replace(job, scenario=f"../{job.scenario} $1") for job in todo if job.scenario == "few"]
+    told = decisions.records([decisions.played(job) for job in todo])
+
+    (drawing,) = decisions.pictures(todo, told, tmp_path / "plots")
+    place, ours, peer, bound = drawing
+
+    assert (tmp_path / "plots" / ".._few__1-60s", "default") == (place, ours.policy)
+    assert (peer and peer.policy, bound) == ("keda", told[0]["bound"])
+    place.parent.mkdir()
+    report.draw(
+        place,
+        decisions.tasks(ours.source),
+        [(one.terms, decisions.chooser(one)) for one in (ours, peer) if one],
+        bound,
+    )
+    assert "no schedule costs less" in place.with_name(f"{place.name}.html").read_text()
+    assert f"]({place.name}.png)" in report.page(told, [place.name])
+
+
+def test_the_tables_of_a_page_are_renewed_between_their_marks() -> None:
+    """What stands around them stays, a second time changes nothing, and a page without marks is refused."""
+    shared = {
+        "scenario": "s",
+        "bound": 5.0,
+        "wait_p95_s": 1.0,
+        "wait_p99_s": 1.0,
+        "creates": 1,
+        "nodes_peak": 1,
+    }
+    gap = {"not_knowing_the_future": 2.5, "boot_time": 1.0, "rule": 1.5, "boot_time_in_the_bound": 0.5}
+    ours = {**shared, "policy": "default", "cost": 10.0, "ratio": 2.0, "within_target": 0.996}
+    told = [
+        {**ours, "billing_quantum_s": 3600, "gap": gap},
+        {**ours, "billing_quantum_s": 60, "ratio": None, "bound": None},
+        {**ours, "billing_quantum_s": 3600, "policy": "keda", "cost": 20.0},
+    ]
+    before = f"above\n{report.BEGIN}\nold\n{report.END}\nbelow\n"
+
+    after = report.renewed(before, told)
+
+    assert after.startswith(f"above\n{report.BEGIN}\n| Workload | by the hour: ÷ bound |")
+    assert after.endswith(f"{report.END}\nbelow\n")
+    assert "| s | 2.00 | 99.60 % | 0.50 | – | 99.60 % | none |" in after
+    assert "| s | 0.50 | 0.20 | 0.30 | 0.10 | – | – | – | – |" in after
+    assert after == report.renewed(after, told)
+    with pytest.raises(ValueError, match="no place for the tables"):
+        report.renewed("above\nbelow\n", told)
