@@ -52,7 +52,7 @@ def facts(gap: Gap) -> Mapping[str, object]:
         "kind": "exact" if gap.is_exact else "lower bound",
         "share_in_time": 1.0,
         "work_node_hours": bound.work_node_hours,
-        "cut_short": bound.cut_short,
+        "cut_short": gap.cut_short,
         "cost_without_boot": gap.bound_without_boot.cost,
         "cost_as_late_as_configured": gap.allowed.cost if gap.allowed else None,
         "gap": {
@@ -84,8 +84,10 @@ def told(gap: Gap, limit_s: float) -> list[str]:
     lines = [
         f"No schedule that starts every task in time costs less than {output.amount(bound.cost)}. {kind}."
     ]
-    if bound.cut_short:
-        lines.append(f"The search ended after {duration(limit_s)}; a longer --optimum-within may raise it.")
+    if gap.cut_short:
+        lines.append(
+            f"A search ended after {duration(limit_s)}; a longer --optimum-within may raise the bound."
+        )
     if abs(above) < _CENT:
         lines.append(f"{own.policy} costs that.")
     else:

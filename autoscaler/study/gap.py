@@ -69,6 +69,11 @@ class Gap:
         )
 
     @property
+    def cut_short(self) -> bool:
+        """Whether the clock ended a search: with more time a bound may be higher, and the parts be others."""
+        return self.bound.cut_short or self.bound_without_boot.cut_short
+
+    @property
     def is_exact(self) -> bool:
         """Whether a schedule is known that costs as little as the bound and starts every task in time."""
         reached = any(

@@ -216,16 +216,22 @@ def test_who_may_be_late_with_some_pays_no_more(terms: Terms) -> None:
 
 @BILLINGS
 def test_without_time_to_compute_the_bound_is_what_is_plain_to_see(terms: Terms) -> None:
-    """All work, and one boot; and it says that it was in a hurry."""
+    """All work, and one boot; and it says that it was in a hurry and cut short."""
     pytest.importorskip("scipy")
     made = workload(*[(0.0, 2700.0)] * 10)
 
     found = optimum(made, terms, time_limit_s=0.0)
 
-    assert (1, math.ceil(13590.0 / terms.quantum_s) * terms.quantum_s) == (
+    assert (1, True, math.ceil(13590.0 / terms.quantum_s) * terms.quantum_s) == (
         found.hurried,
+        found.cut_short,
         round(found.node_hours_billed * 3600.0),
     )
+
+
+def test_a_search_that_ended_by_itself_was_not_cut_short() -> None:
+    """Then more time would find nothing more."""
+    assert not solved(workload((0.0, 60.0)), HOURLY).cut_short
 
 
 def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
