@@ -56,7 +56,8 @@ bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s
 
 decisions-page: $(READY) ## docs/deciding.md anew: its tables from build/decisions.json, its plots from our own scenarios
 	@$(BIN)/python -m benchmarks.report --table docs/deciding.md
-	@$(BIN)/python -m benchmarks.decisions --only waves:3600,bursts:60 --output build/pictured.json
+	@$(BIN)/python -m benchmarks.decisions --only waves:3600,bursts:60 \
+	  --peers "keda V=1c,keda,keda V=3c" --output build/pictured.json
 	@mkdir -p docs/images && cp build/pictured/waves-3600s.png build/pictured/bursts-60s.png docs/images/
 
 crashes: $(READY) test-servers ## the whole crash matrix: the daemon killed at every step, compared; records in build/crashes.json

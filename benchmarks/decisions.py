@@ -242,14 +242,14 @@ Drawing = tuple[Path, Job, Job | None, float | None]
 
 
 def pictures(todo: Iterable[Job], told: list[dict[str, Any]], folder: Path) -> list[Drawing]:
-    """For each of ours a plot, with the cheapest peer beside it that keeps as many in time."""
+    """For each of ours a plot, with the cheapest peer beside it that keeps as many in time, else the nearest."""
     names = {(job.scenario, job.terms.quantum_s, _name(job)): job for job in todo if job.policy}
     found = []
     for ours in told:
         if ours["policy"] != OURS:
             continue
         key = (ours["scenario"], ours["billing_quantum_s"])
-        best = report.best_peer(ours, told)
+        best = report.best_peer(ours, told) or report.nearest_peer(ours, told)
         place = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', key[0])}-{key[1]}s"
         found.append((place, names[*key, OURS], names[*key, best["policy"]] if best else None, ours["bound"]))
     return found

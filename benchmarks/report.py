@@ -31,14 +31,24 @@ Record = dict[str, Any]
 def best_peer(ours: Record, told: Iterable[Record]) -> Record | None:
     """The cheapest on the same scenario and billing that keeps as many in time as ours, or 99.5 %."""
     least = min(ours["within_target"], IN_TIME)
-    peers = (
+    peers = (other for other in _beside(ours, told) if other["within_target"] >= least)
+    return min(peers, key=lambda record: record["cost"], default=None)
+
+
+def nearest_peer(ours: Record, told: Iterable[Record]) -> Record | None:
+    """Where none is as good: the one that keeps most in time, the cheapest of these."""
+    return max(
+        _beside(ours, told), key=lambda record: (record["within_target"], -record["cost"]), default=None
+    )
+
+
+def _beside(ours: Record, told: Iterable[Record]) -> Iterator[Record]:
+    place = (ours["scenario"], ours["billing_quantum_s"])
+    return (
         other
         for other in told
-        if (other["scenario"], other["billing_quantum_s"]) == (ours["scenario"], ours["billing_quantum_s"])
-        and other["policy"] != OURS
-        and other["within_target"] >= least
+        if (other["scenario"], other["billing_quantum_s"]) == place and other["policy"] != OURS
     )
-    return min(peers, key=lambda record: record["cost"], default=None)
 
 
 def tables(told: list[Record]) -> str:

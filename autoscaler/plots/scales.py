@@ -31,18 +31,11 @@ def time_ticks(span_s: float, about: int = 9) -> tuple[Tick, ...]:
     step_s = next(
         (step for step in _TIME_STEPS_S if span_s / step <= about), math.ceil(span_s / about / DAY_S) * DAY_S
     )
+    in_hours = HOUR_S <= step_s < DAY_S and span_s <= 2 * DAY_S
     return tuple(
-        (place * step_s, _instant(place * step_s, step_s)) for place in range(int(span_s / step_s) + 1)
+        (at_s, "0" if not at_s else f"{at_s / HOUR_S:g} h" if in_hours else duration(at_s))
+        for at_s in (place * step_s for place in range(int(span_s / step_s) + 1))
     )
-
-
-def _instant(at_s: float, step_s: float) -> str:
-    if not at_s:
-        return "0"
-    if step_s >= HOUR_S and step_s < DAY_S and at_s > 2 * DAY_S:
-        days, rest_s = divmod(at_s, DAY_S)
-        return f"{days:.0f} d" if not rest_s else f"{rest_s / HOUR_S:.0f} h"
-    return f"{at_s / HOUR_S:g} h" if step_s >= HOUR_S and step_s < DAY_S else duration(at_s)
 
 
 def top(panel: Panel) -> float:
