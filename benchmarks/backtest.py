@@ -78,7 +78,9 @@ def recorded(directory: Path, tasks: Workload, begins_at: float) -> int:
     """A configuration, a candidate and a journal in that directory; how many samples the journal has."""
     (directory / "config.toml").write_text(CONFIG.format(directory=directory))
     (directory / "candidate.toml").write_text(CANDIDATE)
-    made = record(tasks, TERMS, default(TERMS.target_wait_s, TERMS.quantum_s), pool="images", begins_at=begins_at)
+    made = record(
+        tasks, TERMS, default(TERMS.target_wait_s, TERMS.quantum_s), pool="images", begins_at=begins_at
+    )
     journal = open_journal(f"sqlite:///{directory}/journal.db")
     try:
         write(journal, made)

@@ -23,7 +23,7 @@ def recorded(spans: int) -> tuple[Course, Outcome, int]:
         most = max(most, fleet.world.backlog)
         recorder(at_s, fleet, decision)
 
-    outcome = run.run(DAY, TERMS, run.default(120.0), watch=watch)
+    outcome = run.run(DAY, TERMS, run.default(120.0, 3600.0), watch=watch)
     return recorder.course(), outcome, most
 
 

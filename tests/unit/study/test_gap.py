@@ -15,9 +15,14 @@ HOURLY, BY_MINUTE = Terms(), Terms(quantum_s=60)
 
 def measured(workload: Workload, terms: Terms, *, allowance: bool = False) -> gap.Gap:
     pytest.importorskip("scipy")
-    own = run.run(workload, terms, run.default(terms.target_wait_s))
+    own = run.run(workload, terms, run.default(terms.target_wait_s, terms.quantum_s))
     return gap.measured(
-        workload, terms, run.default(terms.target_wait_s), own, time_limit_s=20.0, allowance=allowance
+        workload,
+        terms,
+        run.default(terms.target_wait_s, terms.quantum_s),
+        own,
+        time_limit_s=20.0,
+        allowance=allowance,
     )
 
 
@@ -74,10 +79,15 @@ def test_steps_are_told_as_they_come() -> None:
     pytest.importorskip("scipy")
     told: list[tuple[str, int, int]] = []
     workload = burst(1, 5.0, 10.0)
-    own = run.run(workload, BY_MINUTE, run.default(120.0))
+    own = run.run(workload, BY_MINUTE, run.default(120.0, 60.0))
 
     gap.measured(
-        workload, BY_MINUTE, run.default(120.0), own, time_limit_s=5.0, news=lambda *step: told.append(step)
+        workload,
+        BY_MINUTE,
+        run.default(120.0, 60.0),
+        own,
+        time_limit_s=5.0,
+        news=lambda *step: told.append(step),
     )
 
     assert ["bound", "bound without boots"] == [what for what, _, _ in told[:2]]
@@ -87,7 +97,7 @@ def test_steps_are_told_as_they_come() -> None:
 def test_the_rule_is_told_what_is_true() -> None:
     """The rate and the run times of what comes, and a peak as the rule itself would smooth it; of nothing later."""
     workload = joined(burst(12, 100.0, 40.0), burst(500, 5000.0, 1.0))
-    told = foresight.told(run.default(120.0), workload, HOURLY, ahead_s=300.0)
+    told = foresight.told(run.default(120.0, 3600.0), workload, HOURLY, ahead_s=300.0)
     seen = []
 
     def watch(at_s: float, _fleet: object, decision: run.Decision) -> None:
