@@ -8,83 +8,43 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from autoscaler.core import (
     actions,
+    buying,
     call_budget,
-    limits,
-    moves,
     namesakes,
-    offers,
     orders,
-    purchases,
     quanta,
     remarks,
     selection,
     stalls,
-    strangers,
     supply,
     witness,
 )
-from autoscaler.core.call_budget import CallBudget
-from autoscaler.core.facts import Memory, Missing, Snapshot, listing_clock
+from autoscaler.core.draft import Draft
+from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import (
     Action,
     ConsumerOrder,
-    CreateNode,
     DestroyNode,
     FleetRules,
     Node,
     NodeTrouble,
-    Offer,
     OrderAnswer,
     OrderKind,
-    OrphanRule,
     Plan,
     PoolName,
     PoolRules,
     Timeouts,
-    Transition,
     Wait,
     WaitKind,
 )
 from autoscaler.core.reconcile import Reconciled, Rules
 from policies.contract import Decision
-from providers.contract import NodeName, ProviderName
-
-
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A plan in the making: records by name, and what has been chosen so far."""
-
-    snapshot: Snapshot
-    memory: Memory
-    fleet: FleetRules
-    calls: CallBudget
-    nodes: dict[NodeName, Node]
-    transitions: list[Transition] = field(default_factory=list)
-    answers: list[OrderAnswer] = field(default_factory=list)
-    remarks: list[tuple[PoolName, str]] = field(default_factory=list)
-    creates: list[CreateNode] = field(default_factory=list)
-    under_way: Counter[actions.Lane] = field(default_factory=Counter)
-    """Calls in flight, with those of this plan."""
-    troubles: list[NodeTrouble] = field(default_factory=list)
-    becoming: dict[NodeName, str] = field(default_factory=dict)
-    """What the machines ordered by this plan are to become."""
-    waits: list[Wait] = field(default_factory=list)
-
-    def of_pool(self, pool: PoolName) -> tuple[Node, ...]:
-        return supply.of_pool(self.nodes.values(), pool)
-
-    def move(self, node: Node, event: Event, reason: str) -> None:
-        moved, told = moves.move(node, event, reason, at=self.snapshot.at, clocks=self.memory.clocks)
-        self.nodes[node.name] = moved
-        self.transitions.append(told)
-
-    def remark(self, pool: PoolName, says: str) -> None:
-        self.remarks.append((pool, says))
+from providers.contract import ProviderName
 
 
 def plan(
@@ -95,7 +55,7 @@ def plan(
     fleet: FleetRules,
 ) -> Plan:
     """Choose moves and actions. A pool without a decision (its policies failed) keeps what it has."""
-    draft = _Draft(
+    draft = Draft(
         snapshot=snapshot,
         memory=reconciled.memory,
         fleet=fleet,
@@ -119,7 +79,7 @@ def plan(
     chosen = _actions(draft, rules)
     for name, more in short.items():
         if more:  # after everything else: what saves money has the first claim on an account's calls
-            _buy(draft, rules[name], decisions[name], more)
+            buying.buy(draft, rules[name], decisions[name], more)
     troubled = {trouble.node for trouble in draft.troubles}
     sound = [node for node in draft.nodes.values() if node.name not in troubled]
     return Plan(
@@ -143,7 +103,7 @@ def plan(
     )
 
 
-def _obey(draft: _Draft) -> None:
+def _obey(draft: Draft) -> None:
     """Operators' orders about nodes come before anything of our own choosing."""
     for order in draft.snapshot.orders:
         if order.kind is OrderKind.SWEEP:
@@ -162,7 +122,7 @@ def _obey(draft: _Draft) -> None:
             draft.answers.append(OrderAnswer(number=order.number, carried_out=done, says=wanted.says))
 
 
-def _sweep_twins(draft: _Draft) -> None:
+def _sweep_twins(draft: Draft) -> None:
     """Twins that were taken into the records, and whose end waits because their name is heard, are swept too."""
     voices = namesakes.voices(draft.nodes.values())
     for node in list(draft.nodes.values()):
@@ -170,7 +130,7 @@ def _sweep_twins(draft: _Draft) -> None:
             draft.nodes[node.name] = replace(node, given_up=True)
 
 
-def _keep_ordered_drains(draft: _Draft) -> None:
+def _keep_ordered_drains(draft: Draft) -> None:
     """A worker that leaves for good and that came back from silence goes on leaving."""
     deaf = isinstance(draft.snapshot.sightings, Missing)
     for node in list(draft.nodes.values()):
@@ -178,7 +138,7 @@ def _keep_ordered_drains(draft: _Draft) -> None:
             draft.move(node, Event.DRAIN_CHOSEN, "it was told to leave for good")
 
 
-def _replace_stalled(draft: _Draft, pool: PoolRules) -> None:
+def _replace_stalled(draft: Draft, pool: PoolRules) -> None:
     """Workers that are heard and make no progress: first told to consume again, then drained for good.
 
     Until then they count as serving: nothing is bought on a suspicion. Once drained they do not, so the number falls
@@ -194,7 +154,7 @@ def _replace_stalled(draft: _Draft, pool: PoolRules) -> None:
         draft.remark(pool.name, judged.remark)
 
 
-def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
+def _scale(draft: Draft, pool: PoolRules, decision: Decision) -> int:
     """Bring serving plus arriving to the number wanted: take back before buying, let go the cheapest first.
 
     Returns how many are to be bought.
@@ -220,7 +180,7 @@ def _scale(draft: _Draft, pool: PoolRules, decision: Decision) -> int:
     return 0
 
 
-def _use_what_is_paid(draft: _Draft, pool: PoolRules, decision: Decision) -> None:
+def _use_what_is_paid(draft: Draft, pool: PoolRules, decision: Decision) -> None:
     """A drain that took longer than its machine was paid for is taken back, and chosen anew at that quantum's end."""
     if isinstance(draft.snapshot.sightings, Missing):
         return
@@ -229,124 +189,7 @@ def _use_what_is_paid(draft: _Draft, pool: PoolRules, decision: Decision) -> Non
         draft.move(node, Event.UNDRAIN_CHOSEN, quanta.PAID_ANEW)
 
 
-def _buy(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
-    snapshot = draft.snapshot
-    blind = purchases.why_not(snapshot, pool) or _unsettled(draft, pool)
-    if blind:
-        draft.remark(pool.name, blind)
-        return
-    if decision.input.demand is None:
-        asked = _asked_unseen(draft, pool, decision, asked)
-        if not asked:
-            return
-    awake = offers.awake(pool.offers, pool.name, draft.memory, snapshot.at)
-    if not awake:
-        why = (
-            offers.why_resting(pool.offers[0], pool.name, draft.memory, snapshot.at)
-            if pool.offers
-            else "none configured"
-        )
-        draft.remark(pool.name, f"no offer can be asked now: {why}")
-        return
-    left, reasons = asked, []
-    for offer in awake:
-        count, by, exhausted = _part(draft, pool, offer, left)
-        _order(draft, pool, decision, offer, count)
-        left -= count
-        reasons += [by] if by else []
-        if exhausted or not left:
-            break
-    if left and reasons:
-        draft.remark(pool.name, f"{asked - left} of {asked} more bought: {'; '.join(dict.fromkeys(reasons))}")
-
-
-def _part(draft: _Draft, pool: PoolRules, offer: Offer, asked: int) -> tuple[int, str, bool]:
-    """How many of `asked` are bought of this offer, what binds that, and whether it binds the other offers too."""
-    nodes, memory = draft.of_pool(pool.name), draft.memory
-    unrecorded = strangers.prices_per_h(memory, pool)
-    room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
-    means = purchases.Means(
-        at=draft.snapshot.at,
-        memory=memory,
-        fleet=draft.fleet,
-        calls=draft.calls,
-        under_way=draft.under_way[offer.provider],
-        nodes=draft.nodes.values(),
-        becoming={**memory.becoming, **draft.becoming},
-    )
-    lot = purchases.lot(offer, pool, room.nodes, means)
-    draft.waits.extend(lot.waits)
-    return lot.count, lot.bound_by or room.bound_by, lot.count == room.nodes
-
-
-def _order(draft: _Draft, pool: PoolRules, decision: Decision, offer: Offer, count: int) -> None:
-    """Record so many new machines of that offer as ordered, each with the call that orders it."""
-    snapshot, becomes = draft.snapshot, pool.becomes.get(offer.name)
-    for _ in range(count):
-        number = len(draft.creates)
-        name = NodeName(f"{draft.fleet.name}-{pool.name}-{snapshot.name_seed}{number:x}")
-        draft.nodes[name] = Node(
-            name=name,
-            machine=name,
-            pool=pool.name,
-            offer=offer,
-            slots=pool.slots,
-            queues=pool.queues,
-            state=NodeState.CREATING,
-            reason=f"wanted workers: {decision.wanted}",
-            ordered_at=snapshot.at,
-            entered_at=snapshot.at,
-            entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
-        )
-        draft.transitions.append(
-            Transition(
-                node=name,
-                pool=pool.name,
-                at=snapshot.at,
-                event=None,
-                before=None,
-                after=NodeState.CREATING,
-                reason=f"wanted workers: {decision.wanted}",
-            )
-        )
-        draft.creates.append(
-            CreateNode(node=name, pool=pool.name, offer=offer, timeout_s=pool.timeouts.call_s)
-        )
-        draft.calls.take(offer.provider)
-        draft.under_way[offer.provider] += 1
-        if becomes:
-            draft.becoming[name] = becomes
-
-
-def _asked_unseen(draft: _Draft, pool: PoolRules, decision: Decision, asked: int) -> int:
-    """What may be bought of `asked` while demand cannot be seen: up to `on_unknown`, no further on a memory."""
-    floor = pool.limits.on_unknown - (decision.wanted - asked)
-    if floor < asked:
-        draft.remark(
-            pool.name,
-            f"{max(0, floor)} of {asked} more bought: cannot see demand, on_unknown is {pool.limits.on_unknown}",
-        )
-    return max(0, min(asked, floor))
-
-
-def _unsettled(draft: _Draft, pool: PoolRules) -> str:
-    """After a lost journal the fleet works on without records: it is taken in, not bought a second time."""
-    if draft.fleet.orphans is not OrphanRule.DESTROY or isinstance(draft.snapshot.sightings, Missing):
-        return ""
-    recorded = {node.machine for node in draft.nodes.values()}
-    at_work = [
-        stranger
-        for stranger in draft.memory.strangers
-        if stranger.instance.pool == pool.name
-        and stranger.instance.name not in recorded
-        and strangers.works(draft.snapshot.sightings, stranger.instance, pool.timeouts.silence_s)
-    ]
-    return (
-        f"not buying before {len(at_work)} working machines without a record are taken in" if at_work else ""
-    )
-
-
-def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
+def _give_up_unconfigured(draft: Draft, rules: Rules) -> None:
     """Nodes of pools that are no longer configured are drained and given back, those that boot once they enrolled."""
     for node in list(draft.nodes.values()):
         unseen = isinstance(draft.snapshot.sightings, Missing)
@@ -354,7 +197,7 @@ def _give_up_unconfigured(draft: _Draft, rules: Rules) -> None:
             draft.move(node, Event.DRAIN_CHOSEN, "its pool is no longer configured")
 
 
-def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
+def _actions(draft: Draft, rules: Rules) -> tuple[Action, ...]:
     """One action at most for each node that has no call in flight, the ones that save money first."""
     chosen: list[Action] = []
     late: Counter[ProviderName] = Counter()
@@ -382,7 +225,7 @@ def _actions(draft: _Draft, rules: Rules) -> tuple[Action, ...]:
     return tuple(chosen)
 
 
-def _needed(draft: _Draft, node: Node, rules: Rules) -> tuple[Action | None, Node]:
+def _needed(draft: Draft, node: Node, rules: Rules) -> tuple[Action | None, Node]:
     """The call that this node needs, and its record with that noted; none where that cannot be told."""
     pool, snapshot = rules.get(node.pool), draft.snapshot
     timeouts = pool.timeouts if pool else Timeouts()

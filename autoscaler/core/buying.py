@@ -1,0 +1,133 @@
+"""The buying half of a plan: so many more are wanted, and each is ordered that limits, sight and accounts allow.
+
+A draft and a decision go in; records in CREATING, their calls and what held others back are written into the draft.
+What never happens here: a machine ordered on a picture that could not be seen.
+"""
+
+from __future__ import annotations
+
+from autoscaler.core import limits, offers, purchases, strangers
+from autoscaler.core.draft import Draft
+from autoscaler.core.facts import Missing, listing_clock
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import CreateNode, Node, Offer, OrphanRule, PoolRules, Transition
+from policies.contract import Decision
+from providers.contract import NodeName
+
+
+def buy(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
+    """Order so many more of the pool, or as many as may be; the rest is named in a remark."""
+    snapshot = draft.snapshot
+    blind = purchases.why_not(snapshot, pool) or _unsettled(draft, pool)
+    if blind:
+        draft.remark(pool.name, blind)
+        return
+    if decision.input.demand is None:
+        asked = _asked_unseen(draft, pool, decision, asked)
+        if not asked:
+            return
+    awake = offers.awake(pool.offers, pool.name, draft.memory, snapshot.at)
+    if not awake:
+        why = (
+            offers.why_resting(pool.offers[0], pool.name, draft.memory, snapshot.at)
+            if pool.offers
+            else "none configured"
+        )
+        draft.remark(pool.name, f"no offer can be asked now: {why}")
+        return
+    left, reasons = asked, []
+    for offer in awake:
+        count, by, exhausted = _part(draft, pool, offer, left)
+        _order(draft, pool, decision, offer, count)
+        left -= count
+        reasons += [by] if by else []
+        if exhausted or not left:
+            break
+    if left and reasons:
+        draft.remark(pool.name, f"{asked - left} of {asked} more bought: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def _part(draft: Draft, pool: PoolRules, offer: Offer, asked: int) -> tuple[int, str, bool]:
+    """How many of `asked` are bought of this offer, what binds that, and whether it binds the other offers too."""
+    nodes, memory = draft.of_pool(pool.name), draft.memory
+    unrecorded = strangers.prices_per_h(memory, pool)
+    room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
+    means = purchases.Means(
+        at=draft.snapshot.at,
+        memory=memory,
+        fleet=draft.fleet,
+        calls=draft.calls,
+        under_way=draft.under_way[offer.provider],
+        nodes=draft.nodes.values(),
+        becoming={**memory.becoming, **draft.becoming},
+    )
+    lot = purchases.lot(offer, pool, room.nodes, means)
+    draft.waits.extend(lot.waits)
+    return lot.count, lot.bound_by or room.bound_by, lot.count == room.nodes
+
+
+def _order(draft: Draft, pool: PoolRules, decision: Decision, offer: Offer, count: int) -> None:
+    """Record so many new machines of that offer as ordered, each with the call that orders it."""
+    snapshot, becomes = draft.snapshot, pool.becomes.get(offer.name)
+    for _ in range(count):
+        number = len(draft.creates)
+        name = NodeName(f"{draft.fleet.name}-{pool.name}-{snapshot.name_seed}{number:x}")
+        draft.nodes[name] = Node(
+            name=name,
+            machine=name,
+            pool=pool.name,
+            offer=offer,
+            slots=pool.slots,
+            queues=pool.queues,
+            state=NodeState.CREATING,
+            reason=f"wanted workers: {decision.wanted}",
+            ordered_at=snapshot.at,
+            entered_at=snapshot.at,
+            entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
+        )
+        draft.transitions.append(
+            Transition(
+                node=name,
+                pool=pool.name,
+                at=snapshot.at,
+                event=None,
+                before=None,
+                after=NodeState.CREATING,
+                reason=f"wanted workers: {decision.wanted}",
+            )
+        )
+        draft.creates.append(
+            CreateNode(node=name, pool=pool.name, offer=offer, timeout_s=pool.timeouts.call_s)
+        )
+        draft.calls.take(offer.provider)
+        draft.under_way[offer.provider] += 1
+        if becomes:
+            draft.becoming[name] = becomes
+
+
+def _asked_unseen(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> int:
+    """What may be bought of `asked` while demand cannot be seen: up to `on_unknown`, no further on a memory."""
+    floor = pool.limits.on_unknown - (decision.wanted - asked)
+    if floor < asked:
+        draft.remark(
+            pool.name,
+            f"{max(0, floor)} of {asked} more bought: cannot see demand, on_unknown is {pool.limits.on_unknown}",
+        )
+    return max(0, min(asked, floor))
+
+
+def _unsettled(draft: Draft, pool: PoolRules) -> str:
+    """After a lost journal the fleet works on without records: it is taken in, not bought a second time."""
+    if draft.fleet.orphans is not OrphanRule.DESTROY or isinstance(draft.snapshot.sightings, Missing):
+        return ""
+    recorded = {node.machine for node in draft.nodes.values()}
+    at_work = [
+        stranger
+        for stranger in draft.memory.strangers
+        if stranger.instance.pool == pool.name
+        and stranger.instance.name not in recorded
+        and strangers.works(draft.snapshot.sightings, stranger.instance, pool.timeouts.silence_s)
+    ]
+    return (
+        f"not buying before {len(at_work)} working machines without a record are taken in" if at_work else ""
+    )
