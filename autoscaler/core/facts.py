@@ -222,6 +222,16 @@ def listing_clock(provider: ProviderName) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bills:
+    """What the machines that are gone have cost. Of those that are there it is worked out from their records."""
+
+    gone: Mapping[str, Mapping[PoolName, float]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the calendar month (`2026-11`, UTC) in which each quantum began, and by pool."""
+    since_at: float | None = None
+    """When the counting began: what was gone before then is in no sum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What one tick hands to the next, besides nodes. Committed with the tick, so a restart forgets nothing.
 
@@ -255,6 +265,7 @@ class Memory:
     holdings: Mapping[NodeName, Holding] = field(default_factory=lambda: MappingProxyType({}))
     held_by_broker: Mapping[PoolName, int] = field(default_factory=lambda: MappingProxyType({}))
     """Messages not acknowledged at the last look, of pools that have any."""
+    bills: Bills = field(default_factory=Bills)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

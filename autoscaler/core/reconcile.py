@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core import (
     absences,
+    bills,
     deadlines,
     lessons,
     lifecycle,
@@ -159,10 +160,11 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
     learnt = lessons.learn(snapshot, tuple(told), rules, clocks, fleet)
     found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet)
     stalled = stalls.watch(snapshot, nodes, rules, clocks)
+    memory = replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps, stalls=stalled)
     return Reconciled(
         nodes=(*nodes, *found.adopted),
         transitions=(*told, *found.transitions),
-        memory=replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps, stalls=stalled),
+        memory=bills.settled(snapshot, memory, (*nodes, *found.adopted), told, rules),
         troubles=tuple(troubles),
         answers=learnt.answers,
         waits=(*doubts.waits, *found.waits),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.core import call_budget
+from autoscaler.core import bills, call_budget
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import ARRIVING
 from autoscaler.core.model import CreateNode, FleetRules, Plan, Wait
@@ -30,6 +30,8 @@ def after(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, 
         memory,
         buckets=call_budget.remember(snapshot, memory, plan.actions, fleet),
         becoming={name: becomes for name, becomes in becoming.items() if name in arriving},
+        # Those that an operator forgot; what the world ended is in them since it was reconciled.
+        bills=bills.closed(memory.bills, reconciled.nodes, plan.transitions, snapshot.at),
         waits=_dated(memory.waits, (*reconciled.waits, *plan.waits)),
     )
 

@@ -156,7 +156,7 @@ def claimed_by(node: Node, listed: Index) -> Instance | None:
 
 def prices_per_h(memory: Memory, pool: PoolRules) -> tuple[float, ...]:
     """What each machine of this pool without a record is likely to cost."""
-    return tuple(_offer_of(s, pool).price_per_h for s in memory.strangers if s.instance.pool == pool.name)
+    return tuple(offer_of(s, pool).price_per_h for s in memory.strangers if s.instance.pool == pool.name)
 
 
 def find(
@@ -353,12 +353,12 @@ def _adopt(case: _Case, state: NodeState, memory: Memory, number: int) -> Node:
         name=NodeName(f"{instance.name}~{snapshot.name_seed}{number:x}"),
         machine=NodeName(instance.name),
         pool=pool.name if pool else PoolName(instance.pool or ""),
-        offer=_offer_of(stranger, pool),
+        offer=offer_of(stranger, pool),
         slots=pool.slots if pool else 1,
         queues=pool.queues if pool else (),
         state=state,
         reason="a machine of ours without a record" + (", its worker is there" if works else ""),
-        ordered_at=instance.created_at or snapshot.at,
+        ordered_at=instance.created_at or snapshot.at - case.seen_s,
         entered_at=snapshot.at,
         entered_on=memory.clocks.get(clock, 0.0),
         instance_id=instance.instance_id,
@@ -370,7 +370,7 @@ def _adopt(case: _Case, state: NodeState, memory: Memory, number: int) -> Node:
     )
 
 
-def _offer_of(stranger: Stranger, pool: PoolRules | None) -> Offer:
+def offer_of(stranger: Stranger, pool: PoolRules | None) -> Offer:
     """The offer it was most likely bought by: same account and size, else same account, else one of price 0."""
     offers = [o for o in pool.offers if o.provider == stranger.provider] if pool else []
     alike = [o for o in offers if o.size == stranger.instance.size] or offers
