@@ -17,6 +17,7 @@ from autoscaler.core import (
     holdings,
     invariants,
     lifecycle,
+    money,
     offers,
     orders,
     reconcile,
@@ -44,7 +45,7 @@ from autoscaler.journal.contract import Sample, TickRecord
 from autoscaler.observe import Seen
 from autoscaler.telemetry import Log
 from autoscaler.telling import Teller, Tick
-from policies.contract import Decision, Past
+from policies.contract import Allowance, Decision, Past
 from policies.decide import decide
 from policies.sentence import sentence
 from providers.contract import NodeName, ProviderName
@@ -146,7 +147,7 @@ class Loop:
         reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
         decisions = self._decide(snapshot, reconciled, asked.wishes)
         plan = planning.plan(snapshot, reconciled, decisions, self._rules, self._fleet)
-        invariants.check(snapshot, reconciled, plan, self._rules)
+        invariants.check(snapshot, reconciled, plan, self._rules, self._fleet)
         record = self._record(snapshot, reconciled, decisions, plan, asked)
         return Tick(snapshot=snapshot, reconciled=reconciled, decisions=decisions, plan=plan, record=record)
 
@@ -208,17 +209,25 @@ class Loop:
         self, snapshot: Snapshot, reconciled: Reconciled, wishes: Mapping[PoolName, PoolWish]
     ) -> dict[PoolName, Decision]:
         decisions = {}
+        memory = reconciled.memory
+        allowed = money.allowances(reconciled.nodes, memory, self._rules, self._fleet, snapshot.at)
         for name, rules in self._rules.items():
-            decision = self._decide_one(rules, snapshot, reconciled, wishes.get(name))
+            decision = self._decide_one(rules, snapshot, reconciled, wishes.get(name), allowed.get(name))
             if decision is not None:
                 decisions[name] = decision
         return decisions
 
     def _decide_one(
-        self, rules: PoolRules, snapshot: Snapshot, reconciled: Reconciled, wish: PoolWish | None
+        self,
+        rules: PoolRules,
+        snapshot: Snapshot,
+        reconciled: Reconciled,
+        wish: PoolWish | None,
+        allowance: Allowance | None,
     ) -> Decision | None:
         try:
-            asked = supply.decision_input(rules, snapshot, reconciled.nodes, reconciled.memory, wish)
+            nodes, memory = reconciled.nodes, reconciled.memory
+            asked = supply.decision_input(rules, snapshot, nodes, memory, wish, allowance)
             decision = decide(asked)
             sentence(decision)  # figures that have no words fail here, and this pool alone
         except Exception as error:  # noqa: BLE001 - other people's policies run in here; one bad pool never stops the others

@@ -201,6 +201,8 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             calls_per_minute={
                 ProviderName(name): provider.calls_per_minute for name, provider in settings.providers.items()
             },
+            max_cost_per_hour=settings.fleet.max_cost_per_hour,
+            max_cost_per_month=settings.fleet.max_cost_per_month,
         ),
         pools=MappingProxyType(
             {
@@ -238,6 +240,7 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
             on_unknown=limits.on_unknown,
             max_creates_in_flight=limits.max_creates_in_flight,
             max_cost_per_hour=limits.max_cost_per_hour,
+            max_cost_per_month=limits.max_cost_per_month,
         ),
         stabilization=Stabilization(
             scale_out_window_s=calm.scale_out_window_s,

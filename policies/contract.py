@@ -220,6 +220,7 @@ class Limits:
     """While demand cannot be seen, raise to this many workers; never lower."""
     max_creates_in_flight: int = 10
     max_cost_per_hour: float | None = None
+    max_cost_per_month: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +248,14 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What is left of a month's money, in workers: so many of those that are there can go on being paid."""
+
+    workers: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionInput:
     """All that a decision about one pool depends on."""
 
@@ -264,6 +273,8 @@ class DecisionInput:
     stabilization: Stabilization
     paused: bool = False
     hold: Hold | None = None
+    allowance: Allowance | None = None
+    """None as long as the month's money pays for all that are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +315,7 @@ class Rule(StrEnum):
     NOT_HELPING = "not_helping"
     REDELIVERED = "redelivered"
     SCHEDULED_CEILING = "scheduled_ceiling"
+    MONTHLY_BUDGET = "monthly_budget"
     GOOD_LOOKS = "good_looks"
     SUPPLY_MISSING = "supply_missing"
     ON_UNKNOWN = "on_unknown"

@@ -5,8 +5,9 @@ replays. The chain begins with one of five rules (paused, an operator's hold, de
 each later rule may change the number, with a reason. What never happens here: I/O, clocks, memory, or a machine chosen.
 
 Laws, each held by a property test: `0 <= wanted <= max_workers`; `wanted >= min_workers` unless paused or held by an
-operator; more backlog never means fewer workers; missing demand never lowers the number. A scheduled ceiling gives way
-to `min_workers`, and takes in nobody before the good looks or while the workers cannot be seen.
+operator; more backlog never means fewer workers; missing demand never lowers the number. A scheduled ceiling and a
+month's money that runs out give way to `min_workers`, and take in nobody before the good looks or while the workers
+cannot be seen.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ def _proposed(given: DecisionInput) -> _Start:
         *stabilize.RULES,
         *guards.guards(proposals),
         _scheduled_ceiling(proposals),
+        _monthly_budget,
         stabilize.good_looks,
         _supply_missing,
         _floor,
@@ -165,6 +167,14 @@ def _scheduled_ceiling(proposals: Sequence[Recommendation]) -> stabilize.RuleFun
     return rule
 
 
+def _monthly_budget(given: DecisionInput, workers: int) -> Step | None:
+    """What the month's money still pays for. As a scheduled ceiling: only safety and the floor put it off."""
+    left = given.allowance
+    if left is None or workers <= left.workers:
+        return None
+    return Step(rule=Rule.MONTHLY_BUDGET, before=workers, after=max(left.workers, 0), why=left.why)
+
+
 def _floor(given: DecisionInput, workers: int) -> Step | None:
     least = given.limits.min_workers
     return (
@@ -206,6 +216,7 @@ _WAITS_FOR = {
     Rule.NOT_HELPING: "completions that rise with the workers would allow {before}",
     Rule.REDELIVERED: "fewer deliveries for the second time would allow {before}",
     Rule.SCHEDULED_CEILING: "the end of the scheduled ceiling would allow {before}",
+    Rule.MONTHLY_BUDGET: "the next month, or a higher max_cost_per_month, would allow {before}",
     Rule.GOOD_LOOKS: "more good looks at demand would allow {before}",
     Rule.SUPPLY_MISSING: "seeing the workers again would allow {before}",
     Rule.ON_UNKNOWN: "seeing demand again would let the policies decide",

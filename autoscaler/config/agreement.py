@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from autoscaler.config import budgets
 from autoscaler.config.problem import Place, nearest
 from autoscaler.config.report import Finding
 
@@ -45,6 +46,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
         yield from _of_reach((*place, "bootstrap", "broker_url"), pool, providers, document)
         yield from _of_source((*place, "bootstrap"), _table(pool.get("bootstrap")))
+    yield from budgets.disagreements(_table(document.get("fleet")), pools)
     yield from _shared_queues(pools)
 
 

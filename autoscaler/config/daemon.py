@@ -37,6 +37,10 @@ class Fleet(Section):
     """Share of an account's machines, one at least, that may be ended unasked as silent orphans …"""
     orphan_every_s: Annotated[float, Span("1m", "1w")] = Field(default=600.0, alias="orphan_every")
     """… in so much time. The rest of them wait, at that pace, or for `autoscaler sweep`."""
+    max_cost_per_hour: Annotated[float, Field(gt=0.0)] | None = None
+    """The budget of all pools together: nothing is bought that would pass it."""
+    max_cost_per_month: Annotated[float, Field(gt=0.0)] | None = None
+    """The same for a calendar month (UTC). As it runs out all pools shrink to their floors."""
 
 
 class Loop(Section):

@@ -55,6 +55,9 @@ class Limits(Section):
     """Machines ordered and not yet answered for, at once."""
     max_cost_per_hour: Annotated[float, Field(gt=0.0)] | None = None
     """The budget, in the fleet's currency: nothing is bought that would pass it."""
+    max_cost_per_month: Annotated[float, Field(gt=0.0)] | None = None
+    """The same for a calendar month (UTC), by started quanta. As it runs out the pool shrinks to its floor, whose
+    money until the month's end is set aside."""
 
 
 class WaitPolicy(Section):

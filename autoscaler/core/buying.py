@@ -6,26 +6,81 @@ What never happens here: a machine ordered on a picture that could not be seen.
 
 from __future__ import annotations
 
-from autoscaler.core import limits, offers, purchases, strangers
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from autoscaler.core import limits, money, offers, purchases, strangers
 from autoscaler.core.draft import Draft
 from autoscaler.core.facts import Missing, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import CreateNode, Node, Offer, OrphanRule, PoolRules, Transition
+from autoscaler.core.model import CreateNode, Node, Offer, OrphanRule, PoolName, PoolRules, Transition
+from autoscaler.core.money import Books
+from autoscaler.core.reconcile import Rules
 from policies.contract import Decision
 from providers.contract import NodeName
 
 
-def buy(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
-    """Order so many more of the pool, or as many as may be; the rest is named in a remark."""
+@dataclass(slots=True, kw_only=True)
+class _Purchase:
+    """What one pool wants and has got of it until now."""
+
+    pool: PoolRules
+    decision: Decision
+    asked: int
+    left: int
+    offers: list[Offer]
+    """Those that may still be asked, in the order of preference."""
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        return not self.left or not self.offers
+
+    @property
+    def share(self) -> float:
+        """How much of what it wants it has."""
+        return 1.0 - self.left / max(1, self.decision.wanted)
+
+
+def buy(
+    draft: Draft, rules: Rules, decisions: Mapping[PoolName, Decision], short: Mapping[PoolName, int]
+) -> None:
+    """Order what each pool is short of, or as much as may be; the rest is named in a remark.
+
+    Where the fleet's money is limited pools buy one machine a turn, the one that has the smallest share of what it
+    wants first; else each buys all of its own at once.
+    """
+    wanted = [_wanted(draft, rules[name], decisions[name], more) for name, more in short.items() if more]
+    open_ones = [purchase for purchase in wanted if purchase is not None]
+    if not open_ones:
+        return
+    books = money.open_books(draft.nodes.values(), draft.memory, rules, draft.fleet, draft.snapshot.at)
+    # One by one is dearer to work out, so only where it matters.
+    turns = books.is_shared
+    waiting = [purchase for purchase in open_ones if not purchase.is_over]
+    while waiting:
+        one = min(waiting, key=lambda purchase: purchase.share)  # the first of equals, as they are configured
+        _go_on(draft, books, one, 1 if turns else one.left)
+        if one.is_over:
+            waiting.remove(one)
+    for one in open_ones:
+        if one.left and one.reasons:
+            got = one.asked - one.left
+            reasons = "; ".join(dict.fromkeys(one.reasons))
+            draft.remark(one.pool.name, f"{got} of {one.asked} more bought: {reasons}")
+
+
+def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _Purchase | None:
+    """What may be asked for at all; None, and a remark, where nothing may."""
     snapshot = draft.snapshot
     blind = purchases.why_not(snapshot, pool) or _unsettled(draft, pool)
     if blind:
         draft.remark(pool.name, blind)
-        return
+        return None
     if decision.input.demand is None:
         asked = _asked_unseen(draft, pool, decision, asked)
         if not asked:
-            return
+            return None
     awake = offers.awake(pool.offers, pool.name, draft.memory, snapshot.at)
     if not awake:
         why = (
@@ -34,24 +89,33 @@ def buy(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> None:
             else "none configured"
         )
         draft.remark(pool.name, f"no offer can be asked now: {why}")
-        return
-    left, reasons = asked, []
-    for offer in awake:
-        count, by, exhausted = _part(draft, pool, offer, left)
-        _order(draft, pool, decision, offer, count)
-        left -= count
-        reasons += [by] if by else []
-        if exhausted or not left:
-            break
-    if left and reasons:
-        draft.remark(pool.name, f"{asked - left} of {asked} more bought: {'; '.join(dict.fromkeys(reasons))}")
+        return None
+    return _Purchase(pool=pool, decision=decision, asked=asked, left=asked, offers=list(awake))
 
 
-def _part(draft: Draft, pool: PoolRules, offer: Offer, asked: int) -> tuple[int, str, bool]:
+def _go_on(draft: Draft, books: Books, one: _Purchase, at_most: int) -> None:
+    """Order up to so many of the offer that comes next, and leave it if it can give no more."""
+    offer = one.offers[0]
+    count, by, exhausted = _part(draft, books, one.pool, offer, at_most)
+    _order(draft, one.pool, one.decision, offer, count)
+    books.ordered(one.pool, offer, count)
+    one.left -= count
+    if count < at_most:
+        one.reasons += [by] if by else []
+        one.offers = [] if exhausted else one.offers[1:]
+
+
+def _part(draft: Draft, books: Books, pool: PoolRules, offer: Offer, asked: int) -> tuple[int, str, bool]:
     """How many of `asked` are bought of this offer, what binds that, and whether it binds the other offers too."""
     nodes, memory = draft.of_pool(pool.name), draft.memory
-    unrecorded = strangers.prices_per_h(memory, pool)
-    room = limits.room(pool, nodes, unrecorded=unrecorded, price_per_h=offer.price_per_h, asked=asked)
+    room = limits.room(
+        pool,
+        nodes,
+        unrecorded=strangers.prices_per_h(memory, pool),
+        price_per_h=offer.price_per_h,
+        asked=asked,
+        further=books.bounds(pool, offer, asked),
+    )
     means = purchases.Means(
         at=draft.snapshot.at,
         memory=memory,

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 
-from autoscaler.core import lifecycle, strangers, supply
+from autoscaler.core import bills, lifecycle, strangers, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import CreateNode, DestroyNode, DrainNode, Node, Plan, StopWorker, UndrainNode
+from autoscaler.core.model import (
+    CreateNode,
+    DestroyNode,
+    DrainNode,
+    FleetRules,
+    Node,
+    Plan,
+    StopWorker,
+    UndrainNode,
+)
 from autoscaler.core.reconcile import Reconciled, Rules
 from providers.contract import Listing, NodeName
 
@@ -27,13 +36,14 @@ class InvariantViolated(Exception):
     """A plan that must never be made. A programmer's error: nothing was dispatched."""
 
 
-def check(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
+def check(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, fleet: FleetRules) -> None:
     """Raise `InvariantViolated` for the first rule that the plan breaks."""
     nodes = {node.name: node for node in plan.nodes}
     _one_action_a_node(snapshot, plan)
     _actions_fit_their_nodes(nodes, plan)
     _creates_are_new(snapshot, reconciled, plan)
     _limits_hold(reconciled, plan, rules)
+    _money_holds(snapshot, reconciled, plan, rules, fleet)
     _nothing_is_forgotten(snapshot, reconciled, plan)
     _moves_are_legal(reconciled, plan)
     _moves_tell_all(snapshot, reconciled, plan)
@@ -93,6 +103,31 @@ def _limits_hold(reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
             bound.max_cost_per_hour is None or cost <= bound.max_cost_per_hour * (1 + 1e-3),
             f"{name} would cost {cost:.4f} an hour, allowed are {bound.max_cost_per_hour}",
         )
+
+
+def _money_holds(
+    snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, fleet: FleetRules
+) -> None:
+    """No ceiling on money is passed by a purchase: with its first quantum, of the month of all pools together, too."""
+    buying = {action.pool for action in plan.actions if isinstance(action, CreateNode)}
+    if not buying:
+        return
+    month = bills.month_of(snapshot.at)
+    bill = bills.spent(month, plan.nodes, reconciled.memory, rules, snapshot.at)
+    for name in buying:
+        _within(bill.get(name, 0.0), rules[name].limits.max_cost_per_month, f"{name} in {month.name}")
+    _within(sum(bill.values()), fleet.max_cost_per_month, f"the fleet in {month.name}")
+    unrecorded = [
+        price for pool in rules.values() for price in strangers.prices_per_h(reconciled.memory, pool)
+    ]
+    per_h = supply.cost_per_h(plan.nodes) + sum(unrecorded)
+    _within(per_h, fleet.max_cost_per_hour, "the fleet in an hour")
+
+
+def _within(amount: float, most: float | None, whose: str) -> None:
+    _require(
+        most is None or amount <= most * (1 + 3e-4), f"{whose} would cost {amount:.4f}, allowed are {most}"
+    )
 
 
 def _nothing_is_forgotten(snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> None:

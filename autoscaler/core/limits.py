@@ -6,16 +6,12 @@ count. Each bound that holds a purchase back is named.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autoscaler.core import supply
+from autoscaler.core import money, supply
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolRules
-
-_ROUNDING = 1e-4
-"""Of a node, or of a budget: far above what adding prices up loses, and of no account in money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +23,18 @@ class Room:
 
 
 def room(
-    rules: PoolRules, nodes: Iterable[Node], *, unrecorded: Sequence[float], price_per_h: float, asked: int
+    rules: PoolRules,
+    nodes: Iterable[Node],
+    *,
+    unrecorded: Sequence[float],
+    price_per_h: float,
+    asked: int,
+    further: Iterable[tuple[int, str]] = (),
 ) -> Room:
     """The part of `asked` purchases at that price which every limit of the pool allows.
 
-    `unrecorded` are the prices of this pool's machines without a record: they are paid too.
+    `unrecorded` are the prices of this pool's machines without a record: they are paid too. `further` are bounds that
+    rest on more than the pool as it is now, each by its name.
     """
     paid = supply.billable(nodes)
     limits = rules.limits
@@ -44,18 +47,12 @@ def room(
         (limits.max_creates_in_flight - creating, f"max_creates_in_flight {limits.max_creates_in_flight}"),
     ]
     if limits.max_cost_per_hour is not None:
-        affordable = _affordable(
+        affordable = money.affordable(
             limits.max_cost_per_hour, supply.cost_per_h(paid) + sum(unrecorded), price_per_h, asked
         )
         bounds.append((affordable, f"budget {limits.max_cost_per_hour:g} an hour"))
+    bounds += further
     allowed, by = min(bounds, key=lambda bound: bound[0])
     if allowed >= asked:
         return Room(nodes=asked)
     return Room(nodes=max(0, allowed), bound_by=by)
-
-
-def _affordable(budget: float, spent: float, price_per_h: float, asked: int) -> int:
-    """How many nodes the rest of a budget pays for. Sums of prices must not cost a whole node by rounding."""
-    if spent > budget * (1 + _ROUNDING):
-        return 0  # overspent, as after the budget was lowered: then not even what is free is bought
-    return asked if price_per_h == 0 else math.floor((budget - spent) / price_per_h + _ROUNDING)

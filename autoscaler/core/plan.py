@@ -77,9 +77,8 @@ def plan(
     }
     _give_up_unconfigured(draft, rules)
     chosen = _actions(draft, rules)
-    for name, more in short.items():
-        if more:  # after everything else: what saves money has the first claim on an account's calls
-            buying.buy(draft, rules[name], decisions[name], more)
+    # After everything else: what saves money has the first claim on an account's calls.
+    buying.buy(draft, rules, decisions, short)
     troubled = {trouble.node for trouble in draft.troubles}
     sound = [node for node in draft.nodes.values() if node.name not in troubled]
     return Plan(

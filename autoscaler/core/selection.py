@@ -48,7 +48,9 @@ def paid_anew(
     nodes: Iterable[Node], pool: PoolRules, decision: Decision, at: float, fleet: FleetRules
 ) -> tuple[Node, ...]:
     """Those whose drain outlasted their quantum: not against a person's word, and never above a ceiling."""
-    if decision.input.hold is not None or decision.binding in _CEILINGS:
+    # What a month's money cannot pay for leaves, whatever number the floor made of that since.
+    spent = any(step.rule is Rule.MONTHLY_BUDGET for step in decision.steps)
+    if decision.input.hold is not None or spent or decision.binding in _CEILINGS:
         return ()
     nodes, drain_s = tuple(nodes), drains.drain_s(decision.input.history.traffic, fleet)
     have = sum(node.state in SERVING | ARRIVING for node in nodes)

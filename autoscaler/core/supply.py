@@ -9,7 +9,7 @@ from autoscaler.core import boots, holdings, lifecycle, offers
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
-from policies.contract import DecisionInput, Demand, History, Hold, Supply, Traffic
+from policies.contract import Allowance, DecisionInput, Demand, History, Hold, Supply, Traffic
 
 
 def of_pool(nodes: Iterable[Node], pool: str) -> tuple[Node, ...]:
@@ -61,7 +61,12 @@ def busy(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
 
 
 def decision_input(
-    rules: PoolRules, snapshot: Snapshot, nodes: Iterable[Node], memory: Memory, wish: PoolWish | None
+    rules: PoolRules,
+    snapshot: Snapshot,
+    nodes: Iterable[Node],
+    memory: Memory,
+    wish: PoolWish | None,
+    allowance: Allowance | None = None,
 ) -> DecisionInput:
     """Everything the decision about this pool may depend on; stored with it, so that it replays."""
     demand = snapshot.demand.get(rules.name, Missing(why="demand was not asked for"))
@@ -94,6 +99,7 @@ def decision_input(
         stabilization=rules.stabilization,
         paused=is_paused(rules, wish),
         hold=_hold(wish, snapshot.at),
+        allowance=allowance,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from autoscaler.core import invariants, orders, supply
+from autoscaler.core import invariants, money, orders, supply
 from autoscaler.core.facts import Missing, Sighting, Sightings, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import CreateNode, DestroyNode, WorkerName
@@ -96,14 +96,17 @@ def test_no_odd_fact_ends_a_tick_or_reaches_the_journal(tick: tuple[Snapshot, Ru
     snapshot, ruled = tick
     asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, ruled.pools)
     reconciled = reconcile(snapshot, ruled.pools, ruled.fleet)
+    allowed = money.allowances(reconciled.nodes, reconciled.memory, ruled.pools, ruled.fleet, snapshot.at)
     decisions = {
         name: decide(
-            supply.decision_input(pool, snapshot, reconciled.nodes, reconciled.memory, asked.wishes.get(name))
+            supply.decision_input(
+                pool, snapshot, reconciled.nodes, reconciled.memory, asked.wishes.get(name), allowed.get(name)
+            )
         )
         for name, pool in ruled.pools.items()
     }
     made = plan(snapshot, reconciled, decisions, ruled.pools, ruled.fleet)
-    invariants.check(snapshot, reconciled, made, ruled.pools)
+    invariants.check(snapshot, reconciled, made, ruled.pools, ruled.fleet)
 
     for name, decision in decisions.items():
         assert (

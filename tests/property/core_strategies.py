@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
+from autoscaler.core import bills
 from autoscaler.core.facts import (
     SIGHTINGS_CLOCK,
+    Bills,
     Bucket,
     CallKind,
     Hands,
@@ -58,10 +60,15 @@ NAMES = tuple(NodeName(f"n{i}") for i in range(6))
 CLOCKS: Mapping[str, float] = {SIGHTINGS_CLOCK: 1_000.0} | {listing_clock(p): 1_000.0 for p in ACCOUNTS}
 BLIND = Missing(why="drawn so")
 
+MONTH = bills.month_of(AT).name
+
 near = st.sampled_from([-400.0, -125.0, -61.0, -30.0, -5.0, 0.0])
 instants = near.map(lambda s: AT + s)
 clock_readings = near.map(lambda s: 1_000.0 + s)
 prices = st.sampled_from([0.0, 0.05, 0.1, 0.3])
+budgets = st.none() | st.sampled_from([0.0, 0.1, 0.3, 0.6])
+"""Of an hour, or of a month: what some machines cost in a few minutes, or in an hour that began."""
+gone = st.dictionaries(st.sampled_from([*POOLS, PoolName("removed")]), st.sampled_from([0.05, 0.1, 9.0]))
 offers = st.builds(
     Offer,
     provider=st.sampled_from([NORTH, NORTH, SOUTH, UNCONFIGURED]),
@@ -69,7 +76,7 @@ offers = st.builds(
     size=st.just("s"),
     image=st.just("debian"),
     price_per_h=prices,
-    quantum_s=st.just(60),
+    quantum_s=st.sampled_from([1, 60, 3600]),
 )
 
 
@@ -245,6 +252,7 @@ def snapshots(draw: st.DrawFn, *, seen: bool = False) -> Snapshot:
             buckets=draw(st.dictionaries(st.sampled_from(ACCOUNTS), buckets, max_size=2)),
             proven=draw(st.dictionaries(st.sampled_from(POOLS), st.just(("old",)), max_size=2)),
             stalls=draw(st.dictionaries(st.sampled_from(NAMES), standstills, max_size=6)),
+            bills=Bills(gone=draw(st.dictionaries(st.just(MONTH), gone, max_size=1))),
         ),
         name_seed="fresh",
         settle_s=dict.fromkeys(ACCOUNTS, 30.0),
@@ -266,16 +274,24 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
     for name in POOLS:
         ceiling = draw(st.integers(0, 6))
         bought = tuple(
-            replace(OFFER, provider=draw(st.sampled_from(ACCOUNTS)), price_per_h=draw(prices), location=place)
+            replace(
+                OFFER,
+                provider=draw(st.sampled_from(ACCOUNTS)),
+                price_per_h=draw(prices),
+                quantum_s=draw(st.sampled_from([1, 60, 3600])),
+                location=place,
+            )
             for place in ("osl", "sto")[: draw(st.integers(0, 2))]
         )
         pool = a_pool(
             name=name,
             limits=Limits(
+                min_workers=draw(st.sampled_from([0, 0, min(1, ceiling)])),
                 max_workers=ceiling,
                 on_unknown=draw(st.integers(0, 2)),
                 max_creates_in_flight=draw(st.integers(1, 4)),
-                max_cost_per_hour=draw(st.none() | st.sampled_from([0.0, 0.1, 0.3, 0.6])),
+                max_cost_per_hour=draw(budgets),
+                max_cost_per_month=draw(budgets),
             ),
             canary=draw(st.booleans()),
             becomes={o.name: "new" for o in bought} if draw(st.booleans()) else {},
@@ -301,5 +317,7 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
         orphans=draw(st.sampled_from(OrphanRule)),
         max_calls=draw(st.integers(1, 16)),
         calls_per_minute=draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.just(6.0))),
+        max_cost_per_hour=draw(budgets),
+        max_cost_per_month=draw(budgets),
     )
     return Rulings(fleet=fleet, pools=pools, decisions=decisions)

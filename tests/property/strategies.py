@@ -10,6 +10,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from policies.contract import (
+    Allowance,
     DecisionInput,
     Demand,
     History,
@@ -218,6 +219,9 @@ def decision_inputs(draw: st.DrawFn) -> DecisionInput:
         stabilization=draw(stabilizations),
         paused=draw(st.sampled_from([False, False, False, True])),
         hold=draw(st.none() | st.none() | holds),
+        allowance=draw(
+            st.none() | st.none() | st.builds(Allowance, workers=workers, why=st.just("drawn so"))
+        ),
     )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoscaler.core import invariants, lifecycle, supply
+from autoscaler.core import invariants, lifecycle, money, supply
 from autoscaler.core.facts import REFUSALS, CallKind, Missing, Sighting, Sightings, Snapshot, Unconnected
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import ConsumerOrder, CreateNode, DestroyNode, OrderKind, Plan, WorkerName
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import Reconciled, reconcile
 from providers.contract import Listing
-from tests.property.core_strategies import NAMES, POOLS, Rulings, rulings, snapshots, standstills
+from tests.property.core_strategies import AT, MONTH, NAMES, POOLS, Rulings, rulings, snapshots, standstills
 
 S = NodeState
 RESTS_ON_HEARING = {
@@ -27,6 +27,7 @@ RESTS_ON_HEARING = {
     Event.WORKER_SEEN,
 }
 RESTS_ON_LISTING = {Event.INSTANCE_GONE, Event.CREATE_EXPIRED}
+STAYING = {S.CREATING, S.BOOTING, S.READY, S.DRAINING}
 much = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
@@ -48,7 +49,7 @@ def test_every_plan_passes_the_invariants(tick: tuple[Snapshot, Rulings]) -> Non
     snapshot, ruled = tick
     reconciled, made = think(snapshot, ruled)
 
-    invariants.check(snapshot, reconciled, made, ruled.pools)
+    invariants.check(snapshot, reconciled, made, ruled.pools, ruled.fleet)
 
 
 @much
@@ -67,6 +68,50 @@ def test_a_purchase_never_passes_ceiling_or_budget(tick: tuple[Snapshot, Rulings
         assert len(paid) + len(strangers) <= limits.max_workers
         assert sum(n.state is S.CREATING for n in paid) <= limits.max_creates_in_flight
         assert limits.max_cost_per_hour is None or supply.cost_per_h(paid) <= limits.max_cost_per_hour + 1e-3
+
+
+@much
+@given(ticks())
+def test_a_purchase_never_passes_a_months_money_nor_the_fleets(tick: tuple[Snapshot, Rulings]) -> None:
+    """Each bill is added up here machine by machine: what it began to be paid for, at its own price."""
+    snapshot, ruled = tick
+    reconciled, made = think(snapshot, ruled)
+    buying = {a.pool for a in made.actions if isinstance(a, CreateNode)}
+    bill: dict[str, float] = defaultdict(float)
+    per_h = 0.0
+    for pool, amount in reconciled.memory.bills.gone.get(MONTH, {}).items():
+        bill[pool] += amount
+    for node in supply.billable(made.nodes):
+        begun = int(max(0.0, AT - node.ordered_at) // node.offer.quantum_s) + 1
+        bill[node.pool] += begun * node.offer.quantum_s * node.offer.price_per_h / 3600
+        per_h += node.offer.price_per_h
+
+    for pool in buying:
+        most = ruled.pools[pool].limits.max_cost_per_month
+        assert most is None or bill[pool] <= most + 1e-3
+    if buying:
+        for amount, most in (
+            (sum(bill.values()), ruled.fleet.max_cost_per_month),
+            (per_h, ruled.fleet.max_cost_per_hour),
+        ):
+            assert most is None or amount <= most + 1e-3
+
+
+@much
+@given(ticks())
+def test_the_months_money_sends_away_nobody_whose_time_is_paid(tick: tuple[Snapshot, Rulings]) -> None:
+    """No fewer are allowed than the floor and those that begin no further quantum; nor more than there are."""
+    snapshot, ruled = tick
+    reconciled = reconcile(snapshot, ruled.pools, ruled.fleet)
+
+    for name, allowance in money.allowances(
+        reconciled.nodes, reconciled.memory, ruled.pools, ruled.fleet, AT
+    ).items():
+        of_pool = [n for n in supply.of_pool(reconciled.nodes, name) if n.state in STAYING]
+        there = [n for n in of_pool if (n.state, n.consumer_order) != (S.DRAINING, ConsumerOrder.LEAVE)]
+        free = [n for n in there if n.offer.price_per_h == 0]
+        least = max(len(free), min(ruled.pools[name].limits.min_workers, len(there)))
+        assert least <= allowance.workers < len(there)
 
 
 @much

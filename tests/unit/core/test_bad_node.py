@@ -23,7 +23,7 @@ ODD = idle(hands=Hands(active=cast("int", None), reserved=0, scheduled=0))
 def planned(snapshot: Snapshot) -> tuple[Reconciled, Plan]:
     reconciled = reconcile(snapshot, rules(), FLEET)
     plan = planning.plan(snapshot, reconciled, {POOL: wanted(0)}, rules(), FLEET)
-    invariants.check(snapshot, reconciled, plan, rules())
+    invariants.check(snapshot, reconciled, plan, rules(), FLEET)
     return reconciled, plan
 
 

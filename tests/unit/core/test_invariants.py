@@ -199,7 +199,7 @@ SABOTAGES = (
 
 def test_a_good_plan_passes() -> None:
     """Else nothing below would mean anything: the plan buys one and asks for the end of one."""
-    invariants.check(SEEN, RECONCILED, GOOD, BOOK)
+    invariants.check(SEEN, RECONCILED, GOOD, BOOK, FLEET)
 
     assert sorted(type(a).__name__ for a in GOOD.actions) == ["CreateNode", "DestroyNode"]
 
@@ -210,7 +210,7 @@ def test_a_sabotaged_plan_is_refused(sabotage: Callable[[], Picture]) -> None:
     snapshot, reconciled, made = sabotage()
 
     with pytest.raises(invariants.InvariantViolated):
-        invariants.check(snapshot, reconciled, made, BOOK)
+        invariants.check(snapshot, reconciled, made, BOOK, FLEET)
 
 
 def test_a_ceiling_lowered_below_what_stands_is_no_broken_plan() -> None:
@@ -218,7 +218,7 @@ def test_a_ceiling_lowered_below_what_stands_is_no_broken_plan() -> None:
     tight = rules(a_pool(limits=Limits(max_workers=1)))
     made = plan(SEEN, RECONCILED, {POOL: wanted(0, pool=tight[POOL])}, tight, FLEET)
 
-    invariants.check(SEEN, RECONCILED, made, tight)
+    invariants.check(SEEN, RECONCILED, made, tight, FLEET)
 
     assert not any(isinstance(action, CreateNode) for action in made.actions)
     assert [("ready", Event.DRAIN_CHOSEN)] == [(told.node, told.event) for told in made.transitions]

@@ -61,7 +61,7 @@ def tick(snapshot: Snapshot, workers: int = 0, **pool: Any) -> Plan:
     book = rules(a_pool(**pool))
     reconciled = reconcile(snapshot, book, FLEET)
     made = plan(snapshot, reconciled, {p: wanted(workers, pool=r) for p, r in book.items()}, book, FLEET)
-    invariants.check(snapshot, reconciled, made, book)
+    invariants.check(snapshot, reconciled, made, book, FLEET)
     return made
 
 

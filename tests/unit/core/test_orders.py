@@ -25,7 +25,7 @@ def an_order(kind: OrderKind, target: str = "n1", *, number: int = 1, **fields: 
 def obeyed(snapshot: Snapshot, workers: int) -> Plan:
     reconciled = reconcile(snapshot, rules(), FLEET)
     made = plan(snapshot, reconciled, {POOL: wanted(workers)}, rules(), FLEET)
-    invariants.check(snapshot, reconciled, made, rules())
+    invariants.check(snapshot, reconciled, made, rules(), FLEET)
     return made
 
 

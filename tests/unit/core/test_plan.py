@@ -55,7 +55,7 @@ def planned(snapshot: Snapshot, workers: int, pool: PoolRules | None = None, **d
     book = rules(pool)
     reconciled = reconcile(snapshot, book, FLEET)
     made = plan(snapshot, reconciled, {pool.name: wanted(workers, pool=pool, **decided)}, book, FLEET)
-    invariants.check(snapshot, reconciled, made, book)
+    invariants.check(snapshot, reconciled, made, book, FLEET)
     return made
 
 

@@ -74,7 +74,7 @@ class Life:
             reconciled = reconcile(seen, book, FLEET)
             decisions = {POOL: wanted(len(self.nodes), pool=self.pool)}
             made = plan(seen, reconciled, decisions, book, FLEET)
-            invariants.check(seen, reconciled, made, book)
+            invariants.check(seen, reconciled, made, book, FLEET)
             self.memory = reconciled.memory
             self.nodes = tuple(n for n in made.nodes if n.state is not S.CREATING)
             self.ticks.append(made)
