@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from autoscaler import wiring
 from autoscaler.cli import heartbeat
 from autoscaler.cli.heartbeat import Heartbeat
 from autoscaler.config import Settings
-from autoscaler.core import held_back, lifecycle, supply
+from autoscaler.core import held_back, lifecycle, outlook, supply
 from autoscaler.core.facts import Stranger
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
+from autoscaler.core.outlook import Outlook
 from autoscaler.journal import Journal, read
 
 
@@ -39,6 +41,7 @@ class PoolStanding:
     lost: int
     wanted: int | None
     cost_per_h: float
+    bill: Outlook
     sentence: str
     unseen: tuple[str, ...]
 
@@ -55,6 +58,8 @@ class Standing:
     orders: tuple[Order, ...]
     strangers: tuple[Stranger, ...]
     held_back: tuple[HeldBack, ...]
+    bill: Outlook
+    """Of all pools together, those that are no longer configured too."""
 
 
 def look(journal: Journal, settings: Settings, at: float) -> Standing:
@@ -64,17 +69,21 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
     decisions = read.last_decisions(journal)
     wishes = journal.wishes()
     names = dict.fromkeys([*map(PoolName, settings.pools), *(node.pool for node in nodes)])
+    rules = {PoolName(name): wiring.pool_rules(name, pool) for name, pool in settings.pools.items()}
+    bills = outlook.of_pools(nodes, memory, rules, at)
     return Standing(
         at=at,
         fleet=settings.fleet.name,
         currency=settings.fleet.currency,
         daemon=heartbeat.listen(journal, settings, at),
         pools=tuple(
-            _pool(name, settings, nodes, decisions.get(name), wishes.get(name), at) for name in names
+            _pool(name, settings, nodes, decisions.get(name), wishes.get(name), bills[name], at)
+            for name in names
         ),
         orders=journal.waiting_orders(),
         strangers=memory.strangers,
         held_back=held_back.look(memory, at),
+        bill=outlook.of_fleet(bills.values(), settings.fleet.max_cost_per_month, memory, at),
     )
 
 
@@ -84,6 +93,7 @@ def _pool(
     nodes: Iterable[Node],
     last: PoolDecision | None,
     wish: PoolWish | None,
+    bill: Outlook,
     at: float,
 ) -> PoolStanding:
     mine = supply.of_pool(nodes, name)
@@ -109,6 +119,7 @@ def _pool(
         lost=states.count(NodeState.LOST),
         wanted=last.decision.wanted if last else None,
         cost_per_h=supply.cost_per_h(mine),
+        bill=bill,
         sentence=last.sentence if last else "",
         unseen=tuple(why for why in (given.demand_missing, given.supply_missing) if why) if given else (),
     )

@@ -20,6 +20,7 @@ from rich.text import Text
 from autoscaler.cli import exits, opened, options, output, standing
 from autoscaler.cli.standing import PoolStanding, Standing
 from autoscaler.core.held_back import HeldBack
+from autoscaler.core.outlook import Outlook
 from policies.phrases import count, duration
 
 _REFRESH_S = 2.0
@@ -101,8 +102,8 @@ def page(now: Standing) -> RenderableType:
         [_row(pool) for pool in now.pools],
         right={*_NUMBERS, f"{now.currency} PER HOUR"},
     )
-    remarks = [*_sentences(now), *_notes(now)]
-    return output.together(head, table, Text("\n").join(remarks) if remarks else None)
+    remarks = [*_sentences(now), *_too_much(now), *_notes(now)]
+    return output.together(head, table, _bills(now), Text("\n").join(remarks) if remarks else None)
 
 
 def _row(pool: PoolStanding) -> tuple[str | Text, ...]:
@@ -118,6 +119,36 @@ def _row(pool: PoolStanding) -> tuple[str | Text, ...]:
         output.or_nothing(pool.wanted),
         output.amount(pool.cost_per_h),
     )
+
+
+def _bills(now: Standing) -> RenderableType:
+    """What the month has cost and comes to."""
+    headers = (f"{now.bill.month}, {now.currency}", "SPENT", "BY ITS END", "AT MOST")
+    rows = [(pool.pool, *_bill(pool.bill)) for pool in now.pools]
+    return output.columns(headers, [*rows, ("all pools", *_bill(now.bill))], right=headers[1:])
+
+
+def _bill(bill: Outlook) -> tuple[str | Text, ...]:
+    return (
+        output.amount(bill.spent),
+        output.words(output.amount(bill.projected), output.BAD if bill.is_too_much else ""),
+        output.NOTHING if bill.most is None else output.amount(bill.most),
+    )
+
+
+def _too_much(now: Standing) -> Iterator[Text]:
+    """Where the month comes to more than is allowed: what waits then, waits for money."""
+    for name, bill in (*((pool.pool, pool.bill) for pool in now.pools), ("all pools", now.bill)):
+        if bill.is_too_much and bill.most is not None:
+            comes_to = output.amount(max(bill.spent, bill.projected), now.currency)
+            most = output.amount(bill.most)
+            yield output.words(
+                f"{name}: {bill.month} comes to {comes_to}, allowed are {most} (max_cost_per_month)",
+                output.BAD,
+            )
+    if now.bill.since_at is not None:
+        since = output.local(now.bill.since_at)
+        yield output.words(f"what {now.bill.month} cost is counted since {since}", output.NOTE)
 
 
 def _sentences(now: Standing) -> Iterator[Text]:

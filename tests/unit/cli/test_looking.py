@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.core.facts import Memory, Rest, RestKind, Stranger, Trouble
+from autoscaler.cli import opened
+from autoscaler.core.facts import Bills, Memory, Rest, RestKind, Stranger, Trouble
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import OrderKind, PoolName, PoolWish, Transition, Wait, WaitKind
 from autoscaler.core.offers import for_pool
 from autoscaler.journal import TickRecord, orders
 from providers.contract import NodeName
 from tests.unit.cli.office import Office, a_decision
-from tests.unit.core.builders import CLOUD, OFFER, a_node, an_instance
+from tests.unit.core.builders import CLOUD, OFFER, POOL, a_node, an_instance
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,57 @@ def test_status_as_json_names_every_fact(office: Office) -> None:
 
     facts = office.command("status", "--json").facts
 
-    assert {"at", "fleet", "currency", "daemon", "pools", "orders", "strangers", "held_back"} == facts.keys()
+    names = {"at", "fleet", "currency", "daemon", "pools", "orders", "strangers", "held_back", "bill"}
+    assert names == facts.keys()
     assert {"running", "owner", "since_at", "last_tick_at"} == facts["daemon"].keys()
     (pool,) = facts["pools"]
     assert ("images", 42, 1, 5, False) == tuple(
         pool[k] for k in ("pool", "waiting", "serving", "wanted", "paused")
     )
+    assert (
+        {"month", "spent", "per_h", "projected", "most", "since_at"}
+        == facts["bill"].keys()
+        == pool["bill"].keys()
+    )
+
+
+class Calendar:
+    """The middle of November 2023."""
+
+    def now(self) -> float:
+        return 1_700_000_000.0
+
+
+def test_status_shows_what_the_month_costs_and_comes_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each pool and of all, with a warning long before the money is spent."""
+    monkeypatch.setattr(opened, "CLOCK", Calendar())
+    now = Calendar().now()
+    gone = Bills(gone={"2023-11": {POOL: 50.0, PoolName("old"): 7.0}}, since_at=now - 90 * 86_400)
+    office.rewrite("max_workers = 5", "max_workers = 5\nmax_cost_per_month = 51")
+    office.rewrite('name = "shop"', 'name = "shop"\nmax_cost_per_month = 1e6')
+    node = a_node(ordered_at=now - 30, offer=replace(OFFER, quantum_s=3600))
+    office.on_record(node, memory=Memory(bills=gone), at=now)
+
+    told = office.command("status").out
+
+    of_pool, of_all = (
+        next(row.split() for row in told.partition("SPENT")[2].splitlines() if row.startswith(name))
+        for name in ("images ", "all pools ")
+    )
+    assert ("50.10", "51.00") == (of_pool[1], of_pool[3])
+    assert ("57.10", "1000000.00") == (of_all[2], of_all[4])
+    assert f"images: 2023-11 comes to {of_pool[2]} EUR, allowed are 51.00 (max_cost_per_month)" in told
+    assert "all pools: " not in told
+
+
+def test_status_says_since_when_a_month_is_counted(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum that is not the whole month's must not look like it."""
+    monkeypatch.setattr(opened, "CLOCK", Calendar())
+    office.on_record(memory=Memory(bills=Bills(since_at=Calendar().now() - 60)))
+
+    assert "what 2023-11 cost is counted since 2023-11-1" in office.command("status").out
 
 
 def test_status_says_that_a_daemon_runs_while_one_ticks(office: Office) -> None:
