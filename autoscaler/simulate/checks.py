@@ -266,6 +266,23 @@ def _limits_hold(world: World, known: Known) -> None:
             raise Harm("ceiling_breaches", f"{standing} machines of {pool} are paid, allowed are {ceiling}")
         if cost - sum(place.price_per_h for place in blind) > most:
             raise Harm("budget_breaches", f"{pool} costs {cost:.2f} an hour, allowed are {budget:.2f}")
+    _fleets_hour_holds(world, known)
+
+
+def _fleets_hour_holds(world: World, known: Known) -> None:
+    """What was bought of one pool in the place of a machine that was not shown yet may be another pool's."""
+    budget = world.fleet.max_cost_per_hour
+    cost = sum(world.cost_per_h.values()) - sum(world.cost_of_seconds_per_h.values())
+    if budget is None or cost <= budget * (1 + 1e-3) + _ROUNDING:
+        return
+    until = max(map(world.forgotten.hidden_until, world.fleet.rules))
+    blind = [
+        place.price_per_h
+        for place in world.places.values()
+        if world.forgotten.since <= known.recorded.get(place.machine.name, float("-inf")) < until
+    ]
+    if cost - sum(blind) > budget * (1 + 1e-3) + _ROUNDING:
+        raise Harm("budget_breaches", f"the fleet costs {cost:.2f} an hour, allowed are {budget:.2f}")
 
 
 def _bought_unshown(world: World, known: Known, pool: PoolName) -> list[Place]:

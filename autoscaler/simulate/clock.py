@@ -15,14 +15,15 @@ EPOCH = 1_700_000_000.0
 class WorldClock:
     """The true time of one world, `elapsed` seconds after its beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, began_at: float = EPOCH) -> None:
+        self.began_at = began_at
         self.elapsed = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = 0
 
     def now(self) -> float:
         """Epoch seconds, as the providers' own clocks show them."""
-        return EPOCH + self.elapsed
+        return self.began_at + self.elapsed
 
     def monotonic(self) -> float:
         """Seconds since the beginning."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core.model import DrainExpiry, FleetRules, Offer, OfferName, PoolName, PoolRules, Timeouts
 from autoscaler.loop import Rulebook
+from autoscaler.simulate.clock import EPOCH
 from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.contract import Scenario
 from autoscaler.simulate.workers import Habits
@@ -28,6 +29,10 @@ _SHARE_SLOWED = 0.25
 """Of all pools: what their tasks depend on bears half of what the pool may run. More would make tasks take longer than
 operators allow for."""
 _PRICES = {"small": 0.1, "large": 0.25}
+MONTH_ENDS_AT = 1_701_388_800.0
+"""The end of the month of `EPOCH`: 2023-12-01, in UTC."""
+_LONG_MONTH_H = 31 * 24
+_HOURS_OF_PEAK = (0.05, 0.35)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,9 @@ class Fleet:
     boot_s: float
     calls_per_minute: Mapping[ProviderName, float]
     """At the strictest so few that ends and purchases wait for a call for a minute and more."""
+    begins_at: float = EPOCH
+    max_cost_per_hour: float | None = None
+    max_cost_per_month: float | None = None
 
     def becomes(self, releases: Mapping[PoolName, int]) -> dict[PoolName, dict[OfferName, str]]:
         """What new machines are to become when so many releases were made for each pool."""
@@ -58,6 +66,8 @@ class Fleet:
                 proof_lag_s=PROOF_LAG_S,
                 max_calls=self.max_calls,
                 calls_per_minute=self.calls_per_minute,
+                max_cost_per_hour=self.max_cost_per_hour,
+                max_cost_per_month=self.max_cost_per_month,
             ),
             pools={name: replace(pool, becomes=becomes[name]) for name, pool in self.rules.items()},
             settle_s=settle_s,
@@ -92,7 +102,31 @@ def draw(scenario: Scenario) -> Fleet:
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
     least = 3.0 if not scenario.nodes else max(60.0, scenario.nodes / 4)
     per_minute = {account: dice.choice((least, 4 * least, max(60.0, least))) for account in ACCOUNTS}
-    return Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=boot_s, calls_per_minute=per_minute)
+    made = Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=boot_s, calls_per_minute=per_minute)
+    return _with_ceilings_on_money(made, random.Random(f"money {scenario.seed}"))
+
+
+def _with_ceilings_on_money(fleet: Fleet, dice: random.Random) -> Fleet:
+    """A third of all lives begin shortly before a month ends. Where a month's money is limited it pays for the floors,
+    and beside them for some minutes of what there may be at most; an hour's pays for the floors at any offer."""
+    begins_at = MONTH_ENDS_AT - dice.uniform(100, 900) if dice.random() < 0.33 else EPOCH
+    floors_h = dice.choice(((MONTH_ENDS_AT - begins_at) / 3600, _LONG_MONTH_H))
+    rules, floors, peaks = {}, 0, 0.0
+    for name, pool in fleet.rules.items():
+        limits, peak = pool.limits, pool.limits.max_workers * _PRICES["small"]
+        ceiling = limits.min_workers * _PRICES["small"] * floors_h + peak * dice.uniform(*_HOURS_OF_PEAK)
+        limited = dice.random() < 0.4
+        rules[name] = replace(pool, limits=replace(limits, max_cost_per_month=ceiling if limited else None))
+        floors, peaks = floors + limits.min_workers, peaks + peak
+    hourly = max((floors + 1) * _PRICES["large"], peaks * dice.uniform(0.5, 1.5))
+    monthly = floors * _PRICES["small"] * floors_h + peaks * dice.uniform(*_HOURS_OF_PEAK)
+    return replace(
+        fleet,
+        rules=rules,
+        begins_at=begins_at,
+        max_cost_per_hour=hourly if dice.random() < 0.3 else None,
+        max_cost_per_month=monthly if dice.random() < 0.35 else None,
+    )
 
 
 def _decides_otherwise(pool: PoolRules, dice: random.Random) -> PoolRules:

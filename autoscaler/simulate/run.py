@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from autoscaler.core.model import OrderKind, WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
-from autoscaler.simulate import checks, checks_of_ticks, fleet, ledger
+from autoscaler.simulate import checks, checks_of_money, checks_of_ticks, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known
 from autoscaler.simulate.checks_of_canaries import Kinds
 from autoscaler.simulate.contract import Counts, Fault, Scenario, Verdict
@@ -163,6 +163,7 @@ class _Life:
         world, script, at = self.world, self.script, self.world.clock.elapsed
         if script.strikes(Fault.CLOCK_STEP, at):
             dice = script.dice(Fault.CLOCK_STEP)
+            world.till.doubted = True
             world.wall.off_by_s += dice.choice((-1, 1)) * dice.choice((5.0, 60.0, 900.0))
             self.notes.append(f"the wall clock was set: it is off by {world.wall.off_by_s:.0f} s")
         if script.strikes(Fault.COUNTERS_RESET, at):
@@ -180,6 +181,7 @@ class _Life:
             if not self.mended:
                 # Rejected offers rest until tomorrow: whoever mends the configuration starts the daemon anew.
                 self.mended = True
+                world.more_money()
                 self.daemon.die()
                 self.daemon = self._start()
         if said:
@@ -240,6 +242,8 @@ class _Life:
         self.known.took(record, self.world.clock.elapsed, self.world.fleet.rules)
         checks.first_asked(self.world, self.known, record, asked)
         checks_of_ticks.choices(self.known, record)
+        checks_of_money.bought(self.world, record)
+        checks_of_money.shrinks(self.world, self.known, record)
         self.kinds.tried_first(self.known, record)
 
     def _obeyed(self, record: TickRecord) -> None:

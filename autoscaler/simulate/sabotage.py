@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 
-from autoscaler.simulate import sabotage_acts, sabotage_sight
+from autoscaler.simulate import sabotage_acts, sabotage_money, sabotage_sight
 from autoscaler.simulate.sabotage_parts import Parts
 
 SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
@@ -52,6 +52,12 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             sabotage_acts.decides_without_asking_whether_demand_was_seen,
             sabotage_acts.orders_with_a_wrong_argument,
             sabotage_sight.lets_zombies_be,
+            sabotage_money.forgets_what_is_gone,
+            sabotage_money.lets_each_pool_spend_the_last_of_it,
+            sabotage_money.leaves_the_fleets_money_to_the_pools,
+            sabotage_money.stops_buying_and_lets_them_run,
+            sabotage_money.bills_a_machine_in_the_month_of_its_order,
+            sabotage_money.pays_by_the_second,
         )
     }
 )

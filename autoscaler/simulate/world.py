@@ -10,16 +10,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaler.core.model import PoolName
 from autoscaler.simulate import clouds
 from autoscaler.simulate.checks_of_accounts import Manners
-from autoscaler.simulate.clock import EPOCH, SteppedClock, WorldClock
+from autoscaler.simulate.clock import SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
 from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, Fleet
 from autoscaler.simulate.restored import Forgotten
 from autoscaler.simulate.script import Script
+from autoscaler.simulate.till import Till
 from autoscaler.simulate.workers import Worker, Zombie
 from autoscaler.simulate.workload import Load, Queue
 from providers.contract import NodeName, ProviderName
@@ -75,8 +76,8 @@ class World:
     def __init__(self, scenario: Scenario, script: Script, fleet: Fleet) -> None:
         self.script = script
         self.fleet = fleet
-        self.clock = WorldClock()
-        self.wall = SteppedClock(self.clock)
+        self.clock = WorldClock(fleet.begins_at)
+        self.wall, self.till = SteppedClock(self.clock), Till(self.clock)
         self.dice = random.Random(f"world {scenario.seed}")
         self.accounts: dict[ProviderName, SimulatedCloud] = {
             name: clouds.open_cloud(
@@ -186,17 +187,26 @@ class World:
 
     def restored(self, recorded: set[str]) -> None:
         """The journal is an older one, in which only machines of these names have a record."""
+        self.till.doubted = True
         self.forgotten.restored(self.asked_at.keys() - recorded)
         for (account, instance_id), place in self.places.items():
             self.forgotten.stands(account, instance_id, place.machine.name, place.pool)
         for manners in self.manners.values():
             manners.restored()
 
+    def more_money(self) -> None:
+        """Who runs the fleet lifts the ceilings on a month: what waits for money would wait until the next one."""
+        rules = {
+            name: replace(pool, limits=replace(pool.limits, max_cost_per_month=None))
+            for name, pool in self.fleet.rules.items()
+        }
+        self.fleet = replace(self.fleet, rules=rules, max_cost_per_month=None)
+
     def tidy(self) -> None:
         """Forget what nobody can ask about any more."""
         at = self.clock.elapsed
         for cloud in self.accounts.values():
-            cloud.forget(EPOCH + at - _KEPT_S / 2)
+            cloud.forget(self.clock.now() - _KEPT_S / 2)
         for manners in self.manners.values():
             manners.tidy()
         old = at - _KEPT_S
@@ -223,7 +233,8 @@ class World:
         """A machine stands from now on; its worker comes later, or never."""
         pool = PoolName(machine.pool)
         offers = self.fleet.rules[pool].offers
-        price = next(o.price_per_h for o in offers if o.provider == account and o.size == machine.size)
+        offer = next(o for o in offers if o.provider == account and o.size == machine.size)
+        price = offer.price_per_h
         place = Place(machine, account, pool, price)
         self.places[account, machine.instance_id] = place
         self.forgotten.stands(account, machine.instance_id, machine.name, pool)
@@ -234,6 +245,8 @@ class World:
             self.seconds[pool] += 1
             self.made_twice[machine.name] = self.clock.elapsed
             self.cost_of_seconds_per_h[pool] += price
+        else:
+            self.till.opens(account, machine.instance_id, pool, offer)
         if machine.boots_at != float("inf"):
             boots_in_s = machine.boots_at - self.clock.now() + self.dice.uniform(0, 10)
             self.clock.later(boots_in_s, lambda: self._boot(place, pid=100))
@@ -243,6 +256,7 @@ class World:
         """A machine stands no more."""
         place = self.places.pop((account, machine.instance_id))
         self.forgotten.known(account, machine.instance_id)
+        self.till.closes(account, machine.instance_id)
         self.standing[place.pool] -= 1
         self.cost_per_h[place.pool] -= place.price_per_h
         self.node_s += self.clock.now() - machine.created_at
