@@ -111,19 +111,9 @@ def settled(
 ) -> Memory:
     """The memory with what was found gone on this tick added up: ended nodes, and machines without a record that are
     neither there nor recorded any more."""
-    live = [node for node in nodes if node.state is not NodeState.GONE]
-    # An id is known by its account, or by the machine's name where two accounts of ours are one.
-    known = {(key, node.instance_id) for node in live for key in (node.offer.provider, node.machine)}
-    known |= {(stranger.provider, stranger.instance.instance_id) for stranger in memory.strangers}
-    lost = [
-        stranger
-        for stranger in snapshot.memory.strangers
-        for its_id in [stranger.instance.instance_id]
-        if not {(stranger.provider, its_id), (stranger.instance.name, its_id)} & known
-    ]
     ends = [
         (pool_of(stranger), strangers.offer_of(stranger, rules.get(pool_of(stranger))), since_at)
-        for stranger in lost
+        for stranger in _lost(snapshot, memory, nodes)
         for since_at in [since(stranger, snapshot.memory.clocks, snapshot.at)]
     ]
     bills = closed(memory.bills, snapshot.nodes, told, snapshot.at)
@@ -131,6 +121,23 @@ def settled(
     return replace(
         memory, bills=bills if bills.since_at is not None else replace(bills, since_at=snapshot.at)
     )
+
+
+def _lost(snapshot: Snapshot, memory: Memory, nodes: Iterable[Node]) -> list[Stranger]:
+    """Machines without a record that are not there any more, and have none now either."""
+    before = snapshot.memory.strangers
+    if not before:
+        return []
+    live = [node for node in nodes if node.state is not NodeState.GONE]
+    # An id is known by its account, or by the machine's name where two accounts of ours are one.
+    known = {(key, node.instance_id) for node in live for key in (node.offer.provider, node.machine)}
+    known |= {(stranger.provider, stranger.instance.instance_id) for stranger in memory.strangers}
+    return [
+        stranger
+        for stranger in before
+        for its_id in [stranger.instance.instance_id]
+        if not {(stranger.provider, its_id), (stranger.instance.name, its_id)} & known
+    ]
 
 
 def closed(bills: Bills, nodes: Iterable[Node], told: Iterable[Transition], at: float) -> Bills:
@@ -145,6 +152,9 @@ def closed(bills: Bills, nodes: Iterable[Node], told: Iterable[Transition], at: 
 
 def _with(bills: Bills, ends: Iterable[tuple[PoolName, Offer, float]], at: float) -> Bills:
     """The bills with machines of these pools and offers, ordered at these instants and gone now."""
+    ends = tuple(ends)
+    if not ends:
+        return bills
     gone = {name: dict(sums) for name, sums in bills.gone.items()}
     for pool, offer, since_at in ends:
         for month in _months(since_at, at):

@@ -77,26 +77,26 @@ class Books:
         if hourly is not None:
             count = affordable(hourly, self.per_h, offer.price_per_h, asked)
             found.append((count, f"the fleet's budget {hourly:g} an hour"))
-        for limit, mine, whose in (
-            (pool.limits.max_cost_per_month, [pool.name], "budget"),
-            (self.fleet.max_cost_per_month, list(self.rules), "the fleet's budget"),
-        ):
-            if limit is not None:
-                # Of pools that are no longer configured, too, what they have cost is the fleet's.
-                bound = self.bound.get(pool.name, 0.0) if whose == "budget" else sum(self.bound.values())
-                count = self._of_month(limit, bound, mine, pool, offer, asked)
-                found.append((count, f"{whose} {limit:g} a month, of which {bound:.2f} is spent or promised"))
+        own, all_of_it = pool.limits.max_cost_per_month, self.fleet.max_cost_per_month
+        if own is not None:
+            bound, aside = self.bound.get(pool.name, 0.0), self.aside(pool.name)
+            count = self._of_month(own, bound, aside, pool, offer, asked)
+            found.append((count, f"budget {_in_words(own, bound, aside)}"))
+        if all_of_it is not None:
+            # Of pools that are no longer configured, too, what they have cost is the fleet's.
+            bound, aside = sum(self.bound.values()), sum(map(self.aside, self.rules))
+            count = self._of_month(all_of_it, bound, aside, pool, offer, asked)
+            found.append((count, f"the fleet's budget {_in_words(all_of_it, bound, aside)}"))
         return found
 
     def _of_month(
-        self, limit: float, bound: float, pools: Iterable[PoolName], pool: PoolRules, offer: Offer, asked: int
+        self, limit: float, bound: float, aside: float, pool: PoolRules, offer: Offer, asked: int
     ) -> int:
         """The floor's machines are bought of what was set aside for them, all others of what is left beside it."""
         price = self._price(pool, offer)
         lacking = max(0, pool.limits.min_workers - self.workers[pool.name])
         for_floor = min(lacking, affordable(limit, bound, price, asked))
-        free = affordable(limit, bound + sum(map(self.aside, pools)), price, asked)
-        return max(0, free, for_floor)
+        return max(0, affordable(limit, bound + aside, price, asked), for_floor)
 
     def _price(self, pool: PoolRules, offer: Offer) -> float:
         stays_s = _notice_s(pool.timeouts, self.fleet, arriving=True)
@@ -108,6 +108,11 @@ class Books:
         self.per_h += count * offer.price_per_h
         self.bound[pool.name] = self.bound.get(pool.name, 0.0) + count * self._price(pool, offer)
         self.workers[pool.name] += count
+
+
+def _in_words(limit: float, bound: float, aside: float) -> str:
+    kept = f", {aside:.2f} set aside for min_workers" if aside else ""
+    return f"{limit:g} a month, of which {bound:.2f} is spent or promised{kept}"
 
 
 def open_books(nodes: Iterable[Node], memory: Memory, rules: Rules, fleet: FleetRules, at: float) -> Books:
@@ -203,7 +208,9 @@ def allowances(
             if whose is _Whose.POOL
             else (fleet.max_cost_per_month, sum(bill.values()))
         )
-        pays = f"{amount:.2f} is spent in {month.name}, the rest pays on for {staying[name].paid}"
+        asides = staying[name].aside if whose is _Whose.POOL else sum(one.aside for one in staying.values())
+        kept = f", {asides:.2f} is set aside for min_workers" if asides else ""
+        pays = f"{amount:.2f} is spent in {month.name}{kept}, the rest pays on for {staying[name].paid}"
         found[name] = Allowance(
             workers=staying[name].paid, why=f"{whose} max_cost_per_month {limit:g}: {pays}"
         )

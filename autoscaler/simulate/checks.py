@@ -125,9 +125,17 @@ class Known:
                 self.draining_since[told.node] = at
 
     def restored(
-        self, nodes: tuple[Node, ...], orders: tuple[Order, ...], wishes: Mapping[PoolName, PoolWish]
+        self,
+        nodes: tuple[Node, ...],
+        orders: tuple[Order, ...],
+        wishes: Mapping[PoolName, PoolWish],
+        at: float,
     ) -> None:
-        """The journal is an older one. What was asked for and given up since stays so."""
+        """The journal is an older one. What was asked for and given up since stays so; that whoever was asked said no
+        since then, nobody knows any more."""
+        for node in nodes:
+            if node.end_asked:
+                self.end_asked_at.setdefault(_of(node), at)
         self.nodes = {node.name: node for node in nodes}
         self.orders = {order.number: order for order in orders}
         self.paused = {pool for pool, wish in wishes.items() if wish.paused}

@@ -107,15 +107,18 @@ def draw(scenario: Scenario) -> Fleet:
 
 
 def _with_ceilings_on_money(fleet: Fleet, dice: random.Random) -> Fleet:
-    """A third of all lives begin shortly before a month ends. Where a month's money is limited it pays for the floors,
-    and beside them for some minutes of what there may be at most; an hour's pays for the floors at any offer."""
-    begins_at = MONTH_ENDS_AT - dice.uniform(100, 900) if dice.random() < 0.33 else EPOCH
+    """In two of five lives money is short; half of these begin shortly before a month ends. Where a month's money is
+    limited it pays for the floors, and beside them for some minutes of what there may be at most; an hour's pays for
+    the floors at any offer."""
+    if dice.random() < 0.6:
+        return fleet
+    begins_at = MONTH_ENDS_AT - dice.uniform(100, 900) if dice.random() < 0.5 else EPOCH
     floors_h = dice.choice(((MONTH_ENDS_AT - begins_at) / 3600, _LONG_MONTH_H))
     rules, floors, peaks = {}, 0, 0.0
     for name, pool in fleet.rules.items():
         limits, peak = pool.limits, pool.limits.max_workers * _PRICES["small"]
         ceiling = limits.min_workers * _PRICES["small"] * floors_h + peak * dice.uniform(*_HOURS_OF_PEAK)
-        limited = dice.random() < 0.4
+        limited = dice.random() < 0.6
         rules[name] = replace(pool, limits=replace(limits, max_cost_per_month=ceiling if limited else None))
         floors, peaks = floors + limits.min_workers, peaks + peak
     hourly = max((floors + 1) * _PRICES["large"], peaks * dice.uniform(0.5, 1.5))
@@ -124,8 +127,8 @@ def _with_ceilings_on_money(fleet: Fleet, dice: random.Random) -> Fleet:
         fleet,
         rules=rules,
         begins_at=begins_at,
-        max_cost_per_hour=hourly if dice.random() < 0.3 else None,
-        max_cost_per_month=monthly if dice.random() < 0.35 else None,
+        max_cost_per_hour=hourly if dice.random() < 0.5 else None,
+        max_cost_per_month=monthly if dice.random() < 0.6 else None,
     )
 
 

@@ -218,7 +218,7 @@ class _Life:
             return
         reader = self.reader
         nodes = reader.live_nodes()
-        self.known.restored(nodes, reader.waiting_orders(), reader.wishes())
+        self.known.restored(nodes, reader.waiting_orders(), reader.wishes(), self.world.clock.elapsed)
         self.kinds.restored()
         self.world.restored({node.machine for node in nodes})
         self.notes.append("the journal was restored from an old copy")

@@ -149,7 +149,7 @@ def test_the_floors_money_is_set_aside() -> None:
     short, _ = bought(a_snapshot(memory=spent(5.0)), rules(pool), {POOL: 9})
 
     assert (5, 2) == (none_there[POOL], short[POOL])
-    assert "budget" in made.remarks[0][1]
+    assert f"{floor:.2f} set aside for min_workers" in made.remarks[0][1]
 
 
 def test_even_the_floor_is_not_bought_beyond_the_ceiling() -> None:

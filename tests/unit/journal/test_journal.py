@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autoscaler.core.facts import Memory, Rest, Stranger
+from autoscaler.core.facts import Bills, Memory, Rest, Stranger
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import ConsumerOrder, OfferName, OrderAnswer, OrderKind, PoolName, PoolWish
 from autoscaler.journal import Journal, JournalUnavailable, LeaseHeld, LeaseLost, open_journal, orders, read
@@ -117,7 +117,7 @@ def test_odd_text_from_outside_stops_no_tick(journal: Journal) -> None:
 
 
 def test_memory_survives_whole(journal: Journal) -> None:
-    """A restart forgets no clock, no rest, no stranger."""
+    """A restart forgets no clock, no rest, no stranger and no bill."""
     memory = Memory(
         clocks={"sightings": 12.5, "listing:hetzner": 7.0},
         good_looks={IMAGES: 3},
@@ -130,6 +130,7 @@ def test_memory_survives_whole(journal: Journal) -> None:
         ),
         offer_rests={OfferName("a/b/c/d"): Rest(until_at=math.inf, refusals=2, why="no such image")},
         account_rests={ProviderName("hetzner"): Rest(until_at=1100.0, refusals=1, why="throttled")},
+        bills=Bills(gone={"2026-11": {IMAGES: 12.25, PoolName("old"): 0.1}}, since_at=900.0),
     )
     assert Memory() == journal.memory()
 
