@@ -99,6 +99,20 @@ def test_a_completed_rate_below_the_computed_one_is_believed_in_time() -> None:
     assert computed <= watched < astray
 
 
+def test_tasks_that_end_together_are_not_counted_on_in_part() -> None:
+    """Of a burst of tasks of one length no slot starts a second one before the first has ended."""
+    burst = measured(30.0, just_now=100)
+    together = replace(burst, spread=Spread(tasks=100.0, squares=1000.0))
+    policy, supply = open_policy({"target_wait_s": 120.0}), replace(a_supply(0), quantum_s=60.0)
+
+    spread, alike = (
+        policy.recommend(a_demand(100), supply, History(traffic=traffic), at=NOW).workers or 0
+        for traffic in (burst, together)
+    )
+
+    assert spread < alike == 50
+
+
 def test_what_is_paid_by_the_hour_is_bought_later_and_kept_longer() -> None:
     """It is the larger bet, and costs nothing more while it is there."""
     busy = measured(30.0, per_s=0.1, busy=4)
