@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from policies.evidence import Growth, Redeliveries
+from policies.prospect import Prospect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +197,8 @@ class History:
     """Ticks in a row, this one included, on which demand was seen."""
     traffic: Traffic = field(default_factory=Traffic)
     """What was measured so far, this look included."""
+    prospect: Prospect | None = None
+    """Where a policy of the pool asks for it."""
 
     def standing(self, supply: Supply) -> int:
         """The number that stands: what was wanted last, or the workers there are where nothing was decided yet."""

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata
 from typing import cast
 
-from policies import backlog, schedule, steps, wait
+from policies import backlog, forecast, schedule, steps, wait
 from policies.contract import Policy, PolicySpec
 from policies.options import OptionProblem, PolicyOptionsWrong
 
@@ -22,6 +22,7 @@ PolicyFactory = Callable[[Mapping[str, object]], Policy]
 
 BUILT_IN: Mapping[str, PolicyFactory] = {
     "backlog": backlog.open_policy,
+    "forecast": forecast.open_policy,
     "schedule": schedule.open_policy,
     "steps": steps.open_policy,
     "wait": wait.open_policy,

@@ -27,6 +27,7 @@ from policies.contract import (
     Trust,
 )
 from policies.evidence import Brake, Deliveries, Growth, Redeliveries
+from policies.prospect import Foreseen, Prospect
 
 NOW = 1_700_000_000.0
 
@@ -70,6 +71,7 @@ supplies = st.builds(
     scheduled=st.none() | counts,
     prefetched=st.none() | counts,
     idle=workers,
+    quantum_s=st.sampled_from([1.0, 60.0, 600.0, 3600.0]),
 )
 
 
@@ -108,6 +110,24 @@ traffics = st.builds(
 )
 
 
+foreseen = st.builds(
+    Foreseen,
+    says=words,
+    per_s=st.lists(st.floats(0, 20) | st.floats(), max_size=14).map(tuple),
+    error=st.floats(0, 10),
+    present_error=st.floats(0, 10),
+    slices=st.integers(0, 4000),
+)
+prospects = st.builds(
+    Prospect,
+    from_at=st.floats(NOW - 900, NOW + 900),
+    slice_s=st.just(300.0),
+    soon=st.none() | foreseen,
+    later=st.none() | foreseen,
+    why=words,
+)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     """Up to eight decisions, oldest first; some dated after now, as after a clock was set back."""
@@ -121,7 +141,12 @@ def histories(draw: st.DrawFn) -> History:
         )
         for age_s in ages_s
     )
-    return History(past=past, good_looks=draw(st.integers(0, 5)), traffic=draw(traffics))
+    return History(
+        past=past,
+        good_looks=draw(st.integers(0, 5)),
+        traffic=draw(traffics),
+        prospect=draw(st.none() | prospects),
+    )
 
 
 backlog_specs = st.builds(
@@ -172,7 +197,14 @@ wait_specs = st.builds(
     lambda target_s: PolicySpec(kind="wait", options={"target_wait_s": target_s}),
     st.sampled_from([1, 30, 120, 3600]),
 )
-policy_specs = st.one_of(wait_specs, backlog_specs, steps_specs(), schedule_specs)
+forecast_specs = st.builds(
+    lambda target_s, zone: PolicySpec(
+        kind="forecast", options={"target_wait_s": target_s, "time_zone": zone}
+    ),
+    st.sampled_from([1, 30, 3600]),
+    st.sampled_from(["UTC", "Europe/Oslo", "Australia/Lord_Howe"]),
+)
+policy_specs = st.one_of(wait_specs, backlog_specs, steps_specs(), schedule_specs, forecast_specs)
 
 
 @st.composite
