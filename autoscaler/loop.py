@@ -17,6 +17,7 @@ from autoscaler.core import (
     holdings,
     invariants,
     lifecycle,
+    measuring,
     money,
     offers,
     orders,
@@ -43,10 +44,12 @@ from autoscaler.core.orders import PoolOrders
 from autoscaler.core.reconcile import Reconciled
 from autoscaler.journal.contract import Sample, TickRecord
 from autoscaler.observe import Seen
+from autoscaler.prospects import Prospects
 from autoscaler.telemetry import Log
 from autoscaler.telling import Teller, Tick
 from policies.contract import Allowance, Decision, Past
 from policies.decide import decide
+from policies.prospect import Slice
 from policies.sentence import sentence
 from providers.contract import NodeName, ProviderName
 
@@ -66,6 +69,8 @@ class Journal(Protocol):
     def wishes(self) -> Mapping[PoolName, PoolWish]: ...
 
     def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]: ...
+
+    def slices(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]: ...
 
     def commit(self, record: TickRecord) -> None: ...
 
@@ -120,6 +125,7 @@ class Loop:
         self._settle_s = {name: s if s >= 0.0 else math.inf for name, s in rulebook.settle_s.items()}
         self._fleet = rulebook.fleet
         self._journal = journal
+        self._prospects = Prospects(rulebook.pools, journal.slices)
         self._observer = observer
         self._executor = executor
         self._clock = clock
@@ -187,6 +193,7 @@ class Loop:
             wishes=self._journal.wishes(),
             past=self._journal.past(at - self._history_s()),
             memory=memory,
+            prospects=self._prospects.of_pools(at, memory.traffic),
             name_seed=self._name_seed(),
             settle_s=self._settle_s,
         )
@@ -264,6 +271,7 @@ class Loop:
             wishes=asked.changed,
             memory=remembering.after(snapshot, reconciled, plan, self._rules, self._fleet),
             samples=tuple(_sample(pool, decision, plan, snapshot) for pool, decision in decisions.items()),
+            slices=measuring.slices(snapshot, self._rules),
         )
 
 

@@ -17,6 +17,7 @@ from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.journal import Journal
+from policies import seasons
 
 _FIRST_SIGHT_S = 3.0
 """How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
@@ -73,7 +74,7 @@ def run(config: options.Config = None) -> None:
 
 
 def _purge(journal: Journal, settings: Settings) -> None:
-    before_at = opened.CLOCK.now() - settings.journal.retention_s
+    now = opened.CLOCK.now()
     for _ in range(_PURGES_AT_ONCE):
-        if not journal.purge(before_at):
+        if not journal.purge(now - settings.journal.retention_s, slices_before_at=now - seasons.KEPT_S):
             break

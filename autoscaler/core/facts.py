@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
 from policies.contract import Demand, Past, Span, Traffic
+from policies.prospect import Prospect
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
 
@@ -294,6 +295,8 @@ class Snapshot:
     wishes: Mapping[PoolName, PoolWish] = field(default_factory=lambda: MappingProxyType({}))
     past: Mapping[PoolName, tuple[Past, ...]] = field(default_factory=lambda: MappingProxyType({}))
     memory: Memory = field(default_factory=Memory)
+    prospects: Mapping[PoolName, Prospect] = field(default_factory=lambda: MappingProxyType({}))
+    """What the past says of the hour to come, for each pool with a policy that asks for it."""
     name_seed: str = "0"
     """Fresh for this tick and never used before: new names are made of it. Lower case letters and digits."""
     settle_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))

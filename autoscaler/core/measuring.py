@@ -13,9 +13,10 @@ from autoscaler.core import boots, drains, moves, offers, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import FleetRules, OfferName, PoolName, PoolRules, Transition
-from policies import growth, redelivery
+from policies import growth, redelivery, seasons
 from policies import traffic as traffics
 from policies.contract import Demand, Flow, Span, Supply, Traffic
+from policies.prospect import Slice
 
 _UNWATCHED_S = 60.0
 """So long a part of a boot may have passed unheard; after more, when the worker came up cannot be told."""
@@ -36,11 +37,8 @@ def traffic(
     measured = {}
     for name, pool in rules.items():
         of_pool = before.get(name) or Traffic()
-        demand = snapshot.demand.get(name)
-        if demand is not None and not isinstance(demand, Missing):
-            if demand.flow is None and not (demand.backlog or demand.in_progress):
-                # A broker forgets counters of queues that are not used, or are gone. Nothing there: nothing flows.
-                demand = replace(demand, flow=Flow(arrived=0, completed=0, over_s=snapshot.elapsed_s))
+        demand = _seen(snapshot, name)
+        if demand is not None:
             workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
             of_pool = with_look(
                 of_pool, demand, workers, _excused(name, pool.slots, demand, workers, snapshot)
@@ -51,6 +49,28 @@ def traffic(
         of_pool = traffics.with_boots(of_pool, seconds)
         measured[name] = drains.with_drains(of_pool, left.get(name, ()), drains.longest_s(fleet))
     return measured
+
+
+def slices(snapshot: Snapshot, rules: Mapping[PoolName, PoolRules]) -> dict[PoolName, Slice]:
+    """What this look adds to the past of each configured pool: the arrivals that it counted, and over how long."""
+    found = {}
+    for name in rules:
+        demand = _seen(snapshot, name)
+        of_pool = seasons.slice_of(snapshot.at, demand.flow) if demand is not None else None
+        if of_pool is not None:
+            found[name] = of_pool
+    return found
+
+
+def _seen(snapshot: Snapshot, pool: PoolName) -> Demand | None:
+    """The pool's demand, None where it could not be seen."""
+    demand = snapshot.demand.get(pool)
+    if demand is None or isinstance(demand, Missing):
+        return None
+    if demand.flow is None and not (demand.backlog or demand.in_progress):
+        # A broker forgets counters of queues that are not used, or are gone. Nothing there: nothing flows.
+        return replace(demand, flow=Flow(arrived=0, completed=0, over_s=snapshot.elapsed_s))
+    return demand
 
 
 def with_look(before: Traffic, demand: Demand, workers: Supply, excused: float = 0.0) -> Traffic:

@@ -93,6 +93,7 @@ def decision_input(
             past=snapshot.past.get(rules.name, ()),
             good_looks=0 if blind else memory.good_looks.get(rules.name, 0),
             traffic=_traffic(rules, memory, snapshot.at),
+            prospect=snapshot.prospects.get(rules.name),
         ),
         policies=rules.policies,
         limits=rules.limits,

@@ -22,6 +22,7 @@ from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolDecision, PoolWish, Transition
 from autoscaler.journal.contract import JournalUnavailable, OrderRecord, Sample
 from policies.contract import Decision, Past
+from policies.prospect import Slice
 
 T = TypeVar("T")
 Row = Mapping[Any, Any]
@@ -35,6 +36,7 @@ WISH = TypeAdapter(PoolWish)
 MEMORY = TypeAdapter(Memory)
 POOL_DECISION = TypeAdapter(PoolDecision)
 PAST = TypeAdapter(Past)
+SLICE = TypeAdapter(Slice)
 
 PAST_FIELDS = ("at", "recommended", "wanted", "workers")
 _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})

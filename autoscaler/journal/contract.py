@@ -5,11 +5,14 @@ All of it is values and names. What never happens here: SQL, files, time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, Order, OrderAnswer, PoolDecision, PoolName, PoolWish, Transition
+from policies.prospect import Slice
 
 
 class JournalUnavailable(Exception):
@@ -102,6 +105,8 @@ class TickRecord:
     wishes: tuple[PoolWish, ...] = ()
     memory: Memory
     samples: tuple[Sample, ...] = ()
+    slices: Mapping[PoolName, Slice] = field(default_factory=lambda: MappingProxyType({}))
+    """What this tick counted, to be added to what the slice has already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from autoscaler.journal.lease import Lease
 from autoscaler.journal.opening import open_database
 from autoscaler.journal.timed_lease import Elapsed, Watch
 from policies.contract import Past
+from policies.prospect import Slice
 
 PURGE_ROWS = 5_000
 """Rows of one table that one purge takes: some milliseconds of the write lock, and more than an hour of ticks adds."""
@@ -160,6 +161,23 @@ class Journal:
                 )
         return MappingProxyType({pool: tuple(of_pool) for pool, of_pool in found.items()})
 
+    def slices(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]:
+        """What came to a pool in each slice that began in that time, the end excluded, oldest first.
+
+        A damaged row is left out: a slice that is not known is no reason to stop.
+        """
+        table = tables.slices.c
+        query = sa.select(table.since_at, table.arrived, table.looked_s)
+        query = query.where(table.pool == pool, table.since_at >= since_at, table.since_at < before_at)
+        query = query.order_by(table.since_at, table.number)
+        with self.reading("read the slices of its past") as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = []
+        for row in rows:
+            with suppress(JournalUnavailable):
+                found.append(codec.read_row(codec.SLICE, row, table="slices", key=row["since_at"]))
+        return tuple(found)
+
     def commit(self, record: TickRecord) -> None:
         """Write one tick: whole on disk when this returns. Raises JournalUnavailable, of which LeaseLost is one, also
         for a journal that another release has migrated since it was opened.
@@ -173,19 +191,21 @@ class Journal:
             _insert_nodes(connection, record)
             _update_nodes(connection, record)
             _append(connection, record)
+            _add(connection, record)
             _answer(connection, record)
             _replace(connection, record)
 
     def _confirming(self) -> AbstractContextManager[None]:
         return nullcontext() if self._lease is None else self._lease.confirming()
 
-    def purge(self, before_at: float) -> int:
-        """Forget what ended before then: GONE nodes and their moves, decisions, samples, answered orders.
+    def purge(self, before_at: float, *, slices_before_at: float | None = None) -> int:
+        """Forget what ended before then: GONE nodes and their moves, decisions, samples, answered orders; and slices
+        that began before their own time, for they are few and what is learned of them needs weeks.
 
         Takes at most `PURGE_ROWS` of each, and returns how many rows went: call again while it is not 0.
         """
         gone = 0
-        for selection in _purgeable(before_at):
+        for selection in _purgeable(before_at, before_at if slices_before_at is None else slices_before_at):
             with self.writing("forget old records") as connection:
                 table = selection.selected_columns[0].table
                 assert isinstance(table, sa.Table)
@@ -239,6 +259,39 @@ def _append(connection: sa.Connection, record: TickRecord) -> None:
             connection.execute(sa.insert(table), rows)
 
 
+def _add(connection: sa.Connection, record: TickRecord) -> None:
+    """What is added up in its row: the first tick of a slice makes that."""
+    table = tables.slices.c
+    rows = [
+        {"pool": pool, "since_at": of.since_at, "arrived": of.arrived, "looked_s": of.looked_s}
+        for pool, of in record.slices.items()
+    ]
+    if not rows:
+        return
+    begun = sa.select(table.pool, table.since_at).where(table.since_at.in_({row["since_at"] for row in rows}))
+    there = {(pool, since_at) for pool, since_at in connection.execute(begun)}
+    new = [row for row in rows if (row["pool"], row["since_at"]) not in there]
+    more = [
+        {
+            "of_pool": row["pool"],
+            "began_at": row["since_at"],
+            "further": row["arrived"],
+            "longer_s": row["looked_s"],
+        }
+        for row in rows
+        if (row["pool"], row["since_at"]) in there
+    ]
+    if new:
+        connection.execute(sa.insert(tables.slices), new)
+    if more:
+        same = sa.and_(table.pool == sa.bindparam("of_pool"), table.since_at == sa.bindparam("began_at"))
+        added = {
+            "arrived": table.arrived + sa.bindparam("further"),
+            "looked_s": table.looked_s + sa.bindparam("longer_s"),
+        }
+        connection.execute(sa.update(tables.slices).where(same).values(added), more)
+
+
 def _answer(connection: sa.Connection, record: TickRecord) -> None:
     """The first answer to an order stands."""
     table = tables.orders
@@ -258,7 +311,7 @@ def _replace(connection: sa.Connection, record: TickRecord) -> None:
     connection.execute(sa.insert(tables.memory).values(slot=1, at=record.at, document=document))
 
 
-def _purgeable(before_at: float) -> Iterator[sa.Select[tuple[object]]]:
+def _purgeable(before_at: float, slices_before_at: float) -> Iterator[sa.Select[tuple[object]]]:
     nodes, transitions, orders, leases = tables.nodes.c, tables.transitions.c, tables.orders.c, tables.lease.c
     live = sa.select(nodes.name).where(nodes.state != NodeState.GONE.value)
     newest = sa.select(sa.func.max(leases.epoch)).scalar_subquery()
@@ -266,5 +319,6 @@ def _purgeable(before_at: float) -> Iterator[sa.Select[tuple[object]]]:
     yield sa.select(transitions.number).where(transitions.at < before_at, transitions.node.not_in(live))
     yield sa.select(tables.decisions.c.number).where(tables.decisions.c.at < before_at)
     yield sa.select(tables.samples.c.number).where(tables.samples.c.at < before_at)
+    yield sa.select(tables.slices.c.number).where(tables.slices.c.since_at < slices_before_at)
     yield sa.select(orders.number).where(orders.answered_at < before_at)
     yield sa.select(leases.epoch).where(leases.since_at < before_at, leases.epoch != newest)

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -152,6 +152,18 @@ samples = sa.Table(
     _count("busy", nullable=True),
     sa.Index(None, "pool", "at"),
     sa.Index(None, "at"),
+)
+
+slices = sa.Table(
+    "slices",
+    metadata,
+    _number(),
+    sa.Column("pool", sa.Text, nullable=False),
+    _at("since_at"),
+    sa.Column("arrived", sa.Double, nullable=False),
+    sa.Column("looked_s", sa.Double, nullable=False),
+    sa.Index(None, "pool", "since_at", unique=True),
+    sa.Index(None, "since_at"),
 )
 
 orders = sa.Table(

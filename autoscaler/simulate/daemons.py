@@ -18,6 +18,7 @@ from autoscaler.core.model import Action, Node, Order, Plan, PoolName, PoolWish
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.loop import Loop
 from autoscaler.observe import Observer
+from autoscaler.prospects import Read
 from autoscaler.simulate import clouds, gateways
 from autoscaler.simulate.calls import Calls
 from autoscaler.simulate.contract import Fault
@@ -26,6 +27,7 @@ from autoscaler.simulate.lines import Line
 from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import World
 from policies.contract import Past
+from policies.prospect import Slice
 
 Noted = Callable[[TickRecord], None]
 Mistaken = Callable[[str], None]
@@ -107,7 +109,7 @@ class Daemon:
             rulebook=world.fleet.rulebook(
                 {name: p.traits.settle_s for name, p in providers.items()}, self.becomes
             ),
-            journal=_Writing(self._journal, self._commit, self._calls.read),
+            journal=_Writing(self._journal, self._commit, self._calls.read, world.fleet.earlier),
             observer=Observer(
                 broker=gateways.open_broker(world),
                 workers=self._ear,
@@ -181,10 +183,13 @@ class Daemon:
 
 
 class _Writing:
-    """The journal, with this daemon's end in its commit."""
+    """The journal, with this daemon's end in its commit, and with a past before the life began."""
 
-    def __init__(self, journal: Leased, commit: Noted, read: Callable[[tuple[Node, ...]], None]) -> None:
+    def __init__(
+        self, journal: Leased, commit: Noted, read: Callable[[tuple[Node, ...]], None], earlier: Read
+    ) -> None:
         self._journal = journal
+        self._earlier = earlier
         self.commit = commit
         self._read = read
 
@@ -204,6 +209,12 @@ class _Writing:
 
     def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
         return self._journal.past(since_at)
+
+    def slices(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]:
+        return (
+            *self._earlier(pool, since_at, before_at),
+            *self._journal.slices(pool, since_at, before_at),
+        )
 
 
 class _Sending:

@@ -5,6 +5,7 @@ What never happens here: a fault, or anything that changes during a life.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.contract import Scenario
 from autoscaler.simulate.workers import Habits
 from policies.contract import Limits, PolicySpec, Stabilization
+from policies.local_time import DAY_S
+from policies.prospect import Slice
+from policies.seasons import SLICE_S
 from providers.contract import ProviderName
 
 ACCOUNTS = (ProviderName("north"), ProviderName("south"))
@@ -24,6 +28,8 @@ PROOF_LAG_S = 11.0
 """As `wiring` has it for the broker's usual statistics interval of 5 s."""
 CALL_S = 15.0
 CREATE_S = 90.0
+_DAYS_BEFORE = 3.0
+"""One to learn from, and some to be judged by."""
 _NAMES = ("images", "mails", "sums")
 _SHARE_SLOWED = 0.25
 """Of all pools: what their tasks depend on bears half of what the pool may run. More would make tasks take longer than
@@ -48,6 +54,21 @@ class Fleet:
     begins_at: float = EPOCH
     max_cost_per_hour: float | None = None
     max_cost_per_month: float | None = None
+
+    def earlier(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]:
+        """The days before: a peak of ten minutes in every forty, as high as the pool at its ceiling can bear."""
+        rules = self.rules[pool]
+        highest_per_s = rules.limits.max_workers * rules.slots / self.task_s[pool]
+        first = math.ceil(max(since_at, self.begins_at - _DAYS_BEFORE * DAY_S) / SLICE_S)
+        last = math.ceil(min(before_at, self.begins_at - SLICE_S) / SLICE_S)
+        return tuple(
+            Slice(
+                since_at=number * SLICE_S,
+                arrived=highest_per_s * SLICE_S if number % 8 in {6, 7} else 0.0,
+                looked_s=SLICE_S,
+            )
+            for number in range(first, last)
+        )
 
     def becomes(self, releases: Mapping[PoolName, int]) -> dict[PoolName, dict[OfferName, str]]:
         """What new machines are to become when so many releases were made for each pool."""
@@ -86,6 +107,7 @@ def draw(scenario: Scenario) -> Fleet:
     expiries = random.Random(f"expiries {scenario.seed}")
     others = random.Random(f"policies {scenario.seed}")
     behind = random.Random(f"behind {scenario.seed}")
+    foresights = random.Random(f"foresights {scenario.seed}")
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
     rules, workers, task_s = {}, {}, {}
     for name in names:
@@ -96,7 +118,7 @@ def draw(scenario: Scenario) -> Fleet:
             workers[name] = replace(workers[name], bears=max(1, ceiling * slots // 2))
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
-        pool = _decides_otherwise(pool, others)
+        pool = _foresees(_decides_otherwise(pool, others), foresights)
         rules[name] = replace(pool, timeouts=_drains(pool.timeouts, expiries, task_s[name]))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
@@ -140,6 +162,15 @@ def _decides_otherwise(pool: PoolRules, dice: random.Random) -> PoolRules:
     if dice.random() < 0.25:
         pool = replace(pool, offers=tuple(replace(offer, quantum_s=quantum_s) for offer in pool.offers))
     return pool
+
+
+def _foresees(pool: PoolRules, dice: random.Random) -> PoolRules:
+    """A fifth of all pools foresee peaks, most of which do not come."""
+    target_s = dice.choice((10.0, 120.0))
+    if dice.random() < 0.8:
+        return pool
+    foresight = PolicySpec(kind="forecast", options={"target_wait_s": target_s})
+    return replace(pool, policies=(*pool.policies, foresight))
 
 
 def _drains(times: Timeouts, dice: random.Random, task_s: float) -> Timeouts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from autoscaler.core.facts import Memory
@@ -19,6 +20,7 @@ from autoscaler.journal import JournalUnavailable, TickRecord, open_journal
 from autoscaler.journal import orders as durable_orders
 from autoscaler.loop import Journal
 from policies.contract import Past
+from policies.prospect import Slice
 from providers.contract import NodeName
 
 _PAST_KEPT = 24
@@ -40,6 +42,7 @@ class Ledger:
         self.orders: dict[int, Order] = {}
         self.wishes: dict[PoolName, PoolWish] = {}
         self.past: dict[PoolName, deque[Past]] = {}
+        self.slices: dict[tuple[PoolName, float], Slice] = {}
         self._numbers = 0
         self._copies: deque[Ledger] = deque(maxlen=_COPIES_KEPT)
 
@@ -64,6 +67,7 @@ class Ledger:
         self.nodes, self.used, self.memory = dict(other.nodes), dict(other.used), other.memory
         self.orders, self.wishes, self._numbers = dict(other.orders), dict(other.wishes), other._numbers
         self.past = {pool: deque(decided, _PAST_KEPT) for pool, decided in other.past.items()}
+        self.slices = dict(other.slices)
 
     def claim(self) -> LedgerOfOne:
         """The lease passes to another daemon; whoever had it writes no more."""
@@ -125,6 +129,12 @@ class LedgerOfOne:
         """Earlier decisions since then, oldest first, begun by the one that still stood at that time."""
         return {pool: _since(decided, since_at) for pool, decided in self._ledger.past.items() if decided}
 
+    def slices(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]:
+        """What came to a pool in each slice that began in that time, oldest first."""
+        kept = self._ledger.slices.items()
+        found = [of for (name, at), of in kept if name == pool and since_at <= at < before_at]
+        return tuple(sorted(found, key=lambda of: of.since_at))
+
     def holds_lease(self) -> bool:
         """Whether nobody took the lease after us: what a daemon's own clock answers, without its delay."""
         return self._ledger.epoch == self._epoch
@@ -158,6 +168,11 @@ class LedgerOfOne:
                 at=told.at, recommended=decision.recommended, wanted=decision.wanted, workers=supply.workers
             )
             ledger.past.setdefault(told.pool, deque(maxlen=_PAST_KEPT)).append(past)
+        for pool, more in record.slices.items():
+            had = ledger.slices.get((pool, more.since_at)) or replace(more, arrived=0.0, looked_s=0.0)
+            ledger.slices[pool, more.since_at] = replace(
+                had, arrived=had.arrived + more.arrived, looked_s=had.looked_s + more.looked_s
+            )
         for answer in record.answers:
             ledger.orders.pop(answer.number, None)
         for wish in record.wishes:
@@ -232,6 +247,7 @@ class DurableOfOne:
         self.waiting_orders = journal.waiting_orders
         self.wishes = journal.wishes
         self.past = journal.past
+        self.slices = journal.slices
 
     def holds_lease(self) -> bool:
         """Whether nobody took the lease after us: what a daemon's own clock answers, without its delay."""

@@ -15,12 +15,14 @@ from autoscaler.core import measuring, remembering, selection, supply
 from autoscaler.core import plan as planning
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import FleetRules, Node, Offer, Plan, PoolRules, Timeouts
+from autoscaler.core.model import FleetRules, Node, Offer, Plan, PoolName, PoolRules, Timeouts
 from autoscaler.core.reconcile import Reconciled, reconcile
+from autoscaler.prospects import Prospects
 from autoscaler.study.contract import Look, Outcome, Peer, Start, Terms, Workload
 from autoscaler.study.fleet import POOL, PROVIDER, QUEUE, Fleet
 from autoscaler.study.score import outcome
 from autoscaler.study.world import World
+from policies import seasons
 from policies.contract import (
     Decision,
     DecisionInput,
@@ -36,6 +38,7 @@ from policies.contract import (
     Traffic,
 )
 from policies.decide import decide
+from policies.prospect import Slice
 from policies.stabilize import default_scale_in_window_s
 
 TICK_S = 10.0
@@ -144,6 +147,8 @@ class _Run:
             calm.scale_in_cooldown_s,
             calm.scale_out_cooldown_s,
         )
+        self.slices: dict[float, Slice] = {}
+        self.prospects = Prospects(self.rules, self._slices)
         self.looked_s = -float("inf")
         self.choice = terms.min_workers
         self.looks = 0
@@ -176,6 +181,8 @@ class _Run:
     def _tick(self) -> None:
         demand = self.fleet.demand()
         self.looks += 1
+        if self.prospects.is_asked:
+            self._remember(seasons.slice_of(self.fleet.epoch + self.fleet.world.now_s, demand.flow))
         decision = self._quiet(demand) or self._whole(demand)
         asked = decision.recommended
         self.past.append(
@@ -248,15 +255,35 @@ class _Run:
         self.arriving = tuple(node for node in nodes if node.state is NodeState.BOOTING)
         self.settled = all(node.state in _SETTLED for node in nodes)
 
+    def _remember(self, seen: Slice | None) -> None:
+        """What the journal would add up."""
+        if seen is not None:
+            had = self.slices.get(seen.since_at) or Slice(since_at=seen.since_at, arrived=0.0, looked_s=0.0)
+            self.slices[seen.since_at] = replace(
+                had, arrived=had.arrived + seen.arrived, looked_s=had.looked_s + seen.looked_s
+            )
+
+    def _slices(self, _pool: PoolName, since_at: float, before_at: float) -> list[Slice]:
+        """As the journal is read; what was read is not asked for again."""
+        found = [of for at, of in self.slices.items() if since_at <= at < before_at]
+        self.slices = {at: of for at, of in self.slices.items() if at >= before_at}
+        return found
+
     def _decided(self, demand: Demand, present: Supply, traffic: Traffic) -> Decision:
         if isinstance(self.chooser, Configured) and self.chooser.foresight:
             traffic = self.chooser.foresight(traffic, self.fleet.world)
+        at = self.fleet.epoch + self.fleet.world.now_s
         given = DecisionInput(
             pool=POOL,
-            at=self.fleet.epoch + self.fleet.world.now_s,
+            at=at,
             demand=demand,
             supply=replace(present, quantum_s=supply.quantum_s(self.pool.offers)),
-            history=History(past=tuple(self.past), good_looks=self.looks, traffic=traffic),
+            history=History(
+                past=tuple(self.past),
+                good_looks=self.looks,
+                traffic=traffic,
+                prospect=self.prospects.of_pools(at, {POOL: traffic}).get(POOL),
+            ),
             policies=self.pool.policies,
             limits=self.pool.limits,
             stabilization=self.pool.stabilization,

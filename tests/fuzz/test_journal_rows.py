@@ -18,12 +18,13 @@ from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind, PoolWish
 from autoscaler.journal import Journal, JournalUnavailable, open_journal, orders, read, tables
+from policies.prospect import Slice
 from providers.contract import NodeName
 from tests.unit.journal.records import IMAGES, a_decision, a_node, a_sample, a_tick, a_transition
 
 NODES = tuple(f"images-{number}" for number in range(12))
 MEMORY = Memory(clocks={"sightings": 1_000.0, "listing:hetzner": 900.0}, good_looks={IMAGES: 3})
-TABLES = ("nodes", "transitions", "decisions", "samples", "orders", "wishes", "memory", "lease")
+TABLES = ("nodes", "transitions", "decisions", "samples", "slices", "orders", "wishes", "memory", "lease")
 READERS: dict[str, Callable[[Journal], object]] = {
     "nodes": lambda journal: (journal.live_nodes(), read.nodes(journal, include_gone=True)),
     "memory": lambda journal: (journal.memory(), read.last_tick_at(journal)),
@@ -37,6 +38,7 @@ READERS: dict[str, Callable[[Journal], object]] = {
         read.transitions_of(journal, NodeName("images-1")), read.last_transitions(journal, limit=9)
     ),
     "samples": lambda journal: read.samples_between(journal, IMAGES, 0.0, 2e9),
+    "slices": lambda journal: journal.slices(IMAGES, 0.0, 2e9),
     "lease": read.lease_holder,
 }  # fmt: skip
 
@@ -56,6 +58,7 @@ class Shelf:
                 a_tick(
                     new_nodes=nodes, transitions=(a_transition(),), decisions=(a_decision(),), samples=(a_sample(),),
                     wishes=(PoolWish(pool=IMAGES, hold_workers=3, hold_until_at=2e9),), memory=MEMORY,
+                    slices={IMAGES: Slice(since_at=900.0, arrived=3.0, looked_s=10.0)},
                 )
             )  # fmt: skip
             self.nodes = journal.live_nodes()

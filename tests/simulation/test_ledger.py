@@ -9,9 +9,10 @@ import pytest
 
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import OrderAnswer, OrderKind, PoolWish
+from autoscaler.core.model import OrderAnswer, OrderKind, PoolName, PoolWish
 from autoscaler.journal import JournalUnavailable
 from autoscaler.simulate.ledger import Durable, Ledger, Shared
+from policies.prospect import Slice
 from tests.unit.journal.records import IMAGES, a_decision, a_node, a_tick
 
 
@@ -96,6 +97,18 @@ def test_orders_wait_for_their_answer_and_wishes_and_memory_stand(shared: Shared
         dict(journal.wishes()),
         journal.memory(),
     )
+
+
+def test_slices_are_added_up_and_read_by_time(shared: Shared) -> None:
+    """The past of each pool by itself, the end excluded, oldest first."""
+    journal = shared.claim()
+    for at in (1200.0, 900.0, 900.0):
+        journal.commit(a_tick(slices={IMAGES: Slice(since_at=at, arrived=2.0, looked_s=10.0)}))
+
+    assert [(900.0, 4.0, 20.0)] == [
+        (of.since_at, of.arrived, of.looked_s) for of in journal.slices(IMAGES, 0.0, 1200.0)
+    ]
+    assert () == journal.slices(PoolName("mails"), 0.0, 9e9)
 
 
 def test_a_restored_ledger_knows_nothing_of_what_was_written_since() -> None:

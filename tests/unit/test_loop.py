@@ -73,6 +73,9 @@ class Remembered:
     def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
         return {}
 
+    def slices(self, pool: PoolName, since_at: float, before_at: float) -> tuple[()]:
+        return ()
+
     def commit(self, record: TickRecord) -> None:
         if self.broken:
             raise JournalUnavailable("the disk is full")

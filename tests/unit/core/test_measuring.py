@@ -10,10 +10,12 @@ import pytest
 from autoscaler.core import supply
 from autoscaler.core.facts import Memory, Missing, Rest
 from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.measuring import slices
 from autoscaler.core.model import Offer
 from autoscaler.core.reconcile import reconcile
 from policies import traffic as traffics
 from policies.contract import Flow, Traffic
+from policies.prospect import Slice
 from providers.contract import NodeName
 from tests.unit.core.builders import (
     AT,
@@ -134,3 +136,20 @@ def test_what_those_sent_away_may_give_back_is_excused(fields: dict[str, Any], e
     seen = reconcile(world, rules(), FLEET).memory.traffic[POOL].redeliveries
 
     assert [excused] == [minute.excused for minute in seen.minutes]
+
+
+def test_what_was_counted_becomes_part_of_its_slice_of_the_past() -> None:
+    """An unused queue counts nothing, which is known; what could not be seen is not."""
+    looks = {
+        LOOKED: 30.0,
+        a_demand(): 0.0,
+        a_demand(backlog=1): None,
+        Missing(why="down"): None,
+    }
+    for demand, arrived in looks.items():
+        seen = slices(a_snapshot(demand={POOL: demand}, elapsed_s=10.0), rules())
+        expected = (
+            {} if arrived is None else {POOL: Slice(since_at=AT // 300 * 300, arrived=arrived, looked_s=10.0)}
+        )
+
+        assert expected == seen
