@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from autoscaler.config.schedules import SchedulePolicy
+from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy
 from autoscaler.config.secret import PlainOrSecret, Secret
 from autoscaler.config.values import (
     Line,
@@ -25,7 +25,7 @@ from autoscaler.config.values import (
     other_kind,
 )
 
-BUILT_IN = ("wait", "backlog", "steps", "schedule")
+BUILT_IN = ("wait", "backlog", "steps", "schedule", "forecast")
 
 AbsolutePathOrNone = Annotated[str, Text(r"(?:/[^\x00-\x1f]*)?", "an absolute path, such as /opt/shop")]
 
@@ -145,6 +145,7 @@ Policy = Annotated[
     | Annotated[BacklogPolicy, Tag("kind:backlog")]
     | Annotated[StepsPolicy, Tag("kind:steps")]
     | Annotated[SchedulePolicy, Tag("kind:schedule")]
+    | Annotated[ForecastPolicy, Tag("kind:forecast")]
     | Annotated[OtherPolicy, Tag("kind:*")],
     Discriminator(_tag),
 ]

@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, str] = {
     '[[pools.NAME.policies]], kind = "wait"': "WaitPolicy",
     '[[pools.NAME.policies]], kind = "schedule"': "SchedulePolicy",
     "… each of `windows`": "ScheduleWindow",
+    '[[pools.NAME.policies]], kind = "forecast"': "ForecastPolicy",
     "[[pools.NAME.policies]], any other kind": "OtherPolicy",
     "[pools.NAME.stabilize]": "Stabilize",
     "[pools.NAME.timeouts]": "Timeouts",

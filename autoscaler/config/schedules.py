@@ -1,4 +1,4 @@
-"""`kind = "schedule"` of `[[pools.NAME.policies]]`: windows by cron in a time zone.
+"""Policies that go by the clocks of a time zone: `schedule` by windows that an operator wrote, `forecast` by the past.
 
 Cron's fields and the zone's name are read by the room that will use them, so that what is wrong with them is told with
 its line. What never happens here: an opinion of our own about what a cron means.
@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 from autoscaler.config.problem import described, nearest, quoted
 from autoscaler.config.values import Many, Section, Span, wrong
 from policies import cron, local_time
+from policies.forecast import DEFAULT_ZONE
 
 _FIVE_FIELDS = (
     'cron\'s five fields (minute, hour, day of the month, month, day of the week), such as "0 7 * * mon-fri"'
@@ -97,3 +98,18 @@ class SchedulePolicy(Section):
     def options(self) -> Mapping[str, object]:
         """What `policies.open_policies` takes for this kind; durations are seconds in keys that say so."""
         return self.model_dump(exclude={"kind"}, exclude_unset=True)
+
+
+class ForecastPolicy(Section):
+    """`kind = "forecast"`: machines before the peaks that the pool's own past foretells."""
+
+    kind: Literal["forecast"]
+    """Workers before known peaks, and none while the past does no better than the present."""
+    target_wait_s: Annotated[float, Span("1s", "1d")] = Field(alias="target_wait")
+    """A task should start within this, as in `wait`, beside which it stands."""
+    time_zone: Annotated[str, ZoneName()] = DEFAULT_ZONE
+    """The zone whose clocks the days go by, so that a peak at nine stays at nine when the clocks change."""
+
+    def options(self) -> Mapping[str, object]:
+        """What `policies.open_policies` takes for this kind."""
+        return {"target_wait_s": self.target_wait_s, "time_zone": self.time_zone}

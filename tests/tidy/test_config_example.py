@@ -34,7 +34,7 @@ from autoscaler.config.providers import (
     LocalProvider,
     SimulatedProvider,
 )
-from autoscaler.config.schedules import SchedulePolicy, ScheduleWindow
+from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy, ScheduleWindow
 from autoscaler.config.settings import Settings
 from autoscaler.config.values import Section
 from policies import open_policies
@@ -53,11 +53,12 @@ PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvide
     "simulated": SimulatedProvider,
     "libcloud": LibcloudProvider,
 }
-POLICIES: Mapping[str, type[WaitPolicy | BacklogPolicy | StepsPolicy | SchedulePolicy]] = {
+POLICIES: Mapping[str, type[WaitPolicy | BacklogPolicy | StepsPolicy | SchedulePolicy | ForecastPolicy]] = {
     "wait": WaitPolicy,
     "backlog": BacklogPolicy,
     "steps": StepsPolicy,
     "schedule": SchedulePolicy,
+    "forecast": ForecastPolicy,
 }
 PARTS: Mapping[str, type[Section]] = {
     "limits": Limits,
