@@ -23,8 +23,8 @@ FORETOLD_S, FORETOLD_TASKS = 60.0, 500.0
 """Completions are compared with what was foretold by the minute, and that is remembered over so many tasks."""
 REMEMBERED_TASKS = 1000.0
 REMEMBERED_BOOTS = 20.0
-ASSUMED_TASK_S, ASSUMED_TASKS = 10.0, 2.0
-"""Before anything is measured a task is taken to last ten seconds; two real ones outweigh that, and it fades."""
+ASSUMED_TASK_S, ASSUMED_TASKS = 10.0, 1.0
+"""Before anything is measured a task is taken to last ten seconds; one real one outweighs that, and it fades."""
 ASSUMED_BOOT_S = 90.0
 _EVEN_TASKS = 20.0
 """Before anything is measured, so many tasks are taken to have been completed as evenly as chance has it."""
@@ -90,7 +90,8 @@ def with_look(before: Traffic, demand: Demand, supply: Supply) -> Traffic:
         return replace(before, busy=busy, pressed=before.pressed if demand.backlog else ())
     rate = flow.arrived / flow.over_s
     smoothed = _smoothed(before.arrivals_per_s, rate, flow.over_s, SMOOTHED_S)
-    tasks = before.tasks + flow.completed
+    # Each task counts half as it begins and half as it ends: those in hand would else be all time and no task.
+    tasks = max(0.0, before.tasks + flow.completed + (busy - before.busy) / 2.0)
     busy_s = before.busy_s + (before.busy + busy) / 2.0 * flow.over_s
     kept = min(1.0, REMEMBERED_TASKS / tasks) if tasks else 1.0
     pressed = (*before.pressed, Span(seconds=flow.over_s, amount=flow.completed)) if demand.backlog else ()

@@ -29,8 +29,8 @@ from policies.phrases import count, duration
 
 SHORTEST_WAIT_S = 1.0
 _KEPT_BACK = 0.25
-"""Of the tasks that a slot starts after its first: those of one length all end late in it. By the minute, which is the
-smaller bet, as many times that as completions stray more than chance has it, up to the first of them."""
+"""Of the tasks that a slot starts after its first, for those of one length all end late in it; times variance ÷ mean of
+completions, for tasks that began together end together; the first of them at most."""
 _MOST_BELIEF_S = 600.0
 """The computed rate weighs as much as so many seconds of watching the real one, at most."""
 _FORESEEN, _FORESEEN_TO_KEEP = 1 / 3, 1 / 2
@@ -43,7 +43,7 @@ _SPARE = 0.9
 """Part of a machine by which the load may exceed the fleet before another is kept."""
 _NEXT_TO_NONE = 0.01
 """Part of a machine that is no reason to keep one: smoothed rates never fall to nothing."""
-_CAUTION, _CAUTION_BRIEF = 0.4, 1.0
+_CAUTION, _CAUTION_BRIEF = 0.25, 0.9
 """Standard deviations of the starts that are not counted on. A machine that is paid for an hour is the larger bet."""
 _PEAK_S, _PEAK_BRIEF_S = 600.0, 180.0
 """For giving back, a peak is remembered so long: a machine that is paid by the minute costs while it idles."""
@@ -135,9 +135,9 @@ class Wait:
         for span in reversed(traffic.arrivals):
             if left <= 0.0:
                 break
-            if span.amount:
+            if span.amount:  # as old as they may be
                 tasks = min(span.amount, left)
-                found.append((self.target_wait_s - age_s - span.seconds / 2, tasks))
+                found.append((self.target_wait_s - age_s - span.seconds, tasks))
                 left -= tasks
             age_s += span.seconds
         if left > 0.0:
@@ -215,7 +215,7 @@ def _fleet(supply: Supply, traffic: Traffic, serving: int) -> _Fleet:
         free=slots - busy,
         rate_per_s=(expected * belief_s + completed) / (belief_s + watched_s),
         coming=tuple(coming.items()),
-        kept_back=_KEPT_BACK if _is_long(supply) else min(1.0, _KEPT_BACK * traffics.dispersion(traffic)),
+        kept_back=min(1.0, _KEPT_BACK * max(1.0, traffics.dispersion(traffic))),
     )
 
 

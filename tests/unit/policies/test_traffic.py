@@ -82,6 +82,16 @@ def test_a_peak_is_remembered_for_ten_minutes() -> None:
     assert traffic.peak_per_s(found, 600.0) < 1.0
 
 
+def test_tasks_in_hand_are_no_time_without_a_task() -> None:
+    """A fleet that has just begun has ended nothing yet; its tasks are not taken for endless ones."""
+    found = Traffic()
+    for busy in (0, 200, 200, 200):
+        flow = Flow(arrived=0, completed=0, over_s=10.0)
+        found = traffic.with_look(found, a_demand(0, busy, flow=flow), a_supply(100, tasks_in_hand=busy))
+
+    assert 20.0 < traffic.task_s(found) < 60.0
+
+
 @pytest.mark.parametrize(("completions", "least", "most"), [((6, 6), 0.0, 0.2), ((12, 0), 4.0, 8.0)])
 def test_the_spread_of_completions_is_measured(
     completions: tuple[int, int], least: float, most: float
