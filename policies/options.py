@@ -6,8 +6,9 @@ problem found, unknown names included. What never happens here: guessing what wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 LARGEST = 1e9
 """No threshold, count or size of a real pool comes near it; a larger one is a slip of the hand."""
@@ -32,8 +33,13 @@ class PolicyOptionsWrong(ValueError):
 
     def __init__(self, problems: Sequence[OptionProblem], *, where: str = "") -> None:
         self.problems = tuple(problems)
+        self.where = where
         told = "; ".join(str(problem) for problem in self.problems)
         super().__init__(f"{where}: {told}" if where else told)
+
+    def __reduce__(self) -> tuple[Callable[..., PolicyOptionsWrong], tuple[object, ...]]:
+        """As it was raised, also out of another process: by itself an exception is made anew from its message."""
+        return partial(PolicyOptionsWrong, where=self.where), (self.problems,)
 
 
 class Options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
@@ -17,6 +18,18 @@ def refusal(*specs: PolicySpec) -> str:
     with pytest.raises(PolicyOptionsWrong) as caught:
         open_policies(specs)
     return str(caught.value)
+
+
+def test_a_refusal_reads_the_same_out_of_another_process() -> None:
+    """Studies open policies in processes of their own, and pickle brings back what goes wrong there."""
+    with pytest.raises(PolicyOptionsWrong) as caught:
+        open_policies([backlog_spec(), PolicySpec(kind="nix", options={})])
+    wrong = pickle.loads(pickle.dumps(caught.value))
+
+    assert isinstance(wrong, PolicyOptionsWrong)
+    assert str(caught.value) == str(wrong)
+    assert str(wrong).startswith("policies[1] (nix): kind is not known")
+    assert (caught.value.problems, caught.value.where) == (wrong.problems, wrong.where)
 
 
 def test_policies_are_opened_in_order() -> None:
