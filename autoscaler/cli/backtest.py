@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import backtested, inputs, opened, options, output, replays
+from autoscaler.cli import backtested, exits, inputs, opened, options, output, replays
 from autoscaler.cli.replays import Job, Past
 from autoscaler.cli.timeline import written
 from autoscaler.config import config_path
@@ -20,6 +20,7 @@ from autoscaler.config.fragment import candidate as written_anew
 from autoscaler.core.model import PoolRules
 from autoscaler.study import parallel
 from autoscaler.study.contract import Outcome
+from policies import PolicyOptionsWrong
 
 _CANDIDATE = "candidate"
 
@@ -73,8 +74,7 @@ def backtest(
     settings = opened.settings(config, secrets=False)
     name = inputs.pool_of(settings, pool)
     rules, tick_s = inputs.rules_of(settings, name)
-    tried = written_anew(config_path(config), candidate, name, opened.EVERY_VARIABLE_SET)
-    others, other_tick_s = inputs.rules_of(tried, opened.pool(tried, name))
+    others, other_tick_s = _tried(config_path(config), candidate, name)
     wait_s = target_s or inputs.own_target_s(rules) or inputs.own_target_s(others) or inputs.TARGET_WAIT_S
     past = replays.past(settings, rules, asked_s, said, target_wait_s=wait_s, seed=seed)
     jobs = [
@@ -90,6 +90,16 @@ def backtest(
     output.say(*backtested.told(name, past, jobs[0].terms, said.task_cv, results, doubts))
     if not all(job.terms.price_per_h for job in jobs):
         output.note(inputs.FOR_NOTHING)
+
+
+def _tried(standing: Path, candidate: Path, name: str) -> tuple[PoolRules, float]:
+    """As `inputs.rules_of`, of what the candidate says; what is wrong is told with its file."""
+    settings = written_anew(standing, candidate, name, opened.EVERY_VARIABLE_SET)
+    try:
+        return inputs.rules_of(settings, opened.pool(settings, name))
+    except PolicyOptionsWrong as error:
+        says = output.clean(f"{candidate}, pools.{name}: {error}")
+        raise exits.CommandFailed(says, code=exits.CONFIG) from error
 
 
 def _job(

@@ -18,6 +18,7 @@ from autoscaler.core.model import PoolRules
 from autoscaler.study import workload as workloads
 from autoscaler.study.contract import Terms
 from autoscaler.study.run import Configured
+from policies import open_policies
 
 TARGET_WAIT_S = 120.0
 """Where neither the operator nor a policy names one."""
@@ -70,7 +71,10 @@ def mean_and_cv(option: str, text: str, *, cv: float = 0.0) -> tuple[float, floa
 
 
 def rules(config: Path | None, pool: str) -> tuple[PoolRules, float]:
-    """That pool in the words of the core, and the seconds between two ticks. Raises CommandFailed, ConfigError."""
+    """That pool in the words of the core, and the seconds between two ticks.
+
+    Its policies can be opened. Raises CommandFailed, ConfigError, PolicyOptionsWrong.
+    """
     settings = opened.settings(config, secrets=False)
     return rules_of(settings, pool_of(settings, pool))
 
@@ -87,7 +91,10 @@ def rules_of(settings: Settings, name: str) -> tuple[PoolRules, float]:
     # Clients of clouds and brokers are slow to import.
     from autoscaler import wiring  # noqa: PLC0415
 
-    return wiring.pool_rules(name, settings.pools[name]), settings.loop.tick_s
+    found = wiring.pool_rules(name, settings.pools[name])
+    # Before anything is played: a run would open them on its first tick, in another process perhaps.
+    open_policies(found.policies)
+    return found, settings.loop.tick_s
 
 
 def own_target_s(pool: PoolRules) -> float | None:

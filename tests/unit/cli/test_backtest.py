@@ -84,6 +84,22 @@ def test_people_read_a_table_and_the_difference_in_words(desk: Office) -> None:
 WHOLE = '[[pools.images.policies]]\nkind = "backlog"\nmessages_per_worker = 30\n'
 
 
+def test_a_candidate_whose_policy_cannot_be_opened_is_told_before_anything_is_played(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its file, as a sentence, and with the exit code of a wrong configuration; so is one of today's."""
+    monkeypatch.setattr(parallel, "over", None)
+    nix = '[[policies]]\nkind = "nix"\n'
+    answer = desk.command("backtest", "--candidate", _candidate(desk, nix))
+    desk.rewrite('kind = "backlog"\nmessages_per_worker = 10', 'kind = "nix"')
+    today = desk.command("backtest", "--candidate", _candidate(desk))
+
+    says = "policies[0] (nix): kind is not known; expected backlog"
+    assert [(78, "")] * 2 == [(one.code, one.out) for one in (answer, today)]
+    assert f"candidate.toml, pools.images: {says}" in " ".join(answer.err.split())
+    assert says in " ".join(today.err.split())
+
+
 @pytest.mark.parametrize("text", [SLOWER, WHOLE, "whole"])
 def test_a_candidate_may_be_whole_or_a_part(desk: Office, text: str) -> None:
     """The pool's own tables, the same under their full names, or a configuration of its own: one result."""
