@@ -29,6 +29,7 @@ from autoscaler.study.history import Given
 from autoscaler.study.knobs import Knob, Point, Scale
 from autoscaler.study.run import Configured, run
 from autoscaler.study.tuning import Search
+from policies import PolicyOptionsWrong
 from policies.phrases import count, duration
 
 _SEARCHED = 2 / 3
@@ -189,15 +190,15 @@ class _Bench:
         return table
 
     def job(self, knobs: Sequence[Knob], point: Point, piece: int) -> _Job | None:
-        """None for a point that is no valid configuration."""
+        """None for a point that is no valid configuration, or at odds with itself as steps may be."""
         said = {"pools": {self.pool: knobbed.turned(self.table, knobs, point)}}
         try:
             settings: Settings = fragments.over(
                 self.document, said, opened.EVERY_VARIABLE_SET, source="a trial of tune"
             )
-        except ConfigError:
+            rules, tick_s = inputs.rules_of(settings, self.pool)
+        except (ConfigError, PolicyOptionsWrong):
             return None
-        rules, tick_s = inputs.rules_of(settings, self.pool)
         chooser, terms = inputs.of_pool(rules, tick_s, boot=self.boot, target_wait_s=self.wait_s)
         if not terms.price_per_h:
             terms = replace(terms, price_per_h=1.0)

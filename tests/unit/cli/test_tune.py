@@ -17,6 +17,7 @@ from autoscaler.study import workload as workloads
 from autoscaler.study.contract import Terms
 from autoscaler.study.run import Configured
 from benchmarks.recording import record, write
+from policies import steps
 from policies.contract import PolicySpec
 from tests.unit.cli.office import SECRETS, Office
 
@@ -93,6 +94,22 @@ def test_equal_seeds_give_equal_bytes_on_any_number_of_cores(desk: Office, tasks
 
     assert one == two
     assert one != _tuned(desk, tasks, "--json", "--seed", "1").out
+
+
+def test_steps_that_contradict_each_other_are_passed_over(desk: Office, tasks: Path) -> None:
+    """Low thresholds fall together where they are scaled down, and no pool would open such steps."""
+    desk.rewrite(
+        'kind = "backlog"\nmessages_per_worker = 2',
+        'kind = "steps"\nout = [{ above = 1, add = 1 }, { above = 2, add = 2 }, { above = 40, add = 5 }]\n'
+        "in = [{ below = 1, remove = 1 }]",
+    )
+    file = desk.directory / "tuned.toml"
+    answer = _tuned(desk, tasks, "--trials", "20", "--output", str(file), "--json")
+
+    assert 0 == answer.code
+    assert answer.facts["tried"] > 0
+    (chosen,) = tomllib.loads(file.read_text())["pools"]["images"]["policies"]
+    assert steps.open_policy({"out": chosen["out"], "in": chosen["in"]})
 
 
 def test_where_nothing_is_better_todays_settings_are_written(desk: Office, tmp_path: Path) -> None:
