@@ -126,8 +126,8 @@ def tune(
         raise inputs.usage("Expected either --workload or --since.")
     if not 0.0 < in_time <= 100.0:
         raise inputs.usage(f"--in-time {in_time:g} is no share; expected a number above 0 up to 100.")
-    if to is not None and not to.absolute().parent.is_dir():
-        raise exits.CommandFailed(output.clean(f"{to} cannot be written: there is no such directory."))
+    if to is not None:
+        _may_be_written(to, {"configuration": config_path(config), "workload": workload})
     settings = opened.settings(config, secrets=False)
     name = inputs.pool_of(settings, pool)
     rules, _ = inputs.rules_of(settings, name)
@@ -156,6 +156,22 @@ def tune(
     _tell(found, played, to, as_json=as_json)
     if found.interrupted:
         raise typer.Exit(exits.INTERRUPTED)
+
+
+def _may_be_written(to: Path, kept: Mapping[str, Path | None]) -> None:
+    """Raises CommandFailed where the fragment cannot be, or must not: it takes the place of no file that we read."""
+    try:
+        why = "it is a directory" if to.is_dir() else ""
+        why = why or ("" if to.absolute().parent.is_dir() else "there is no such directory")
+        # By whatever name: a link is written through.
+        files = {name: path for name, path in kept.items() if path is not None and path.exists()}
+        taken = [name for name, path in files.items() if to.exists() and to.samefile(path)]
+    except OSError as error:
+        why, taken = str(error.strerror), []
+    if why:
+        raise exits.CommandFailed(output.clean(f"{to} cannot be written: {why}."))
+    if taken:
+        raise inputs.usage(f"--output {to} would overwrite the {taken[0]}; expected a file of its own.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

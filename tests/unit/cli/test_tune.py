@@ -177,6 +177,7 @@ def test_ctrl_c_tells_the_best_so_far(desk: Office, tasks: Path, monkeypatch: py
         (("--in-time", "0"), 2, "--in-time 0 is no share"),
         (("--pool", "mail"), 2, "There is no pool 'mail'"),
         (("--output", "/nowhere/at/all.toml"), 1, "/nowhere/at/all.toml cannot be written"),
+        (("--output", "/"), 1, "/ cannot be written: it is a directory"),
     ],
 )
 def test_a_wrong_word_is_told(
@@ -187,6 +188,24 @@ def test_a_wrong_word_is_told(
 
     assert code == answer.code
     assert says in answer.err
+
+
+@pytest.mark.parametrize("read", ["config.toml", "tasks.csv"])
+@pytest.mark.parametrize("linked", ["", "soft", "hard"])
+def test_the_fragment_takes_the_place_of_nothing_that_is_read(
+    desk: Office, tasks: Path, read: str, linked: str
+) -> None:
+    """By none of its names: the daemon would not start again with a part of a configuration."""
+    file = place = desk.directory / read
+    before = file.read_bytes()
+    if linked:
+        place = desk.directory / "tuned.toml"
+        (place.symlink_to if linked == "soft" else place.hardlink_to)(file)
+    answer = _tuned(desk, tasks, "--output", str(place))
+
+    assert (2, "") == (answer.code, answer.out)
+    assert "would overwrite the" in answer.err
+    assert before == file.read_bytes()
 
 
 def test_counts_need_a_task_time(desk: Office, tasks: Path) -> None:
