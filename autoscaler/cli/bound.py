@@ -74,8 +74,8 @@ def row(gap: Gap, columns: int) -> tuple[str, ...]:
     return (name, output.amount(gap.bound.cost), *[""] * (columns - 2))
 
 
-def told(gap: Gap, limit_s: float) -> list[str]:
-    """For people: how far the policy is from the bound, and of what that is made."""
+def told(gap: Gap, terms: Terms, limit_s: float) -> list[str]:
+    """For people: how far the policy is from the bound, of what that is made, and what the bound heeds not."""
     own, bound = gap.own, gap.bound
     above = own.cost - bound.cost
     kind = (
@@ -91,7 +91,8 @@ def told(gap: Gap, limit_s: float) -> list[str]:
     if abs(above) < _CENT:
         lines.append(f"{own.policy} costs that.")
     else:
-        lines.append(f"{own.policy} costs {_times(own, bound.cost)}, {output.amount(above)} more:")
+        more = "more" if above > 0.0 else "less"
+        lines.append(f"{own.policy} costs {_times(own, bound.cost)}, {output.amount(abs(above))} {more}:")
         lines += [f"  {output.amount(sum_):>9}  {why}" for sum_, why in _reasons(gap)]
     if gap.allowed:
         late = own.tasks_arrived - round(own.within_target * own.tasks_arrived)
@@ -99,7 +100,22 @@ def told(gap: Gap, limit_s: float) -> list[str]:
             f"If {count(late, 'task')} may be late, as under {own.policy}, the bound is "
             f"{output.amount(gap.allowed.cost)}; it is looser."
         )
-    return lines
+    return lines + list(_unheeded(gap, terms))
+
+
+def _unheeded(gap: Gap, terms: Terms) -> Iterator[str]:
+    """The pool's limits that the bound does not know, where they may be what the rest is made of."""
+    name = gap.own.policy
+    if terms.min_workers:
+        yield (
+            f"The bound heeds no floor: what min_workers = {terms.min_workers} costs {name} stands with the rule and "
+            "the boots."
+        )
+    if max(gap.own.nodes_peak, gap.told.nodes_peak) >= terms.max_workers:
+        yield (
+            f"The bound heeds no ceiling: it may rest on more machines than max_workers = {terms.max_workers}, "
+            f"which {name} reached."
+        )
 
 
 def _reasons(gap: Gap) -> tuple[tuple[float, str], ...]:

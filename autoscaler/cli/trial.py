@@ -168,7 +168,7 @@ def simulate(
         )
         gap = _gap(given, trial, results[0], seed, limit_s) if optimum else None
         rows = [*map(outcomes.row, results), *([bound.row(gap, len(outcomes.HEADERS))] if gap else [])]
-        lines = [*outcomes.compared(results), *(bound.told(gap, limit_s) if gap else [])]
+        lines = [*outcomes.compared(results), *(bound.told(gap, trial.terms, limit_s) if gap else [])]
         if draw:
             show(_picture(given, trial.terms, results, courses, gap, rows, lines))
     if as_json:

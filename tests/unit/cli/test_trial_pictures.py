@@ -64,6 +64,38 @@ def test_people_get_a_row_and_what_lies_between(quick_office: Office, tasks: Pat
     assert "the rule" in rule
 
 
+def test_a_floor_that_the_bound_does_not_know_is_named(quick_office: Office, tasks: Path) -> None:
+    """Else what the floor costs is taken for a mistake of the rule."""
+    pytest.importorskip("scipy")
+    ask = ("simulate", "--workload", str(tasks), "--optimum")
+    without = quick_office.command(*ask)
+    quick_office.rewrite("max_workers = 5", "max_workers = 5\nmin_workers = 3")
+
+    answer = quick_office.command(*ask)
+
+    assert "heeds no" not in without.out
+    assert "The bound heeds no floor: what min_workers = 3 costs configured" in answer.out
+    assert "heeds no ceiling" not in answer.out
+    assert " more:" in answer.out
+
+
+def test_a_policy_at_its_ceiling_may_cost_less_than_the_bound(quick_office: Office, tmp_path: Path) -> None:
+    """It starts tasks late, which the bound does not; the ceiling is named, and no sum is negatively more."""
+    pytest.importorskip("scipy")
+    quick_office.rewrite("max_workers = 5", "max_workers = 1")
+    file = tmp_path / "burst.csv"
+    file.write_text("\n".join(["submit_s,runtime_s", *["5,60"] * 60]) + "\n")
+
+    answer = quick_office.command("simulate", "--workload", str(file), "--optimum")
+
+    assert 0 == answer.code
+    ratio = next(line for line in answer.out.splitlines() if line.startswith("configured costs"))
+    assert ratio.endswith(" less:")
+    assert "-" not in ratio
+    assert "it may rest on more machines than max_workers = 1, which configured reached." in answer.out
+    assert "heeds no floor" not in answer.out
+
+
 def test_without_the_libraries_a_sentence_says_what_to_install(
     quick_office: Office, tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
