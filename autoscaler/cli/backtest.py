@@ -84,6 +84,11 @@ def backtest(
     results = _results(past, jobs, timeline)
     kinds = [spec.kind for spec in (*rules.policies, *others.policies)]
     doubts = backtested.doubts(past, rules, kinds)
+    if (
+        replace(jobs[1].chooser, name=jobs[0].chooser.name) == jobs[0].chooser
+        and jobs[1].terms == jobs[0].terms
+    ):
+        doubts.insert(0, backtested.NO_CHANGE)
     if as_json:
         output.say_json(backtested.facts(past, said.task_cv, results, doubts))
         return

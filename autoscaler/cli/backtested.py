@@ -20,6 +20,7 @@ from autoscaler.study.recorded import Gap
 from policies.contract import DecisionInput, Trust
 from policies.phrases import count, duration, plain
 
+NO_CHANGE = "The candidate changes nothing that is played here: both rows are today's settings."
 _GAPS_NAMED = 5
 _NEAR = 0.005
 """Costs that differ by less than half a per cent are the same."""

@@ -111,6 +111,18 @@ def test_a_candidate_may_be_whole_or_a_part(desk: Office, text: str) -> None:
     assert expected["results"] == found["results"]
 
 
+def test_a_candidate_that_changes_nothing_is_told_of(desk: Office) -> None:
+    """An empty file, or one with what stands already: equal rows are no finding then."""
+    says = "The candidate changes nothing that is played here"
+    empty, same = (
+        desk.command("backtest", "--candidate", _candidate(desk, text), "--json").facts
+        for text in ("", SLOWER.replace("30", "10"))
+    )
+
+    assert all(says in facts["record"]["doubts"][0] for facts in (empty, same))
+    assert says in " ".join(desk.command("backtest", "--candidate", _candidate(desk, "")).out.split())
+
+
 def test_a_part_is_laid_over_what_stands(desk: Office) -> None:
     """Tables are merged key by key: a floor says nothing of the ceiling, and the policies stay."""
     answer = desk.command(
