@@ -127,6 +127,9 @@ def verdict(found: Findings) -> str:
     goal, chosen, today = outcomes.share(found.in_time), found.chosen, found.today
     early = "Ended early and not checked: " if found.interrupted else ""
     kept = outcomes.share(min(_shares(today)))
+    if not found.tried:
+        instead = "" if found.keeps(today) else f" and not {goal}"
+        return f"{early}No other settings were tried to the end; today's keep {kept} in time{instead}."
     tried = f"{count(found.tried, 'other setting')} tried"
     if chosen is today and found.keeps(today):
         return f"{early}Nothing beats today's settings: of {tried} none keeps {goal} in time for less."

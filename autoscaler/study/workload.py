@@ -54,9 +54,7 @@ def read(path: Path, *, task_s: tuple[float, float] | None = None, seed: int = 0
     except OSError as error:
         raise WorkloadWrong(f"{path}: cannot be read ({error.strerror}); expected a CSV file") from error
     if task_s is None:
-        raise RuntimesUnknown(
-            f"{path}, line 1: counts of arrivals do not say how long tasks run; expected task_s too"
-        )
+        raise RuntimesUnknown(f"{path}, line 1: counts of arrivals do not say how long tasks run")
     return _scattered(path, counts, task_s, seed)
 
 

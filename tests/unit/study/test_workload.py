@@ -140,7 +140,7 @@ def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_counts_do_not_say_how_long_tasks_run(tmp_path: Path) -> None:
     """Whoever reads them must; rows of tasks do, and nothing is asked for."""
-    with pytest.raises(WorkloadWrong, match="expected task_s too"):
+    with pytest.raises(WorkloadWrong, match="do not say how long tasks run"):
         read(a_file(tmp_path, COUNTS + "0,1\n60,1\n"))
 
 
