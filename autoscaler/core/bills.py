@@ -39,8 +39,11 @@ class Month:
 
 def month_of(at: float) -> Month:
     """The month of that instant. Total: what no calendar holds is taken as its nearest month."""
-    known = 0.0 if math.isnan(at) else min(max(at, 0.0), _LAST_AT)
-    return _month(int(known // _SAME_MONTH_S))
+    return _month(int(_known(at) // _SAME_MONTH_S))
+
+
+def _known(at: float) -> float:
+    return 0.0 if math.isnan(at) else min(max(at, 0.0), _LAST_AT)
 
 
 @lru_cache(maxsize=1024)
@@ -58,6 +61,8 @@ def cost(offer: Offer, month: Month, since_at: float, until_at: float) -> float:
 
 def cost_to_come(offer: Offer, month: Month, since_at: float, *, at: float, within_s: float) -> float:
     """What of that month's quanta begins after `at`, if the machine is there for so long."""
+    if not math.isfinite(since_at):
+        since_at = at
     later_at = max(at, since_at) + within_s
     more = _begun(offer, month, since_at, later_at) - _begun(offer, month, since_at, at)
     return _of_quanta(offer, more)
@@ -179,8 +184,8 @@ def _months(since_at: float, until_at: float) -> Iterator[Month]:
 def _begun(offer: Offer, month: Month, since_at: float, until_at: float) -> int:
     """Quanta that began in that month, from the order until then. The first one begins with the order, even if the
     clock was set back since."""
-    if not math.isfinite(since_at):
-        since_at = until_at
+    until_at = _known(until_at)
+    since_at = _known(since_at) if math.isfinite(since_at) else until_at
     until_at = max(until_at, since_at)
     if until_at < month.end_at:
         until = math.floor((until_at - since_at) / offer.quantum_s) + 1

@@ -27,6 +27,8 @@ _MAY_HOLD_A_SLOT = 5.0
 _UNEVEN = 2.0
 """Of what the workers of a pool hold on average one may hold so many times as much."""
 _AT_ONCE_S = 1.0
+_LONGEST_LOOK_S = 86_400.0
+"""What was counted over more than a day tells no rate of now; it may be a broken clock's, and no number at all."""
 
 
 def traffic(
@@ -75,6 +77,8 @@ def _seen(snapshot: Snapshot, pool: PoolName) -> Demand | None:
 
 def with_look(before: Traffic, demand: Demand, workers: Supply, excused: float = 0.0) -> Traffic:
     """The traffic after this look, with what the guards need. `excused` messages come back from those sent away."""
+    if demand.flow is not None and not 0.0 < demand.flow.over_s <= _LONGEST_LOOK_S:
+        demand = replace(demand, flow=None)
     now = traffics.with_look(before, demand, workers)
     task_s, boot_s = traffics.task_s(now), traffics.boot_s(now)
     return replace(

@@ -32,7 +32,10 @@ def affordable(budget: float, spent: float, price: float, asked: int) -> int:
     """How many at that price the rest of a budget pays for. Sums of prices must not cost a whole one by rounding."""
     if spent > budget * (1 + _ROUNDING):
         return 0  # overspent, as after the budget was lowered: then not even what is free is bought
-    return asked if price == 0 else math.floor((budget - spent) / price + _ROUNDING)
+    left = budget - spent
+    if price == 0 or asked * price <= left:
+        return asked  # not divided: by the smallest prices a quotient is beyond all numbers
+    return math.floor(left / price + _ROUNDING) if left > 0 else 0
 
 
 def is_capped(rules: Rules, fleet: FleetRules) -> bool:

@@ -77,6 +77,20 @@ def test_no_clock_change_makes_a_month_longer_or_shorter(month: int) -> None:
 
 
 @pytest.mark.parametrize("at", [float("nan"), float("inf"), -1e300, 1e300])
+@pytest.mark.parametrize("since_at", [float("nan"), float("inf"), float("-inf"), 1e300, -1e300, AT])
+def test_no_instant_is_without_a_price(at: float, since_at: float) -> None:
+    """Broken clocks, ours or a provider's, fail no tick: the sums stay finite, and nothing is paid back."""
+    month = bills.month_of(at)
+
+    sums = (
+        bills.cost(HOURLY, month, since_at, at),
+        bills.cost_to_come(HOURLY, month, since_at, at=at, within_s=9_000.0),
+    )
+
+    assert all(0.0 <= amount < 1e9 for amount in sums)
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), -1e300, 1e300])
 def test_every_instant_has_a_month(at: float) -> None:
     """A broken clock ends no tick."""
     assert bills.month_of(at).start_at < bills.month_of(at).end_at

@@ -10,11 +10,11 @@ import pytest
 from autoscaler.core import supply
 from autoscaler.core.facts import Memory, Missing, Rest
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.measuring import slices
+from autoscaler.core.measuring import slices, with_look
 from autoscaler.core.model import Offer
 from autoscaler.core.reconcile import reconcile
 from policies import traffic as traffics
-from policies.contract import Flow, Traffic
+from policies.contract import Flow, Supply, Traffic
 from policies.prospect import Slice
 from providers.contract import NodeName
 from tests.unit.core.builders import (
@@ -63,6 +63,18 @@ def test_what_cannot_be_seen_measures_nothing() -> None:
     )
 
     assert before == reconcile(world, rules(), FLEET).memory.traffic[POOL]
+
+
+@pytest.mark.parametrize("over_s", [0.0, -1.0, 1e5, 1e300, float("inf"), float("nan")])
+def test_counts_over_no_time_that_can_be_are_none(over_s: float) -> None:
+    """A broken clock's: they change no rate, and fail no tick."""
+    before = Traffic(arrivals_per_s=3.0, tasks=7.0)
+    looked = a_demand(backlog=5, flow=Flow(arrived=30, completed=20, over_s=over_s))
+    workers = Supply(serving=2, arriving=0, leaving=0, lost=0, slots=2)
+
+    after = with_look(with_look(before, looked, workers), looked, workers)
+
+    assert (3.0, 7.0) == (after.arrivals_per_s, after.tasks)
 
 
 def test_where_nothing_is_and_nothing_is_counted_nothing_flows() -> None:

@@ -100,6 +100,23 @@ def test_a_months_money_buys_first_quanta(gone: float, count: int) -> None:
     assert all("budget 100 a month" in says for _, says in made.remarks)
 
 
+@pytest.mark.parametrize(
+    ("budget", "spent_", "price", "count"),
+    [
+        (1e9, 0.0, 1e-300, 5),
+        (1e9, 1e9, 5e-324, 0),
+        (1.0, 1.00001, 5e-324, 0),
+        (0.3, 0.0, 0.1, 3),
+        (1.0, 0.95, 0.1, 0),
+    ],
+)
+def test_the_smallest_price_divides_nothing_beyond_all_numbers(
+    budget: float, spent_: float, price: float, count: int
+) -> None:
+    """What is next to nothing is paid for as many as are asked for, while anything is left."""
+    assert count == money.affordable(budget, spent_, price, 5)
+
+
 def test_a_short_quantum_is_paid_for_as_long_as_a_machine_is_bound_to_stay() -> None:
     """Bought by the minute, it is there until it could enrol and leave again: 120, 600, 1800 and 60 s."""
     pool = replace(a_purse(100.0), offers=(OFFER,))
