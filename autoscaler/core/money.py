@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from autoscaler.core import bills, lifecycle, strangers
 from autoscaler.core.bills import Month
@@ -22,6 +23,16 @@ from autoscaler.core.model import ConsumerOrder, FleetRules, Node, Offer, PoolNa
 from policies.contract import Allowance
 
 Rules = Mapping[PoolName, PoolRules]
+
+
+class _ToCome(NamedTuple):
+    """What of a machine's quanta begins yet in this month. The cheapest comes first."""
+
+    bound: float
+    """Before it could have left."""
+    after: float
+    """From then on, if it stays."""
+
 
 _ROUNDING = 1e-4
 """Of a node, or of a budget: far above what adding prices up loses, and of no account in money."""
@@ -60,6 +71,8 @@ class Books:
     """By pool, of this month: what is spent, and what will be before each machine could have left."""
     workers: Counter[PoolName]
     """Serving or arriving."""
+    staying: dict[PoolName, list[_ToCome]] = field(default_factory=dict)
+    """What those will cost yet."""
     _aside: dict[PoolName, float] = field(default_factory=dict)
 
     @property
@@ -68,9 +81,10 @@ class Books:
         return self.fleet.max_cost_per_hour is not None or self.fleet.max_cost_per_month is not None
 
     def aside(self, pool: PoolName) -> float:
-        """The floor's money until the month's end."""
+        """The floor's money until the month's end, without what is bound already."""
         if pool not in self._aside:
-            self._aside[pool] = _floor_cost(self.rules[pool], self.month, self.at)
+            there = self.staying.get(pool, [])
+            self._aside[pool] = _floor_cost(self.rules[pool], there, self.month, self.at)
         return self._aside[pool]
 
     def bounds(self, pool: PoolRules, offer: Offer, asked: int) -> list[tuple[int, str]]:
@@ -123,10 +137,14 @@ def open_books(nodes: Iterable[Node], memory: Memory, rules: Rules, fleet: Fleet
     live = [node for node in nodes if node.state in lifecycle.BILLABLE]
     month = bills.month_of(at)
     bound: dict[PoolName, float] = {}
+    staying: dict[PoolName, list[_ToCome]] = {}
     if is_capped(rules, fleet):
         bound = bills.spent(month, live, memory, rules, at)
         for node in live:
-            bound[node.pool] += _to_come(node, month, rules, fleet, at)
+            to_come = _to_come(node, month, rules, fleet, at)
+            bound[node.pool] += to_come.bound
+            if node.state in _STAYING:
+                staying.setdefault(node.pool, []).append(to_come)
         for pool, amount in _strangers_to_come(memory, month, rules, fleet, at).items():
             bound[pool] += amount
     unrecorded = [
@@ -141,6 +159,7 @@ def open_books(nodes: Iterable[Node], memory: Memory, rules: Rules, fleet: Fleet
         per_h=sum(node.offer.price_per_h for node in live) + sum(unrecorded),
         bound=bound,
         workers=Counter(node.pool for node in live if node.state in _STAYING),
+        staying=staying,
     )
 
 
@@ -156,7 +175,7 @@ class _Staying:
     """The machines of a pool that may stay, the cheapest first, and how many of them can be paid."""
 
     pool: PoolRules
-    to_come: list[float]
+    to_come: list[_ToCome]
     spent: float
     """What is spent, and what those will cost that cannot stay."""
     aside: float
@@ -164,7 +183,7 @@ class _Staying:
 
     @property
     def bound(self) -> float:
-        return self.spent + sum(self.to_come[: self.paid])
+        return self.spent + sum(one.bound for one in self.to_come[: self.paid])
 
     @property
     def share(self) -> float:
@@ -186,19 +205,19 @@ def allowances(
     spent = dict(bill)
     for pool, amount in _strangers_to_come(memory, month, rules, fleet, at).items():
         spent[pool] += amount
-    to_come: dict[PoolName, list[float]] = {name: [] for name in rules}
+    to_come: dict[PoolName, list[_ToCome]] = {name: [] for name in rules}
     for node in live:
-        amount = _to_come(node, month, rules, fleet, at)
+        of_node = _to_come(node, month, rules, fleet, at)
         if node.pool in rules and _may_stay(node):
-            to_come[node.pool].append(amount)
+            to_come[node.pool].append(of_node)
         else:
-            spent[node.pool] += amount
+            spent[node.pool] += of_node.bound
     staying = {
         name: _Staying(
             pool=pool,
             to_come=sorted(to_come[name]),
             spent=spent.get(name, 0.0),
-            aside=_floor_cost(pool, month, at),
+            aside=_floor_cost(pool, to_come[name], month, at),
         )
         for name, pool in rules.items()
     }
@@ -232,7 +251,7 @@ def _share_out(pools: list[_Staying], others: float, fleet: FleetRules) -> dict[
     waiting = [one for one in pools if one.paid < len(one.to_come)]
     while waiting:
         one = min(waiting, key=lambda pool: pool.share)  # the first of equals, as they are configured
-        amount, name, limits = one.to_come[one.paid], one.pool.name, one.pool.limits
+        amount, name, limits = one.to_come[one.paid].bound, one.pool.name, one.pool.limits
         mine, all_of_them = bounds[name] + amount, total + amount
         # What is paid already may stay, however much was spent: nothing is saved by its leaving.
         if amount and not _fits(limits.max_cost_per_month, mine + one.aside):
@@ -257,11 +276,15 @@ def _may_stay(node: Node) -> bool:
     return node.state in _STAYING or taken_back
 
 
-def _to_come(node: Node, month: Month, rules: Rules, fleet: FleetRules, at: float) -> float:
-    """What of its quanta begins before it could have left, if it were told to now."""
+def _to_come(node: Node, month: Month, rules: Rules, fleet: FleetRules, at: float) -> _ToCome:
+    """If it were told to leave now, and if it were not."""
     times = rules[node.pool].timeouts if node.pool in rules else Timeouts()
     stays_s = _notice_s(times, fleet, arriving=node.state in lifecycle.ARRIVING)
-    return bills.cost_to_come(node.offer, month, node.ordered_at, at=at, within_s=stays_s)
+    bound, all_of_it = (
+        bills.cost_to_come(node.offer, month, node.ordered_at, at=at, within_s=within_s)
+        for within_s in (stays_s, month.end_at - at)
+    )
+    return _ToCome(bound=bound, after=max(0.0, all_of_it - bound))
 
 
 def _strangers_to_come(
@@ -285,7 +308,12 @@ def _notice_s(times: Timeouts, fleet: FleetRules, *, arriving: bool) -> float:
     return times.drain_s + fleet.drain_s + (times.create_s + times.enrol_s) * arriving
 
 
-def _floor_cost(pool: PoolRules, month: Month, at: float) -> float:
-    """What the pool's `min_workers` cost until the month's end, at its cheapest offer."""
-    cheapest = min((offer.price_per_h for offer in pool.offers), default=0.0)
-    return pool.limits.min_workers * cheapest * max(0.0, month.end_at - at) / 3600.0
+def _floor_cost(pool: PoolRules, there: list[_ToCome], month: Month, at: float) -> float:
+    """What the pool's `min_workers` cost until the month's end: those there what is not bound yet, those that lack
+    all their quanta, at the cheapest offer."""
+    floor = sorted(there)[: pool.limits.min_workers]
+    lacking = pool.limits.min_workers - len(floor)
+    cheapest = min(
+        (bills.cost(offer, month, at, month.end_at) for offer in pool.offers if lacking), default=0.0
+    )
+    return sum(one.after for one in floor) + lacking * cheapest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -159,7 +160,7 @@ def test_machines_without_a_record_are_in_the_months_bill() -> None:
 
 def test_the_floors_money_is_set_aside() -> None:
     """Two workers until the month's end come first; what is left beside that is for peaks, and the floor is bought."""
-    floor = 2 * 0.1 * LEFT_H
+    floor = 2 * 0.1 * math.ceil(LEFT_H)
     pool = a_purse(floor + 0.55, min_workers=2)
 
     none_there, made = bought(a_snapshot(memory=spent(0.0)), rules(pool), {POOL: 9})
@@ -167,6 +168,22 @@ def test_the_floors_money_is_set_aside() -> None:
 
     assert (5, 2) == (none_there[POOL], short[POOL])
     assert f"{floor:.2f} set aside for min_workers" in made.remarks[0][1]
+
+
+@pytest.mark.parametrize(
+    ("ordered_h_ago", "ceiling", "count"), [(1, 260.0, 1), (260, 260.0, 0), (260, 361.0, 1)]
+)
+def test_what_the_floors_machines_have_paid_is_not_set_aside_again(
+    ordered_h_ago: int, ceiling: float, count: int
+) -> None:
+    """Two are paid by 720 hours at 72 each; where their next ones begin in this month those are kept for them."""
+    monthly = replace(OFFER, quantum_s=720 * 3600)
+    nodes = [a_node(f"n{i}", offer=monthly, ordered_at=AT - 3_600.0 * ordered_h_ago) for i in range(2)]
+    pool = replace(a_purse(ceiling, min_workers=2), offers=(monthly,))
+    memory = Memory(clocks=CLOCKS, good_looks={POOL: 9})
+
+    assert count == bought(a_snapshot(*nodes, memory=memory), rules(pool), {POOL: 3})[0][POOL]
+    assert {} == allowed(tuple(nodes), memory, pool)
 
 
 def test_even_the_floor_is_not_bought_beyond_the_ceiling() -> None:
