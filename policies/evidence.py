@@ -88,4 +88,11 @@ class Redeliveries:
     minutes: tuple[Deliveries, ...] = ()
     """Oldest first."""
     high: bool = False
-    """Whether it is so much that more workers would only fail more often; it stays so until it is little."""
+    """Whether it is so much that more workers would only fail more often; it stays so until it is little, or for a
+    time."""
+    left_s: float = 0.0
+    """While it is high: until that time is over; while a few more are tried, until they were."""
+    holds_s: float = 0.0
+    """How long growth stops before a few more are tried: longer each time that it was still much."""
+    tried: int | None = None
+    """The number that may be grown to while a few more are tried."""

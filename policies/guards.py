@@ -41,15 +41,20 @@ def guards(proposals: Sequence[Recommendation]) -> tuple[RuleFunction, ...]:
     def redelivered(given: DecisionInput, workers: int) -> Step | None:
         """No more than there are while much of what is delivered was delivered before."""
         seen = given.history.traffic.redeliveries
-        most = max(_kept(given), 1, firm)
+        most = max(_kept(given), seen.tried or 0, 1, firm)
         if not seen.high or workers <= most:
             return None
         now = redelivery.lately(seen.minutes)
         why = (
             f"{now.redelivered:.0f} of {now.delivered:.0f} deliveries in {duration(now.seconds)} were not the first:"
-            " tasks end their workers or are held for too long, and more workers would fail more often"
+            " tasks end their workers or are held for too long, and more workers would fail more often;"
         )
-        return Step(rule=Rule.REDELIVERED, before=workers, after=most, why=why)
+        then = (
+            f"a few more are tried in {duration(seen.left_s)}"
+            if seen.tried is None
+            else f"{most} are tried for {duration(seen.left_s)}"
+        )
+        return Step(rule=Rule.REDELIVERED, before=workers, after=most, why=f"{why} {then}")
 
     return (not_helping, redelivered)
 

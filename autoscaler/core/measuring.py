@@ -84,7 +84,9 @@ def with_look(before: Traffic, demand: Demand, workers: Supply, excused: float =
     return replace(
         now,
         growth=growth.with_look(before.growth, demand, workers, task_s=task_s, boot_s=boot_s),
-        redeliveries=redelivery.with_look(before.redeliveries, demand, excused),
+        redeliveries=redelivery.with_look(
+            before.redeliveries, demand, excused, workers=workers.serving
+        ),
     )
 
 

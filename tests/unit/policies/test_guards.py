@@ -17,12 +17,18 @@ from tests.unit.policies.builders import NOW, a_demand, a_history, an_input, sch
 BRAKE = Brake(few=7, few_per_s=4.1, many=12, many_per_s=3.9, left_s=480.0, holds_s=600.0)
 
 
-def minutes(*counts: tuple[int, int], excused: float = 0.0, look_s: float = 60.0) -> Redeliveries:
+def minutes(
+    *counts: tuple[int, int],
+    excused: float = 0.0,
+    look_s: float = 60.0,
+    workers: int = 12,
+    before: Redeliveries | None = None,
+) -> Redeliveries:
     """One look a minute, each at so many deliveries of which so many were not the first."""
-    found = Redeliveries()
+    found = before or Redeliveries()
     for delivered, redelivered in counts:
         flow = Flow(arrived=0, completed=0, over_s=look_s, delivered=delivered, redelivered=redelivered)
-        found = redelivery.with_look(found, a_demand(flow=flow), excused)
+        found = redelivery.with_look(found, a_demand(flow=flow), excused, workers=workers)
     return found
 
 
@@ -58,6 +64,7 @@ def test_what_is_delivered_again_and_again_stops_growth() -> None:
 
     assert (12, Rule.REDELIVERED) == (found.wanted, found.binding)
     assert "150 of 500 deliveries in 5 min were not the first" in sentence(found)
+    assert sentence(found).endswith("a few more are tried in 8 min")
 
 
 @pytest.mark.parametrize("traffic", [BRAKED, REDELIVERED])
@@ -134,6 +141,46 @@ def test_what_those_sent_away_give_back_is_no_sign() -> None:
 def test_a_look_without_counts_changes_nothing() -> None:
     """Absent is not zero."""
     assert redelivery.with_look(HIGH, a_demand(0, 5)) == HIGH
+
+
+def test_what_goes_on_for_less_than_would_begin_it_ends_with_its_time() -> None:
+    """One bad episode, then tasks that are given back now and then by design."""
+    after = [minutes(*[(100, 6)] * count, before=HIGH).high for count in (7, 8)]
+
+    assert [True, False] == after
+
+
+def test_where_it_goes_on_a_quarter_more_are_tried_and_then_it_lasts_longer() -> None:
+    """Tasks that wait for a lock are given back for ever: growth is slow then, and never over."""
+    trying = minutes(*[(100, 30)] * 8, before=HIGH)
+    again = minutes(*[(100, 30)] * 10, before=trying)
+    last = minutes(*[(100, 30)] * 600, before=again)
+
+    assert (True, 15) == (trying.high, trying.tried)
+    assert 15 == decided(Traffic(redeliveries=trying)).wanted
+    assert (True, None, 1200.0) == (again.high, again.tried, again.left_s)
+    assert not minutes(*[(100, 12)] * 10, before=trying).high
+    assert last.high
+    assert 3600.0 == last.holds_s
+
+
+def test_one_of_an_earlier_release_is_judged_by_the_next_look() -> None:
+    """It has no time yet."""
+    stored = Redeliveries(minutes=HIGH.minutes, high=True)
+
+    assert 15 == minutes((100, 30), before=stored).tried
+
+
+def test_what_is_not_counted_any_more_holds_nobody() -> None:
+    """What was seen grows old although nothing is seen; then growth is free."""
+    found = [HIGH]
+    for _ in range(100):
+        found.append(redelivery.with_look(found[-1], a_demand(0, 5), elapsed_s=10.0))
+
+    assert found[29].high
+    assert not found[-1].high
+    assert redelivery.undated(HIGH) == HIGH
+    assert Redeliveries() == redelivery.undated(minutes(*[(100, 30)] * 2))
 
 
 def test_what_is_kept_of_deliveries_stays_bounded() -> None:
