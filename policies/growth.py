@@ -55,16 +55,28 @@ class _Stretch:
     """Of the logarithm of `per_s`: by the spread between looks, at least that of independent events."""
 
 
-def with_look(before: Growth, demand: Demand, supply: Supply, *, task_s: float, boot_s: float) -> Growth:
-    """What is kept after this look. One without counts says nothing of the time since the last."""
+def with_look(
+    before: Growth,
+    demand: Demand,
+    supply: Supply,
+    *,
+    task_s: float,
+    boot_s: float,
+    elapsed_s: float = 0.0,
+) -> Growth:
+    """What is kept after this look, `elapsed_s` after the last one (0: as long as was counted). One without counts
+    says nothing of the time since then, but that it passed."""
     flow = demand.flow
     there = _there(demand, supply)
-    if flow is None or flow.over_s <= 0.0:
-        return replace(before, workers=supply.serving, there=there, backlog=demand.backlog)
     settle_s = min(max(_SETTLED_S, _TASKS_TO_SETTLE * task_s), _LONGEST_TO_SETTLE_S)
-    fresh = _fresh(before, supply.serving, flow.over_s, settle_s)
+    if flow is None or flow.over_s <= 0.0:
+        fresh = _fresh(before, supply.serving, elapsed_s, settle_s)
+        older = unseen(before, elapsed_s)
+        return replace(older, fresh=fresh, workers=supply.serving, there=there, backlog=demand.backlog)
+    since_s = elapsed_s or flow.over_s
+    fresh = _fresh(before, supply.serving, since_s, settle_s)
     settled = max(0, supply.serving - sum(some.workers for some in fresh))
-    levels = _aged(before.levels, flow.over_s) if before.levels else ()
+    levels = _aged(before.levels, since_s) if before.levels else ()
     if _pressed(before, demand, supply, flow.completed, settled):
         level = Level(
             most=max(before.there, there),
@@ -86,7 +98,22 @@ def with_look(before: Growth, demand: Demand, supply: Supply, *, task_s: float, 
     )
     if not levels and now.brake is None:
         return now  # most looks are such
-    return _judged(now, flow.over_s, try_s=boot_s + settle_s + _TRY_S)
+    return _judged(now, since_s, try_s=boot_s + settle_s + _TRY_S)
+
+
+def unseen(before: Growth, elapsed_s: float) -> Growth:
+    """What is kept after a look that told nothing: all is older. A brake whose time is over waits for the next look
+    that tells whether a few more are wanted, as long as it is known what they would be compared with."""
+    levels, brake = _aged(before.levels, elapsed_s), before.brake
+    if brake is not None:
+        left_s = max(0.0, brake.left_s - elapsed_s)
+        brake = replace(brake, left_s=left_s) if left_s or levels else None
+    return replace(before, levels=levels, brake=brake)
+
+
+def undated(before: Growth) -> Growth:
+    """What is kept after a time of unknown length: what was measured before it may be of another day."""
+    return replace(before, levels=(), fresh=(), doubts=0)
 
 
 def _there(demand: Demand, supply: Supply) -> int:

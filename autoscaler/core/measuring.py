@@ -38,13 +38,18 @@ def traffic(
     before, booted, left = snapshot.memory.traffic, _boots(snapshot, told), drains.ended(snapshot)
     measured = {}
     for name, pool in rules.items():
-        of_pool = before.get(name) or Traffic()
+        of_pool = _dated(before.get(name) or Traffic(), snapshot)
         demand = _seen(snapshot, name)
-        if demand is not None:
-            workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
-            of_pool = with_look(
-                of_pool, demand, workers, _excused(name, pool.slots, demand, workers, snapshot)
+        if demand is None:
+            of_pool = replace(
+                of_pool,
+                growth=growth.unseen(of_pool.growth, snapshot.elapsed_s),
+                redeliveries=redelivery.unseen(of_pool.redeliveries, snapshot.elapsed_s),
             )
+        else:
+            workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
+            excused = _excused(name, pool.slots, demand, workers, snapshot)
+            of_pool = with_look(of_pool, demand, workers, excused, elapsed_s=snapshot.elapsed_s)
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
         longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
         seconds = (min(s, longest_s) for (of, _), found in booted.items() if of == name for s in found)
@@ -64,6 +69,17 @@ def slices(snapshot: Snapshot, rules: Mapping[PoolName, PoolRules]) -> dict[Pool
     return found
 
 
+def _dated(before: Traffic, snapshot: Snapshot) -> Traffic:
+    """What was measured, without what is compared with later looks if nobody knows for how long there was none."""
+    if not snapshot.outcomes_may_be_old:
+        return before
+    return replace(
+        before,
+        growth=growth.undated(before.growth),
+        redeliveries=redelivery.undated(before.redeliveries),
+    )
+
+
 def _seen(snapshot: Snapshot, pool: PoolName) -> Demand | None:
     """The pool's demand, None where it could not be seen."""
     demand = snapshot.demand.get(pool)
@@ -75,17 +91,22 @@ def _seen(snapshot: Snapshot, pool: PoolName) -> Demand | None:
     return demand
 
 
-def with_look(before: Traffic, demand: Demand, workers: Supply, excused: float = 0.0) -> Traffic:
-    """The traffic after this look, with what the guards need. `excused` messages come back from those sent away."""
+def with_look(
+    before: Traffic, demand: Demand, workers: Supply, excused: float = 0.0, *, elapsed_s: float = 0.0
+) -> Traffic:
+    """The traffic after this look, with what the guards need, `elapsed_s` after the last one (0: as long as was
+    counted). `excused` messages come back from those sent away."""
     if demand.flow is not None and not 0.0 < demand.flow.over_s <= _LONGEST_LOOK_S:
         demand = replace(demand, flow=None)
     now = traffics.with_look(before, demand, workers)
     task_s, boot_s = traffics.task_s(now), traffics.boot_s(now)
     return replace(
         now,
-        growth=growth.with_look(before.growth, demand, workers, task_s=task_s, boot_s=boot_s),
+        growth=growth.with_look(
+            before.growth, demand, workers, task_s=task_s, boot_s=boot_s, elapsed_s=elapsed_s
+        ),
         redeliveries=redelivery.with_look(
-            before.redeliveries, demand, excused, workers=workers.serving
+            before.redeliveries, demand, excused, workers=workers.serving, elapsed_s=elapsed_s
         ),
     )
 

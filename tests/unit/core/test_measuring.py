@@ -14,7 +14,8 @@ from autoscaler.core.measuring import slices, with_look
 from autoscaler.core.model import Offer
 from autoscaler.core.reconcile import reconcile
 from policies import traffic as traffics
-from policies.contract import Flow, Supply, Traffic
+from policies.contract import Demand, Flow, Supply, Traffic
+from policies.evidence import Brake, Growth, Level
 from policies.prospect import Slice
 from providers.contract import NodeName
 from tests.unit.core.builders import (
@@ -63,6 +64,24 @@ def test_what_cannot_be_seen_measures_nothing() -> None:
     )
 
     assert before == reconcile(world, rules(), FLEET).memory.traffic[POOL]
+
+
+@pytest.mark.parametrize("demand", [Missing(why="down"), a_demand(backlog=5)])
+def test_what_guards_keep_grows_old_on_a_tick_without_counts(demand: Demand | Missing) -> None:
+    """Else an outage would leave a brake where it was, and levels of another time of the day beside today's."""
+    level = Level(most=7, least=7, seconds=60.0, tasks=60.0, squares=60.0, looks=6, ago_s=1_795.0)
+    brake = Brake(few=7, few_per_s=4.0, many=12, many_per_s=4.0, left_s=600.0, holds_s=600.0)
+    growth = Growth(levels=(level, replace(level, ago_s=0.0)), brake=brake)
+    memory = Memory(clocks=CLOCKS, traffic={POOL: Traffic(growth=growth)})
+    world = a_snapshot(demand={POOL: demand}, memory=memory)
+
+    after, restarted = (
+        reconcile(snapshot, rules(), FLEET).memory.traffic[POOL].growth
+        for snapshot in (world, replace(world, elapsed_s=0.0, outcomes_may_be_old=True))
+    )
+
+    assert ((replace(level, ago_s=10.0),), replace(brake, left_s=590.0)) == (after.levels, after.brake)
+    assert ((), brake) == (restarted.levels, restarted.brake)
 
 
 @pytest.mark.parametrize("over_s", [0.0, -1.0, 1e5, 1e300, float("inf"), float("nan")])

@@ -186,6 +186,29 @@ def test_what_is_older_than_half_an_hour_is_no_measure() -> None:
     assert looked(later, 60, 12, 40.0).brake is None
 
 
+def test_what_is_not_counted_grows_old_too() -> None:
+    """A level is forgotten after half an hour, and a brake after its time and that."""
+    braked = looked(SEVEN, 20, 12, 40.0)
+    found = [braked]
+    for _ in range(300):
+        found.append(
+            growth.with_look(
+                found[-1], a_demand(10_000, 24), a_supply(12), task_s=2.0, boot_s=90.0, elapsed_s=10.0
+            )
+        )
+
+    left = [None if one.brake is None else one.brake.left_s for one in found]
+    assert braked.brake is not None
+    assert [braked.brake.left_s - 300.0, 0.0, None] == [left[30], left[70], left[-1]]
+    assert () == found[-1].levels
+
+
+def test_over_a_time_of_unknown_length_nothing_is_compared() -> None:
+    """Seven before a restart, twelve after it: hours may lie between. A brake lasts its time."""
+    assert looked(growth.undated(SEVEN), 60, 12, 39.0).brake is None
+    assert BRAKE == growth.undated(replace(SEVEN, brake=BRAKE)).brake
+
+
 def test_what_is_kept_stays_bounded() -> None:
     """It is written down with every decision."""
     found = Growth()
