@@ -217,7 +217,7 @@ class Loop:
     ) -> dict[PoolName, Decision]:
         decisions = {}
         memory = reconciled.memory
-        allowed = money.allowances(reconciled.nodes, memory, self._rules, self._fleet, snapshot.at)
+        allowed = money.allowances(reconciled.nodes, memory, self._rules, self._fleet, snapshot.at, wishes)
         for name, rules in self._rules.items():
             decision = self._decide_one(rules, snapshot, reconciled, wishes.get(name), allowed.get(name))
             if decision is not None:

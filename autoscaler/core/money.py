@@ -15,11 +15,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from autoscaler.core import bills, lifecycle, strangers
+from autoscaler.core import bills, lifecycle, strangers, supply
 from autoscaler.core.bills import Month
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder, FleetRules, Node, Offer, PoolName, PoolRules, Timeouts
+from autoscaler.core.model import (
+    ConsumerOrder,
+    FleetRules,
+    Node,
+    Offer,
+    PoolName,
+    PoolRules,
+    PoolWish,
+    Timeouts,
+)
 from policies.contract import Allowance
 
 Rules = Mapping[PoolName, PoolRules]
@@ -179,7 +188,8 @@ class _Staying:
     spent: float
     """What is spent, and what those will cost that cannot stay."""
     aside: float
-    paid: int = 0
+    paid: int
+    """At first those that stay whatever that costs."""
 
     @property
     def bound(self) -> float:
@@ -191,7 +201,12 @@ class _Staying:
 
 
 def allowances(
-    nodes: Iterable[Node], memory: Memory, rules: Rules, fleet: FleetRules, at: float
+    nodes: Iterable[Node],
+    memory: Memory,
+    rules: Rules,
+    fleet: FleetRules,
+    at: float,
+    wishes: Mapping[PoolName, PoolWish] | None = None,
 ) -> dict[PoolName, Allowance]:
     """How many workers the month's money pays on, for each pool where that is fewer than are there.
 
@@ -218,6 +233,7 @@ def allowances(
             to_come=sorted(to_come[name]),
             spent=spent.get(name, 0.0),
             aside=_floor_cost(pool, to_come[name], month, at),
+            paid=_unconditional(pool, (wishes or {}).get(name), len(to_come[name]), at),
         )
         for name, pool in rules.items()
     }
@@ -240,11 +256,8 @@ def allowances(
 
 
 def _share_out(pools: list[_Staying], others: float, fleet: FleetRules) -> dict[PoolName, _Whose]:
-    """Pay on one machine after another, and say whose money does not pay for all. The floors' go first: they stay
-    whatever that costs."""
+    """Pay on one machine after another, and say whose money does not pay for all."""
     stuck: dict[PoolName, _Whose] = {}
-    for one in pools:
-        one.paid = min(one.pool.limits.min_workers, len(one.to_come))
     asides = sum(one.aside for one in pools)
     total = others + sum(one.bound for one in pools)
     bounds = {one.pool.name: one.bound for one in pools}
@@ -264,6 +277,14 @@ def _share_out(pools: list[_Staying], others: float, fleet: FleetRules) -> dict[
         if name in stuck or one.paid == len(one.to_come):
             waiting.remove(one)
     return stuck
+
+
+def _unconditional(pool: PoolRules, wish: PoolWish | None, there: int, at: float) -> int:
+    """How many of those there stay whatever that costs: the floor's, and those that a person keeps."""
+    if supply.is_paused(pool, wish):
+        return there
+    held = supply.hold(wish, at)
+    return min(there, max(pool.limits.min_workers, held.workers if held else 0))
 
 
 def _fits(limit: float | None, amount: float) -> bool:

@@ -99,7 +99,7 @@ def decision_input(
         limits=rules.limits,
         stabilization=rules.stabilization,
         paused=is_paused(rules, wish),
-        hold=_hold(wish, snapshot.at),
+        hold=hold(wish, snapshot.at),
         allowance=allowance,
     )
 
@@ -125,7 +125,8 @@ def is_paused(rules: PoolRules, wish: PoolWish | None) -> bool:
     return rules.paused if wish is None or wish.paused is None else wish.paused
 
 
-def _hold(wish: PoolWish | None, at: float) -> Hold | None:
+def hold(wish: PoolWish | None, at: float) -> Hold | None:
+    """The number that an operator holds at that instant."""
     if wish is None or wish.hold_workers is None or (wish.hold_until_at or 0.0) <= at:
         return None
     return Hold(workers=wish.hold_workers, until_at=wish.hold_until_at or 0.0)

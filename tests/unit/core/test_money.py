@@ -21,6 +21,7 @@ from autoscaler.core.model import (
     Plan,
     PoolName,
     PoolRules,
+    PoolWish,
     Timeouts,
 )
 from autoscaler.core.plan import plan
@@ -276,6 +277,33 @@ def test_the_fleets_money_lets_each_pool_keep_its_share() -> None:
     found = allowed(tuple(nodes), spent(50.0, 49.05), *two_pools().values(), fleet=fleet)
 
     assert {POOL: 2, MAIL: 1} == found
+
+
+@pytest.mark.parametrize(
+    ("paused", "wish", "kept"),
+    [
+        (True, None, {MAIL: 0}),
+        (False, PoolWish(pool=POOL, paused=True), {MAIL: 0}),
+        (True, PoolWish(pool=POOL, paused=False), {POOL: 2, MAIL: 1}),
+        (False, PoolWish(pool=POOL, hold_workers=3, hold_until_at=AT + 60.0), {POOL: 3, MAIL: 0}),
+        (False, PoolWish(pool=POOL, hold_workers=3, hold_until_at=AT), {POOL: 2, MAIL: 1}),
+    ],
+    ids=["as configured", "by a wish", "set going by a wish", "three are held", "three were held"],
+)
+def test_whom_a_person_keeps_is_paid_before_others(
+    paused: bool, wish: PoolWish | None, kept: dict[PoolName, int]
+) -> None:
+    """Of six machines three can be paid, and nobody of a paused pool is sent away: the other's must go first."""
+    fleet = replace(FLEET, max_cost_per_month=100.0)
+    nodes = [a_node(f"n{i}", offer=HOURLY, ordered_at=AT - 3_000) for i in range(6)]
+    nodes = [replace(node, pool=MAIL) if i < 2 else node for i, node in enumerate(nodes)]
+    book = rules(replace(a_purse(), paused=paused), replace(a_purse(), name=MAIL))
+
+    found = money.allowances(
+        nodes, spent(50.0, 49.05), book, fleet, AT, {POOL: wish} if wish is not None else None
+    )
+
+    assert kept == {name: of_pool.workers for name, of_pool in found.items()}
 
 
 def test_the_allowance_is_in_the_decision_and_says_why() -> None:
