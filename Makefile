@@ -19,7 +19,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test bench-decisions decisions-page bench-backtest crashes lock pages clean
+.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ soak: $(READY) ## simulated lives full of faults, then every rule broken in turn
 
 bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenario: SCENARIOS=FILE; build/decisions.json, build/decisions/
 	@$(BIN)/python -m benchmarks.decisions $(SCENARIOS)
+
+bench-forecast: $(READY) ## what the policy forecast is worth beside wait: SCENARIOS=FILE; build/forecast.json
+	@$(BIN)/python -m benchmarks.forecast $(SCENARIOS)
 
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest

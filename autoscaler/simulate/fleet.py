@@ -108,6 +108,8 @@ def draw(scenario: Scenario) -> Fleet:
     others = random.Random(f"policies {scenario.seed}")
     behind = random.Random(f"behind {scenario.seed}")
     foresights = random.Random(f"foresights {scenario.seed}")
+    # All in some lives, so that the others are as they would be without.
+    share = 0.6 if foresights.random() < 0.2 else 0.0
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
     rules, workers, task_s = {}, {}, {}
     for name in names:
@@ -118,7 +120,7 @@ def draw(scenario: Scenario) -> Fleet:
             workers[name] = replace(workers[name], bears=max(1, ceiling * slots // 2))
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
-        pool = _foresees(_decides_otherwise(pool, others), foresights)
+        pool = _foresees(_decides_otherwise(pool, others), foresights, share)
         rules[name] = replace(pool, timeouts=_drains(pool.timeouts, expiries, task_s[name]))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
@@ -164,12 +166,11 @@ def _decides_otherwise(pool: PoolRules, dice: random.Random) -> PoolRules:
     return pool
 
 
-def _foresees(pool: PoolRules, dice: random.Random) -> PoolRules:
-    """A fifth of all pools foresee peaks, most of which do not come."""
-    target_s = dice.choice((10.0, 120.0))
-    if dice.random() < 0.8:
+def _foresees(pool: PoolRules, dice: random.Random, share: float) -> PoolRules:
+    """Such a share of the pools foresees peaks, most of which do not come."""
+    if dice.random() >= share:
         return pool
-    foresight = PolicySpec(kind="forecast", options={"target_wait_s": target_s})
+    foresight = PolicySpec(kind="forecast", options={"target_wait_s": dice.choice((10.0, 120.0))})
     return replace(pool, policies=(*pool.policies, foresight))
 
 
