@@ -33,7 +33,7 @@ check: lint test-servers ## lint, types, import rules, unit and property tests: 
 	@$(PYTEST) -q -n 2 $(QUICK_TESTS) $(wildcard tests/tidy)
 
 test: lint test-servers $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: under 15 minutes
-	@$(PYTEST) -q -n 2 $(STEADY_TESTS)
+	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
 

@@ -25,12 +25,22 @@ BY_FAILED_TICKS = {
 """What these do is just that: a tick is lost, or made or sent by a daemon that must not, or an exception of our own is
 taken for bad luck and lived with."""
 
+RARE = {
+    "bills_a_machine_in_the_month_of_its_order": 300,
+    "leaves_strangers_out_of_the_ceiling": 60,
+    "stops_buying_and_lets_them_run": 60,
+    "forgets_what_is_gone": 60,
+    "knows_a_worker_by_its_pid": 60,
+    "ends_silent_strangers_without_a_word": 60,
+}
+"""The first life that is lived here: none before it noticed. `autoscaler soak --sabotage all` lives them all."""
+
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", sabotage.SABOTAGES)
 def test_a_broken_rule_is_noticed(name: str) -> None:
     """By what it does to machines, money or tasks, and not by an error of the sabotage's own."""
-    lives = (sabotaged(seed, name) for seed in range(SEEDS))
+    lives = (sabotaged(seed, name) for seed in range(RARE.get(name, 0), SEEDS))
     verdict = next(life for life in lives if life.counts.harm)
 
     assert bool(verdict.counts.failed_ticks) == (name in BY_FAILED_TICKS), verdict.harm
