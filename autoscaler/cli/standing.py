@@ -13,12 +13,12 @@ from autoscaler import wiring
 from autoscaler.cli import heartbeat
 from autoscaler.cli.heartbeat import Heartbeat
 from autoscaler.config import Settings
-from autoscaler.core import held_back, lifecycle, outlook, supply
+from autoscaler.core import held_back, lifecycle, projection, supply
 from autoscaler.core.facts import Stranger
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
-from autoscaler.core.outlook import Outlook
+from autoscaler.core.projection import Projection
 from autoscaler.journal import Journal, read
 
 
@@ -41,7 +41,7 @@ class PoolStanding:
     lost: int
     wanted: int | None
     cost_per_h: float
-    bill: Outlook
+    bill: Projection
     sentence: str
     unseen: tuple[str, ...]
 
@@ -58,7 +58,7 @@ class Standing:
     orders: tuple[Order, ...]
     strangers: tuple[Stranger, ...]
     held_back: tuple[HeldBack, ...]
-    bill: Outlook
+    bill: Projection
     """Of all pools together, those that are no longer configured too."""
 
 
@@ -70,7 +70,7 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
     wishes = journal.wishes()
     names = dict.fromkeys([*map(PoolName, settings.pools), *(node.pool for node in nodes)])
     rules = {PoolName(name): wiring.pool_rules(name, pool) for name, pool in settings.pools.items()}
-    bills = outlook.of_pools(nodes, memory, rules, at)
+    bills = projection.of_pools(nodes, memory, rules, at)
     return Standing(
         at=at,
         fleet=settings.fleet.name,
@@ -83,7 +83,7 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
         orders=journal.waiting_orders(),
         strangers=memory.strangers,
         held_back=held_back.look(memory, at),
-        bill=outlook.of_fleet(bills.values(), settings.fleet.max_cost_per_month, memory, at),
+        bill=projection.of_fleet(bills.values(), settings.fleet.max_cost_per_month, memory, at),
     )
 
 
@@ -93,7 +93,7 @@ def _pool(
     nodes: Iterable[Node],
     last: PoolDecision | None,
     wish: PoolWish | None,
-    bill: Outlook,
+    bill: Projection,
     at: float,
 ) -> PoolStanding:
     mine = supply.of_pool(nodes, name)

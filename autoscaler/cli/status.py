@@ -20,7 +20,7 @@ from rich.text import Text
 from autoscaler.cli import exits, opened, options, output, standing
 from autoscaler.cli.standing import PoolStanding, Standing
 from autoscaler.core.held_back import HeldBack
-from autoscaler.core.outlook import Outlook
+from autoscaler.core.projection import Projection
 from policies.phrases import count, duration
 
 _REFRESH_S = 2.0
@@ -128,7 +128,7 @@ def _bills(now: Standing) -> RenderableType:
     return output.columns(headers, [*rows, ("all pools", *_bill(now.bill))], right=headers[1:])
 
 
-def _bill(bill: Outlook) -> tuple[str | Text, ...]:
+def _bill(bill: Projection) -> tuple[str | Text, ...]:
     return (
         output.amount(bill.spent),
         output.words(output.amount(bill.projected), output.BAD if bill.is_too_much else ""),

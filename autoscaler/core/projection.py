@@ -20,7 +20,7 @@ _FEW_S = 7 * _A_DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Projection:
     """One pool's month, or the fleet's."""
 
     month: str
@@ -43,7 +43,7 @@ class Outlook:
 
 def of_pools(
     nodes: Iterable[Node], memory: Memory, rules: Mapping[PoolName, PoolRules], at: float
-) -> dict[PoolName, Outlook]:
+) -> dict[PoolName, Projection]:
     """Of each pool that is configured, has machines or has had some this month."""
     nodes = tuple(nodes)
     month = bills.month_of(at)
@@ -52,7 +52,7 @@ def of_pools(
     earlier = bills.spent(before, nodes, memory, rules, at)
     prices = {name: supply.cost_per_h(supply.of_pool(nodes, name)) for name in (*rules, *spent)}
     return {
-        name: Outlook(
+        name: Projection(
             month=month.name,
             spent=spent.get(name, 0.0),
             per_h=per_h,
@@ -67,10 +67,10 @@ def of_pools(
     }
 
 
-def of_fleet(pools: Iterable[Outlook], most: float | None, memory: Memory, at: float) -> Outlook:
+def of_fleet(pools: Iterable[Projection], most: float | None, memory: Memory, at: float) -> Projection:
     """All of them together."""
     pools, month = tuple(pools), bills.month_of(at)
-    return Outlook(
+    return Projection(
         month=month.name,
         spent=sum(pool.spent for pool in pools),
         per_h=sum(pool.per_h for pool in pools),

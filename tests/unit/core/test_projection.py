@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from autoscaler.core import outlook
+from autoscaler.core import projection
 from autoscaler.core.facts import Bills, Memory
 from autoscaler.core.model import PoolName
-from autoscaler.core.outlook import Outlook
+from autoscaler.core.projection import Projection
 from policies.contract import Limits
 from tests.unit.core.builders import OFFER, POOL, a_node, a_pool, rules
 
@@ -23,14 +23,14 @@ LAST = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
 
 def after(
     days: float, *, before: float = 0.0, so_far: float = 0.0, since_at: float = 0.0, most: float | None = None
-) -> Outlook:
+) -> Projection:
     """Of a pool with one machine at 0.1 an hour, ordered just now, so many days into November."""
     at = NOVEMBER + days * DAY_S
     gone = {"2026-10": {POOL: before}, "2026-11": {POOL: so_far - 0.1}}
     node = a_node(offer=HOURLY, ordered_at=at - 1)
     pool = a_pool(limits=Limits(max_workers=9, max_cost_per_month=most))
     memory = Memory(bills=Bills(gone=gone, since_at=since_at))
-    return outlook.of_pools((node,), memory, rules(pool), at)[POOL]
+    return projection.of_pools((node,), memory, rules(pool), at)[POOL]
 
 
 def test_what_is_left_of_the_month_costs_as_much_an_hour_as_it_did() -> None:
@@ -76,9 +76,9 @@ def test_the_fleet_is_all_pools_those_that_are_no_longer_configured_too() -> Non
     """Whoever takes a pool out of the configuration has paid for it all the same."""
     at = NOVEMBER + 10 * DAY_S
     memory = Memory(bills=Bills(gone={"2026-11": {POOL: 10.0, MAIL: 5.0}}, since_at=0.0))
-    pools = outlook.of_pools((), memory, rules(a_pool()), at)
+    pools = projection.of_pools((), memory, rules(a_pool()), at)
 
-    found = outlook.of_fleet(pools.values(), 40.0, memory, at)
+    found = projection.of_fleet(pools.values(), 40.0, memory, at)
 
     assert ({POOL, MAIL}, 15.0, pytest.approx(45.0), True) == (
         pools.keys(),
