@@ -13,9 +13,10 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from autoscaler.cli import comparing, costs, opened, options, output
+from autoscaler.cli import comparing, opened, options, output
 from autoscaler.cli.comparing import Comparison
 from autoscaler.config import Settings
+from autoscaler.core import bills
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Transition, WorkerName
@@ -136,7 +137,7 @@ def _table(
         headers[7:7] = ["TASKS", "MACHINE"]
         for node, row in zip(found, rows, strict=True):
             row[7:7] = [_in_hand(node, outside), _machine(node, outside)]
-    total = sum(costs.of_node(node, now) for node in found)
+    total = sum(bills.in_all_of_node(node, now) for node in found)
     return output.together(
         output.columns(headers, rows, right={cost, "TASKS"}),
         output.words(f"{count(len(found), 'node')}, {output.amount(total, settings.fleet.currency)} so far"),
@@ -153,7 +154,7 @@ def _row(node: Node, now: float) -> tuple[str | Text, ...]:
         duration((node.entered_at if gone else now) - node.ordered_at),
         output.offer(node.offer),
         output.NOTHING if node.enrolled_at is None else output.ago(node.enrolled_at, now),
-        output.amount(costs.of_node(node, now)),
+        output.amount(bills.in_all_of_node(node, now)),
         node.reason,
     )
 
@@ -183,7 +184,7 @@ def _portrait(
         "enrolled": output.local(node.enrolled_at) if node.enrolled_at is not None else "not yet",
         "offer": f"{output.offer(node.offer)}, {output.amount(node.offer.price_per_h, currency)} an hour",
         "worker": f"{node.worker}, {count(node.slots, 'slot')}, queues {', '.join(node.queues) or 'not known'}",
-        "cost": f"{output.amount(costs.of_node(node, now), currency)} so far",
+        "cost": f"{output.amount(bills.in_all_of_node(node, now), currency)} so far",
     }
     if outside is not None:
         instance = outside.compared.instances.get(node.name)
@@ -215,7 +216,7 @@ def _document(
         record = asdict(node) | {
             "worker": node.worker,
             "age_s": now - node.ordered_at,
-            "cost_so_far": costs.of_node(node, now),
+            "cost_so_far": bills.in_all_of_node(node, now),
         }
         if node.name in moves:
             record["transitions"] = [asdict(move) for move in moves[node.name]]

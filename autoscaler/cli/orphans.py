@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from rich.console import RenderableType
 from rich.text import Text
 
-from autoscaler.cli import comparing, costs, nodes, opened, options, output
+from autoscaler.cli import comparing, nodes, opened, options, output
+from autoscaler.core import bills
 from autoscaler.core.model import Offer, PoolName, PoolRules
 from policies.phrases import count, duration
 from providers.contract import Instance, ProviderName
@@ -62,7 +63,7 @@ def _orphan(
         instance=instance,
         age_s=None if created_at is None else now - created_at,
         price_per_h=offer.price_per_h if offer else None,
-        cost_so_far=None if offer is None or created_at is None else costs.so_far(offer, created_at, now),
+        cost_so_far=None if offer is None or created_at is None else bills.in_all(offer, created_at, now),
     )
 
 

@@ -73,6 +73,19 @@ def of_node(node: Node, month: Month, until_at: float) -> float:
     return cost(node.offer, month, node.ordered_at, until_at)
 
 
+def in_all(offer: Offer, since_at: float, until_at: float) -> float:
+    """What a machine of that offer cost from its order until then, whatever the months."""
+    return _of_quanta(offer, max(1, _before(offer, _known(since_at), _known(until_at))))
+
+
+def in_all_of_node(node: Node, at: float) -> float:
+    """What this node cost by now. One that never had a machine cost nothing."""
+    is_gone = node.state is NodeState.GONE
+    if is_gone and node.instance_id is None:
+        return 0.0
+    return in_all(node.offer, node.ordered_at, node.entered_at if is_gone else at)
+
+
 def since(stranger: Stranger, clocks: Mapping[str, float], at: float) -> float:
     """Since when a machine without a record is paid: as the provider says, else as long as we have seen it."""
     if stranger.instance.created_at is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from autoscaler.cli import comparing, costs
+from autoscaler.cli import comparing
 from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
-from tests.unit.core.builders import AT, CLOUD, OFFER, a_listing, a_node
+from tests.unit.core.builders import CLOUD, a_listing, a_node
 
 
 def test_records_with_their_machines_agree() -> None:
@@ -67,25 +65,3 @@ def test_a_provider_that_was_not_seen_proves_nothing() -> None:
 
     assert (None, {CLOUD: "timed out"}) == (failed.agree, failed.unseen)
     assert (None, ()) == (partial.agree, partial.without_machine)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "cost"), [(0.0, 0.1), (1.0, 0.1), (3600.0, 0.1), (3601.0, 0.2), (86_400.0, 2.4)]
-)
-def test_every_begun_quantum_is_paid_whole(age_s: float, cost: float) -> None:
-    """0.10 an hour, billed by the hour."""
-    assert cost == pytest.approx(costs.so_far(replace(OFFER, quantum_s=3600), AT, AT + age_s))
-
-
-def test_a_node_that_never_had_a_machine_cost_nothing() -> None:
-    """Its creation was refused."""
-    node = a_node("n1", NodeState.GONE, instance_id=None)
-
-    assert 0.0 == costs.of_node(node, AT)
-
-
-def test_a_node_that_is_gone_costs_no_more() -> None:
-    """Its bill ends when it was gone."""
-    node = a_node("n1", NodeState.GONE, ordered_at=AT - 7200, entered_at=AT - 3600)
-
-    assert costs.of_node(node, AT) == costs.of_node(node, AT + 1e6) == pytest.approx(0.1)

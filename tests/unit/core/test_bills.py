@@ -272,3 +272,25 @@ def test_it_is_known_since_when_is_counted() -> None:
 
     assert AT == first.bills.since_at
     assert AT == after(a_snapshot(at=AT + 10, memory=first)).bills.since_at
+
+
+@pytest.mark.parametrize(
+    ("age_s", "cost"), [(0.0, 0.1), (1.0, 0.1), (3600.0, 0.1), (3601.0, 0.2), (86_400.0, 2.4)]
+)
+def test_every_begun_quantum_is_paid_whole(age_s: float, cost: float) -> None:
+    """0.10 an hour, billed by the hour."""
+    assert cost == pytest.approx(bills.in_all(HOURLY, AT, AT + age_s))
+
+
+def test_a_node_that_never_had_a_machine_cost_nothing() -> None:
+    """Its creation was refused."""
+    node = a_node("n1", NodeState.GONE, instance_id=None)
+
+    assert 0.0 == bills.in_all_of_node(node, AT)
+
+
+def test_a_node_that_is_gone_costs_no_more() -> None:
+    """Its bill ends when it was gone."""
+    node = a_node("n1", NodeState.GONE, ordered_at=AT - 7200, entered_at=AT - 3600)
+
+    assert bills.in_all_of_node(node, AT) == bills.in_all_of_node(node, AT + 1e6) == pytest.approx(0.1)
