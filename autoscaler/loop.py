@@ -200,17 +200,7 @@ class Loop:
 
     def _history_s(self) -> float:
         """How far back decisions may look: the longest window or cooldown of any pool."""
-        windows = [
-            seconds
-            for s in (pool.stabilization for pool in self._rules.values())
-            for seconds in (
-                s.scale_in_window_s,
-                s.scale_out_window_s,
-                s.scale_in_cooldown_s,
-                s.scale_out_cooldown_s,
-            )
-        ]
-        return max(windows, default=0.0)
+        return max((pool.stabilization.longest_s for pool in self._rules.values()), default=0.0)
 
     def _decide(
         self, snapshot: Snapshot, reconciled: Reconciled, wishes: Mapping[PoolName, PoolWish]

@@ -241,6 +241,16 @@ class Stabilization:
     good_looks: int = 3
     """Good looks in a row needed after an outage before any scale-in."""
 
+    @property
+    def longest_s(self) -> float:
+        """How far back it looks: the longest of its windows and cooldowns."""
+        return max(
+            self.scale_out_window_s,
+            self.scale_in_window_s,
+            self.scale_out_cooldown_s,
+            self.scale_in_cooldown_s,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:

@@ -20,8 +20,6 @@ from policies.prospect import Slice
 
 _UNWATCHED_S = 60.0
 """So long a part of a boot may have passed unheard; after more, when the worker came up cannot be told."""
-
-
 _MAY_HOLD_A_SLOT = 5.0
 """Messages in a worker's hands for each slot: one that runs, and four prefetched, which is Celery's default."""
 _UNEVEN = 2.0

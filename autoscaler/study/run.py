@@ -140,13 +140,6 @@ class _Run:
         self.traffic = start.traffic
         """As the memory has it after a whole tick; quiet ones leave the memory alone."""
         self.past: deque[Past] = deque()
-        calm = self.pool.stabilization
-        self.window_s = max(
-            calm.scale_in_window_s,
-            calm.scale_out_window_s,
-            calm.scale_in_cooldown_s,
-            calm.scale_out_cooldown_s,
-        )
         self.slices: dict[float, Slice] = {}
         self.prospects = Prospects(self.rules, self._slices)
         self.looked_s = -float("inf")
@@ -194,7 +187,7 @@ class _Run:
             )
         )
         # One decision further than the longest window: it still stood when that began.
-        while len(self.past) > 1 and self.past[1].at <= decision.input.at - self.window_s:
+        while len(self.past) > 1 and self.past[1].at <= decision.input.at - self.pool.stabilization.longest_s:
             self.past.popleft()
         if self.watch:
             self.watch(self.fleet.world.now_s, self.fleet, decision)
