@@ -7,13 +7,13 @@ the wish grows by as many as that takes. A machine that could not start anything
 given back if the smaller fleet would have to buy it again at once.
 
     starts(x) = free + Σ over arriving slots 1 + ends − caution · √ends                      by x seconds from now
-    ends      = rate · x + Σ over free and arriving slots ((x − ready) / task_s − ¼)
+    ends      = rate · x + Σ over free and arriving slots ((x − ready) / task_s − 0.1)
     lacking   = max over tasks of (tasks before its deadline − starts) ÷ (starts of one machine ordered now)
 
 `rate` is busy slots ÷ task time, drawn towards what was really completed while messages waited by as much as
 completions were seen to stray: where tasks are alike a slow minute is chance, where a few long ones hold slots it goes
-on. The ¼ grows likewise, for tasks that all began together. The constants were chosen on recorded workloads with waits
-of two minutes. What never happens here: a look at a queue's name, a memory between two decisions.
+on. The tenth grows likewise, for tasks that all began together. The constants were chosen on recorded workloads with
+waits of two minutes. What never happens here: a look at a queue's name, a memory between two decisions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from policies.options import Options
 from policies.phrases import count, duration
 
 SHORTEST_WAIT_S = 1.0
-_KEPT_BACK = 0.25
+_KEPT_BACK = 0.1
 """Of the tasks that a slot starts after its first, for those of one length all end late in it; times variance ÷ mean of
 completions, for tasks that began together end together; the first of them at most."""
 _MOST_BELIEF_S = 600.0

@@ -46,7 +46,7 @@ class Fleet(Section):
 class Loop(Section):
     """`[loop]`: the daemon's pace."""
 
-    tick_s: Annotated[float, Span("100ms", "1h")] = Field(default=10.0, alias="tick")
+    tick_s: Annotated[float, Span("100ms", "1h")] = Field(default=5.0, alias="tick")
     """Time between two looks at the world. RabbitMQ's figures are renewed every 5 s, so faster shows little more."""
     observe_timeout_s: Annotated[float, Span("100ms", "10m")] = Field(default=8.0, alias="observe_timeout")
     """A fact that has not come after this time counts as not seen on this tick."""

@@ -41,7 +41,7 @@ from policies.decide import decide
 from policies.prospect import Slice
 from policies.stabilize import default_scale_in_window_s
 
-TICK_S = 10.0
+TICK_S = 5.0
 PROOF_LAG_S = 11.0
 """As with a broker's statistics interval of five seconds."""
 _TICKS_OF_A_DRAIN = 4.0

@@ -59,7 +59,7 @@ def test_an_unset_section_has_its_defaults() -> None:
     """A short file is a whole configuration."""
     loaded = settings()
 
-    assert (10.0, 8.0, 16) == (
+    assert (5.0, 8.0, 16) == (
         loaded.loop.tick_s,
         loaded.loop.observe_timeout_s,
         loaded.loop.max_calls_in_flight,

@@ -82,8 +82,8 @@ def test_a_machine_that_comes_too_late_for_those_that_wait_is_bought_for_the_bac
     """Late is late: they are begun within half a target after the boot, not at any price."""
     late = replace(measured(10.0), arrivals=(Span(seconds=10.0, amount=500), Span(seconds=600.0, amount=0)))
 
-    # 60 s after its boot a slot has begun 1 + 6 − ¼ tasks.
-    assert 38 == recommend(500, late).workers
+    # 60 s after its boot a slot has begun 1 + 6 − 0.1 tasks.
+    assert 37 == recommend(500, late).workers
 
 
 def test_a_completed_rate_below_the_computed_one_is_believed_in_time() -> None:

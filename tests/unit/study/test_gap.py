@@ -110,4 +110,4 @@ def test_the_rule_is_told_what_is_true() -> None:
     assert 40.0 == traffic.busy_s / traffic.tasks
     assert (12 / 40.0, 90.0) == (traffic.recent_per_s, traffic.boot_s / traffic.boots)
     (peak,) = traffic.peaks
-    assert 12 / 10.0 * 0.08 == pytest.approx(peak.amount, rel=0.01)
+    assert 12 / 5.0 * 0.0408 == pytest.approx(peak.amount, rel=0.01)

@@ -81,7 +81,7 @@ def test_boots_are_taken_from_when_the_worker_was_there(made: Record) -> None:
     past = _of(made)
 
     assert past.boots is not None
-    assert (100.0, 95.0) == (past.boots.mean_s, past.boot[0])
+    assert (95.0, 92.5) == (past.boots.mean_s, past.boot[0])
 
 
 def test_the_fleet_that_stood_begins_the_replay() -> None:

@@ -172,4 +172,4 @@ def test_the_watcher_sees_each_tick() -> None:
 
     run(a_workload((0.0, 30.0)), TERMS, default(120.0, 3600.0), watch=watch)
 
-    assert [(10.0, 1, 1), (20.0, 1, 1), (30.0, 1, 1)] == told[:3]
+    assert [(5.0, 1, 1), (10.0, 1, 1), (15.0, 1, 1)] == told[:3]
