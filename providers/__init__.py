@@ -15,7 +15,7 @@ from providers.contract import MayAct, Options, Provider, ProviderOptionsWrong, 
 BUILT_IN = {
     "local": "providers.local.provider:open_local",
     "simulated": "providers.simulated:open_simulated",
-    "libcloud": "providers.libcloud_adapter:open_libcloud",
+    "libcloud": "providers.libcloud.adapter:open_libcloud",
 }
 GROUP = "autoscaler.providers"
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 
 from autoscaler.clock import SystemClock
-from providers import dialects
 from providers.contract import (
     InstanceAbsent,
     InstanceId,
@@ -22,7 +21,8 @@ from providers.contract import (
     Purchase,
     RequestRejected,
 )
-from providers.libcloud_adapter import LibcloudProvider, create_token, open_libcloud
+from providers.dialects import DIALECTS
+from providers.libcloud.adapter import LibcloudProvider, create_token, open_libcloud
 from tests.contract import moto_world
 from tests.contract.moto_world import Moto
 
@@ -188,10 +188,11 @@ def test_every_page_of_a_long_listing_is_read(
     moto: Moto, cloud: LibcloudProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver reads one page; the adapter reads on to the last one."""
-    assert dialects.EC2.paging is not None
-    short = replace(dialects.EC2, paging=replace(dialects.EC2.paging, size=5))
-    monkeypatch.setattr(dialects, "DIALECTS", {"ec2": short})
-    monkeypatch.setattr("providers.libcloud_options.DIALECTS", {"ec2": short})
+    ec2 = DIALECTS["ec2"]
+    assert ec2.listing.cursor is not None
+    cursor = replace(ec2.listing.cursor, size=5)
+    short = replace(ec2, listing=replace(ec2.listing, cursor=cursor))
+    monkeypatch.setattr("providers.libcloud.options.DIALECTS", {"ec2": short})
     for number in range(12):
         cloud.create(a_spec(moto, f"images-{number}"), timeout_s=TIMEOUT_S)
 

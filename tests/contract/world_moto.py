@@ -14,7 +14,7 @@ from pathlib import Path
 
 from autoscaler.clock import SystemClock
 from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
-from providers.libcloud_adapter import open_libcloud
+from providers.libcloud.adapter import open_libcloud
 from tests.contract import moto_world
 from tests.contract.moto_world import Moto
 from tests.contract.worlds import Trouble

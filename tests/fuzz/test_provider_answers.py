@@ -25,7 +25,7 @@ from providers.contract import (
     OutcomeUnknown,
     ProviderError,
 )
-from providers.libcloud_adapter import LibcloudProvider, open_libcloud
+from providers.libcloud.adapter import LibcloudProvider, open_libcloud
 from providers.local import processes
 from providers.local.provider import open_local
 from tests.fuzz import odd

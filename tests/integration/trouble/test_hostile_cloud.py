@@ -24,7 +24,7 @@ from providers.contract import (
     ProviderError,
     Throttled,
 )
-from providers.libcloud_adapter import LibcloudProvider, open_libcloud
+from providers.libcloud.adapter import LibcloudProvider, open_libcloud
 from testbed import hostile_http
 from testbed.hostile_http import (
     ANSWER_LOST,

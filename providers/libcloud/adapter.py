@@ -1,30 +1,28 @@
-"""Machines from any cloud libcloud speaks to; the only module that imports libcloud.
+"""Machines from any cloud libcloud speaks to, behind the contract of providers.
 
 In go decided specs, out come instances and the contract's errors. One driver object is lent to one call at a time, an
-order is sent once, a listing is complete or says why not. How a cloud differs stands in `dialects`, what a broken
-answer means in `libcloud_errors`. What never happens here: a retry, a choice, a touch of a machine without our mark.
+order is sent once, a listing is complete or says why not. How a cloud differs stands in `providers.dialects`, what a
+broken answer means in `errors`. What never happens here: a retry, a choice, a touch of a machine without our mark.
 """
 
 from __future__ import annotations
 
 import hashlib
 import html
+import json
 import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError as XmlParseError
 
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.common.types import LibcloudError
-from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
-from libcloud.compute.providers import get_driver
 from libcloud.utils.iso8601 import ParseError as DateParseError
 
-from providers import libcloud_check, libcloud_deadline, libcloud_errors, libcloud_options
 from providers.contract import (
     Finding,
     Instance,
@@ -42,9 +40,13 @@ from providers.contract import (
     RequestRejected,
     always,
 )
-from providers.dialects import FLEET_KEY, NODE_KEY, POOL_KEY, Dialect, LocationShape
-from providers.libcloud_errors import Call
-from providers.libcloud_wire import Clock, LinkBroken, OneSendConnection, OneSendOrders, Wire, Withheld
+from providers.dialects.contract import FLEET_KEY, Filter, Place
+from providers.libcloud import check, errors, machines, marks, rows
+from providers.libcloud.check import Look
+from providers.libcloud.errors import Call
+from providers.libcloud.options import Account, read
+from providers.libcloud.rows import Row, Seen
+from providers.libcloud.wire import Clock, LinkBroken, Wire, Withheld
 
 PAGES_MAX = 200
 """200,000 machines at EC2's page size; a listing that goes on past this is not believed."""
@@ -57,7 +59,7 @@ FORBIDDEN_ENVIRONMENT = {
     "LIBCLOUD_DEBUG": "it makes libcloud write every request to a file, with credentials and user data",
 }
 
-TROUBLE = (
+TROUBLE: tuple[type[Exception], ...] = (
     LibcloudError, BaseHTTPError, LinkBroken, Withheld, OSError, ValueError, LookupError, AttributeError, TypeError,
     AssertionError, XmlParseError, DateParseError,
 )  # fmt: skip
@@ -73,58 +75,66 @@ def open_libcloud(
             raise ProviderOptionsWrong(f"providers.{name}: unset the environment variable {variable}: {why}")
     if not fleet or not fleet.isprintable():
         raise ProviderOptionsWrong(f"providers.{name}: a fleet's name marks its machines; found {fleet!r}")
-    account = libcloud_options.read(name, options)
+    account = read(name, options)
+    whose = {"fleet": fleet, "pool": "any", "name": f"{fleet}-any-0"}
+    try:
+        marks.spelt_name(account.dialect, **whose)
+        marks.spelt_mark(account.dialect, **whose)
+    except marks.Unspeakable as trouble:
+        raise ProviderOptionsWrong(f"providers.{name}: machines of fleet {fleet!r}: {trouble}") from None
     return LibcloudProvider(name=name, fleet=fleet, account=account, clock=clock, may_act=may_act)
 
 
 class LibcloudProvider:
     """One account at one cloud, behind the `Provider` contract."""
 
-    def __init__(
-        self, *, name: str, fleet: str, account: libcloud_options.Account, clock: Clock, may_act: MayAct
-    ) -> None:
+    def __init__(self, *, name: str, fleet: str, account: Account, clock: Clock, may_act: MayAct) -> None:
         self._name = name
         self._fleet = fleet
         self._account = account
         self._dialect = account.dialect
         self._clock = clock
         self._may_act = may_act
-        self._driver_class = _one_send(account.dialect)
+        self._trouble: tuple[type[Exception], ...] = (*TROUBLE, *machines.raised_by(account.dialect))
         self._lock = threading.Lock()
         self._idle: list[Any] = []
         self._closed = False
         try:
             self._idle.append(self._new_driver())
-        except (ValueError, LibcloudError) as trouble:
-            says = libcloud_errors.clean(str(trouble), account.secrets)
+        except self._trouble as trouble:
+            says = errors.clean(str(trouble), account.secrets)
             raise ProviderOptionsWrong(f"providers.{name}: libcloud refused these settings: {says}") from None
 
     @property
     def traits(self) -> ProviderTraits:
         return ProviderTraits(
             settle_s=self._account.settle_s,
-            user_data_limit_bytes=self._dialect.user_data_limit_bytes,
-            user_data_gzip=self._dialect.user_data_gzip,
+            user_data_limit_bytes=self._dialect.user_data.limit_bytes,
+            user_data_gzip=self._dialect.user_data.gzip,
+            names_unique=self._dialect.names.unique,
         )
 
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
-        """Order one machine: one request, sent once."""
+        """Order one machine: one order, sent once."""
         dialect = self._dialect
-        if len(spec.user_data) > dialect.user_data_limit_bytes:
+        if len(spec.user_data) > dialect.user_data.limit_bytes:
             raise RequestRejected(
                 f"create {spec.name}: {len(spec.user_data)} bytes of user data; "
-                f"{dialect.driver} takes {dialect.user_data_limit_bytes}"
+                f"{dialect.driver} takes {dialect.user_data.limit_bytes}"
             )
         with self._talking(Call.CREATE, f"create {spec.name}", timeout_s) as driver:
-            driver.connection.wire.ordering = True
-            node = driver.create_node(
-                name=spec.name,
-                size=_size(spec.size, driver),
-                image=NodeImage(id=spec.image, name=spec.image, driver=driver),
-                location=_location(spec.location, driver, dialect),
-                **self._arguments(spec),
-            )
-            made = self._instance(node)
+            try:
+                arguments = machines.create_arguments(self._account, spec, self._fleet, driver)
+            except marks.Unspeakable as trouble:
+                raise RequestRejected(f"{self._name}: create {spec.name}: not sent: {trouble}") from None
+            if dialect.once_argument:
+                arguments[dialect.once_argument] = create_token(self._fleet, spec.name)
+            wire = driver.connection.wire
+            wire.ordering = wire.once = True
+            node = driver.create_node(**arguments)
+            # The mark may be put on it a moment later: that it is ours is known here by itself.
+            whose = marks.Owner(fleet=self._fleet, pool=spec.pool, name=spec.name)
+            made = self._instance(node, rows.made(dialect.listing.reads, node, wire.answer), whose)
             if made is None:
                 raise ValueError("the answer holds no machine")
         return made
@@ -132,20 +142,16 @@ class LibcloudProvider:
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
         """Ask for the end of what is found under our mark; a machine of that id without our mark is not found."""
         by_id = instance_id is not None
-        dialect = self._dialect
-        wanted = (
-            {dialect.id_filter: instance_id}
-            if instance_id
-            else {dialect.tag_filter.format(key=NODE_KEY): name}
-        )
+        filters = self._dialect.listing.filter
         with self._talking(Call.DESTROY, f"destroy {name}", timeout_s) as driver:
-            nodes, _ = self._walk(driver, wanted)
+            walked, _ = self._walk(
+                driver, filters.by_id if by_id else filters.by_name, name=name, id=instance_id or ""
+            )
             # A filter is the provider's promise; an end is asked for only where mark and id or name are seen.
             found = [
                 (node, seen)
-                for node in filter(self._is_ours, nodes)
-                if (seen := self._instance(node))
-                and (seen.instance_id == instance_id if by_id else seen.name == name)
+                for node, seen in self._ours(walked)
+                if (seen.instance_id == instance_id if by_id else seen.name == name)
             ]
             driver.connection.wire.ordering = True
             for node, seen in found:
@@ -159,13 +165,10 @@ class LibcloudProvider:
     def list_instances(self, *, timeout_s: float) -> Listing:
         """Every page, under our mark."""
         with self._talking(Call.LOOK, f"list {self._name}", timeout_s) as driver:
-            nodes, why_incomplete = self._walk(driver, {})
-            instances: dict[str, Instance] = {}
-            for node in filter(self._is_ours, nodes):
-                if not node.id:
-                    why_incomplete = why_incomplete or "a machine of ours is listed without an id"
-                elif instance := self._instance(node):
-                    instances[instance.instance_id] = instance
+            walked, why_incomplete = self._walk(driver, {})
+            if any(not node.id and self._owner(node, row) for node, row in walked):
+                why_incomplete = why_incomplete or "a machine of ours is listed without an id"
+            instances = {seen.instance_id: seen for _, seen in self._ours(walked)}
         return Listing(
             instances=tuple(instances.values()), complete=not why_incomplete, why_incomplete=why_incomplete
         )
@@ -175,9 +178,9 @@ class LibcloudProvider:
         until = self._clock.monotonic() + timeout_s
         findings = [self._finding("credentials", until, self._look_at_machines)]
         if findings[0].ok:
-            for subject, look in libcloud_check.looks(purchase, self._dialect).items():
+            for subject, look in check.looks(purchase, self._dialect).items():
                 findings.append(self._finding(subject, until, look))
-        limit = self._dialect.user_data_limit_bytes
+        limit = self._dialect.user_data.limit_bytes
         says = f"{purchase.user_data_bytes} of at most {limit} bytes"
         return (*findings, Finding(subject="user data", ok=purchase.user_data_bytes <= limit, says=says))
 
@@ -186,7 +189,7 @@ class LibcloudProvider:
         with self._lock:
             self._closed, idle, self._idle = True, self._idle, []
         for driver in idle:
-            driver.connection.connection.session.close()
+            driver.connection.wire.close()
 
     @contextmanager
     def _talking(self, call: Call, about: str, timeout_s: float) -> Iterator[Any]:
@@ -198,16 +201,17 @@ class LibcloudProvider:
         failure: ProviderError | None = None
         try:
             yield driver
-        except TROUBLE as trouble:
-            scene = libcloud_errors.Scene(
+        except self._trouble as trouble:
+            scene = errors.Scene(
                 call=call,
                 about=f"{self._name}: {about}",
                 dialect=self._dialect,
                 now=self._clock.now(),
                 secrets=self._account.secrets,
             )
-            failure = libcloud_errors.translate(trouble, scene=scene, wire=wire)
+            failure = errors.translate(trouble, scene=scene, wire=wire)
         finally:
+            wire.forget()
             self._give_back(driver, fit=failure is None)
         if failure is not None:
             raise failure from failure.__cause__
@@ -224,92 +228,118 @@ class LibcloudProvider:
             if fit and not self._closed:
                 self._idle.append(driver)
                 return
-        driver.connection.connection.session.close()
+        driver.connection.wire.close()
 
     def _new_driver(self) -> Any:
-        driver = self._driver_class(**self._account.driver_arguments)
-        wire = Wire(self._clock, respell=self._dialect.respell)
-        driver.connection.wire = driver.connection.connection.wire = wire
-        libcloud_deadline.keep(
-            driver.connection.connection.session, self._clock.monotonic, wire.require_leave
-        )
-        return driver
-
-    def _arguments(self, spec: InstanceSpec) -> dict[str, object]:
         dialect = self._dialect
-        mark = {FLEET_KEY: self._fleet, POOL_KEY: spec.pool, NODE_KEY: spec.name}
-        arguments = {
-            **self._account.create_arguments,
-            dialect.user_data_argument: spec.user_data,
-            dialect.mark_argument: mark,
-        }
-        if dialect.once_argument:
-            arguments[dialect.once_argument] = create_token(self._fleet, spec.name)
-        return arguments
+        wire = Wire(
+            self._clock,
+            respell=getattr(dialect.listing.reads, "respell", ("", "")),
+            order_sign=dialect.order_sign,
+            forms=dialect.forms,
+        )
+        return machines.driver_of(self._account, wire)
 
-    def _walk(self, driver: Any, wanted: Mapping[str, str]) -> tuple[list[Any], str]:
+    def _walk(self, driver: Any, wanted: Mapping[str, str], **whom: str) -> tuple[list[Seen], str]:
         """All pages under our mark, and why they may not be all. Raises what the driver raises."""
-        dialect, wire = self._dialect, driver.connection.wire
-        filters = {dialect.tag_filter.format(key=FLEET_KEY): self._fleet, **wanted}
-        nodes: list[Any] = []
+        listing, wire = self._dialect.listing, driver.connection.wire
+        arguments = dict(listing.arguments)
+        params = self._filter(listing.filter, wanted, whom, arguments=arguments, wire=wire)
+        found: list[Seen] = []
         cursor = ""
         for _ in range(PAGES_MAX):
-            paging = dialect.paging
-            if paging:
-                wire.extra_params = {paging.size_param: str(paging.size)}
-                wire.extra_params |= {paging.cursor_param: cursor} if cursor else {}
-            page = driver.list_nodes(**{dialect.filter_argument: filters})
-            body = wire.answer.body
-            wire.extra_params = {}
-            if not re.search(dialect.listing_sign, body):
-                raise ValueError("the answer is no listing")
-            if len(page) != (rows := len(re.findall(dialect.row_sign, body))):
-                raise ValueError(f"{rows} machines were answered and {len(page)} could be read")
+            wire.forget()
+            wire.extra_params = {**listing.params, **params}
+            if listing.cursor:
+                wire.extra_params |= {listing.cursor.size_param: str(listing.cursor.size)}
+                wire.extra_params |= {listing.cursor.cursor_param: cursor} if cursor else {}
+            page = driver.list_nodes(**arguments)
+            seen, doubt = rows.listed(listing.reads, page, wire.answers)
             # The sign stands for a state: one read without it would make up in number for one that was not read.
-            if not all(node.extra.get(dialect.state_key) for node in page):
+            if not all(self._word(row) for _, row in seen):
                 raise ValueError("a machine was answered without a state")
-            nodes += page
-            following = re.search(paging.next_cursor, body) if paging else None
-            if not following or not following[1]:
-                return nodes, ""
+            found += seen
+            following = re.search(listing.cursor.next_cursor, wire.answer.body) if listing.cursor else None
+            if doubt or not following or not following[1]:
+                break
             if cursor == (cursor := html.unescape(following[1])):
-                return nodes, "the same page was announced as the next one"
-        return nodes, f"there are more than {PAGES_MAX} pages"
+                doubt = "the same page was announced as the next one"
+                break
+        else:
+            doubt = f"there are more than {PAGES_MAX} pages"
+        wire.extra_params, wire.extra_headers = {}, {}
+        return found, doubt
 
-    def _is_ours(self, node: Any) -> bool:
-        return self._tags(node).get(FLEET_KEY) == self._fleet
+    def _filter(
+        self,
+        asked: Filter,
+        wanted: Mapping[str, str],
+        whom: Mapping[str, str],
+        *,
+        arguments: dict[str, object],
+        wire: Wire,
+    ) -> Mapping[str, str]:
+        """Parameters that ask for our machines only; or the same in an argument or a header, which are changed."""
+        mark = marks.text(FLEET_KEY, self._fleet)
+        filters = {
+            key: value.format(fleet=self._fleet, mark=mark, **whom)
+            for key, value in {**asked.fleet, **wanted}.items()
+        }
+        match asked.place:
+            case Place.NOWHERE:
+                return {}
+            case Place.QUERY:
+                return filters
+            case Place.ARGUMENT:
+                arguments[asked.key] = filters
+            case Place.HEADER:
+                wire.extra_headers = {asked.key: json.dumps(filters)}
+        return {}
 
-    def _tags(self, node: Any) -> Mapping[str, str]:
-        return node.extra.get(self._dialect.tags_key) or {}
+    def _owner(self, node: Any, row: Row) -> marks.Owner | None:
+        return marks.owner_of(self._dialect, fleet=self._fleet, row=row, name=node.name or "")
 
-    def _instance(self, node: Any) -> Instance | None:
+    def _ours(self, walked: list[Seen]) -> list[tuple[Any, Instance]]:
+        """Machines under our mark that still are, with the driver's object for each."""
+        return [
+            (node, instance)
+            for node, row in walked
+            if (owner := self._owner(node, row)) and (instance := self._instance(node, row, owner))
+        ]
+
+    def _word(self, row: Row) -> str:
+        word = marks.dig(row, self._dialect.fields.state)
+        return word if isinstance(word, str) else ""
+
+    def _instance(self, node: Any, row: Row, owner: marks.Owner) -> Instance | None:
         """The machine as the contract says it; None for one that is no more or that has no id."""
-        extra, dialect, tags = node.extra, self._dialect, self._tags(node)
-        state = dialect.states.get(extra.get(dialect.state_key) or "", InstanceState.UNKNOWN)
+        fields = self._dialect.fields
+        state = self._dialect.states.get(self._word(row), InstanceState.UNKNOWN)
         if state is None or not node.id:
             return None
+        location, size = (marks.dig(row, path) if path else None for path in (fields.location, fields.size))
         return Instance(
-            name=tags.get(NODE_KEY) or node.name,
+            name=owner.name,
             instance_id=InstanceId(node.id),
             state=state,
-            pool=tags.get(POOL_KEY),
-            created_at=node.created_at.timestamp() if node.created_at else None,
-            location=extra.get(dialect.location_key) or "",
-            size=extra.get(dialect.size_key) or "",
+            pool=owner.pool,
+            created_at=_epoch(node.created_at),
+            location=location if isinstance(location, str) else "",
+            size=size if isinstance(size, str) else "",
             addresses=(*node.public_ips, *node.private_ips),
         )
 
     def _look_at_machines(self, driver: Any) -> str:
-        nodes, _ = self._walk(driver, {})
-        return f"accepted; {len(nodes)} machines of fleet {self._fleet} are listed"
+        walked, _ = self._walk(driver, {})
+        return f"accepted; {len(self._ours(walked))} machines of fleet {self._fleet} are listed"
 
-    def _finding(self, subject: str, until: float, look: libcloud_check.Look) -> Finding:
+    def _finding(self, subject: str, until: float, look: Look) -> Finding:
         try:
             with self._talking(Call.CHECK, f"look at {subject}", until - self._clock.monotonic()) as driver:
                 return Finding(subject=subject, ok=True, says=look(driver))
         except ProviderError as error:
             return Finding(subject=subject, ok=False, says=str(error))
-        except libcloud_check.Unknown as unknown:
+        except check.Unknown as unknown:
             return Finding(subject=subject, ok=False, says=str(unknown))
 
 
@@ -318,29 +348,8 @@ def create_token(fleet: str, name: str) -> str:
     return hashlib.sha256(f"{fleet}/{name}".encode()).hexdigest()
 
 
-def _one_send(dialect: Dialect) -> type[Any]:
-    """The dialect's driver class over connections that send once."""
-    driver_class: Any = get_driver(dialect.driver)
-    link_class = type("Link", (OneSendConnection, driver_class.connectionCls.conn_class), {})
-    orders = {"conn_class": link_class, "forms": dialect.forms}
-    members: dict[str, object] = {
-        "connectionCls": type("Orders", (OneSendOrders, driver_class.connectionCls), orders)
-    }
-    if dialect.address_lookup:
-        members[dialect.address_lookup] = lambda _driver, nodes: {node.id: [] for node in nodes}
-    return type(driver_class.__name__, (driver_class,), members)
-
-
-def _size(size: str, driver: Any) -> NodeSize:
-    """A size by its id alone: drivers read nothing else of it, and listing hundreds for each create would be waste."""
-    return NodeSize(id=size, name=size, ram=0, disk=0, bandwidth=None, price=0.0, driver=driver)
-
-
-def _location(location: str, driver: Any, dialect: Dialect) -> NodeLocation | None:
-    """A location by its id; an empty one leaves the choice to the provider."""
-    if not location:
+def _epoch(created: datetime | None) -> float | None:
+    """When that was. A time without a zone is UTC: that of this computer would be nobody's meaning."""
+    if created is None:
         return None
-    place: Any = NodeLocation(id=location, name=location, country="", driver=driver)
-    if dialect.location_shape is LocationShape.ZONE:
-        place.availability_zone = SimpleNamespace(name=location, region_name=driver.region_name)
-    return place  # type: ignore[no-any-return]
+    return (created if created.tzinfo else created.replace(tzinfo=UTC)).timestamp()

@@ -25,7 +25,7 @@ from providers.contract import (
     RequestRejected,
     Throttled,
 )
-from providers.libcloud_adapter import LibcloudProvider, open_libcloud
+from providers.libcloud.adapter import LibcloudProvider, open_libcloud
 from tests.unit.providers import ec2_stub
 from tests.unit.providers.ec2_stub import Reply, Stub, answer, listing, machine, refusal
 

@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 
 from autoscaler.clock import SystemClock
 from providers.contract import InstanceSpec, NodeName, RequestRejected
-from providers.libcloud_adapter import open_libcloud
+from providers.libcloud.adapter import open_libcloud
 from tests.unit.providers import ec2_stub
 
 KEY, SECRET = "AKIATESTING", "wJalrXUtnFEMI/K7MDENG"

@@ -6,15 +6,27 @@ Which settings exist is said by the dialect. Nothing here connects, and no secre
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from providers.contract import Options, ProviderOptionsWrong
-from providers.dialects import DIALECTS, Dialect, Shape
+from providers.dialects import DIALECTS, Dialect
+from providers.dialects.contract import Goes, Option, Shape
 
-ACCOUNT_OPTIONS = ("driver", "key", "secret", "token", "region", "host", "port", "secure", "settle_s")
-"""What every dialect takes; its `extras` come on top."""
+ALL_TAKE = ("driver", "settle_s")
+"""What every dialect takes; its `options` come on top, …"""
+ENDPOINT = ("host", "port", "secure")
+"""… and these, where its endpoint may be another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where requests go instead of the cloud's own address. An empty host or a port of 0 leaves the driver's own."""
+
+    host: str
+    port: int
+    secure: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +38,9 @@ class Account:
     secrets: tuple[str, ...] = field(repr=False)
     driver_arguments: Mapping[str, object] = field(repr=False)
     """For the driver's constructor."""
-    create_arguments: Mapping[str, object]
-    """For every `create_node`."""
+    create_arguments: tuple[tuple[str, object], ...]
+    """Dotted arguments for every `create_node`."""
+    endpoint: Endpoint | None = None
 
 
 def read(name: str, options: Options) -> Account:
@@ -38,24 +51,35 @@ def read(name: str, options: Options) -> Account:
     if dialect is None:
         raise reader.wrong("driver", f"{driver!r} is not known here", f"one of {', '.join(sorted(DIALECTS))}")
     reader.refuse_unknown(dialect)
-    key, secret = reader.text("key"), reader.text("secret")
-    token = reader.text("token", default="")
-    arguments: dict[str, object] = {
-        **dialect.constructor,
-        "key": key,
-        "secret": secret,
-        "secure": reader.flag("secure", default=True),
-        "region": reader.text("region", default=dialect.default_region),
-    }
-    arguments |= {"token": token} if token else {}
-    arguments |= {"host": reader.text("host")} if "host" in options else {}
-    arguments |= {"port": reader.port("port")} if "port" in options else {}
+    given = [(option, reader.value(name, option, dialect)) for name, option in dialect.options.items()]
+    given = [(option, value) for option, value in given if value is not None]
+    arguments: dict[str, object] = dict(dialect.constructor)
+    for option, value in given:
+        if option.to is Goes.ACCOUNT:
+            place(arguments, option.argument, value)
     return Account(
         dialect=dialect,
         settle_s=reader.seconds("settle_s", default=dialect.settle_s),
-        secrets=tuple(filter(None, (secret, token, key))),
+        secrets=tuple(value for option, value in given if option.secret and isinstance(value, str)),
         driver_arguments=arguments,
-        create_arguments={**dialect.always, **reader.extras(dialect)},
+        create_arguments=tuple(
+            (option.argument, value) for option, value in given if option.to is Goes.MACHINE
+        ),
+        endpoint=reader.endpoint() if dialect.endpoint else None,
+    )
+
+
+def place(arguments: dict[str, object], path: str, value: object) -> None:
+    """Put a value where a dotted argument says; a list is added to what stands there."""
+    first, _, rest = path.partition(".")
+    if rest:
+        inner = arguments.setdefault(first, {})
+        assert isinstance(inner, dict), f"{first} is given whole and in parts"
+        place(inner, rest, value)
+        return
+    standing = arguments.get(first)
+    arguments[first] = (
+        [*standing, *value] if isinstance(standing, list) and isinstance(value, list) else value
     )
 
 
@@ -70,7 +94,7 @@ class _Reader:
         return ProviderOptionsWrong(f"providers.{self._name}.{option}: {found}; expected {expected}")
 
     def refuse_unknown(self, dialect: Dialect) -> None:
-        known = (*ACCOUNT_OPTIONS, *dialect.extras)
+        known = (*ALL_TAKE, *(ENDPOINT if dialect.endpoint else ()), *dialect.options)
         for option in self._options:
             if option not in known:
                 raise self.wrong(
@@ -115,22 +139,35 @@ class _Reader:
             raise self.wrong(option, repr(value), "seconds from 0 to 86400")
         return float(value)
 
-    def extras(self, dialect: Dialect) -> dict[str, object]:
-        arguments: dict[str, object] = {}
-        for option, extra in dialect.extras.items():
-            if option not in self._options:
-                continue
-            if extra.needs and extra.needs not in self._options:
-                raise self.wrong(
-                    option, f"stands without {extra.needs!r}", f"both, or neither ({dialect.driver})"
-                )
-            match extra.shape:
-                case Shape.TEXT:
-                    arguments[extra.argument] = self.text(option)
-                case Shape.TEXTS:
-                    arguments[extra.argument] = self.texts(option)
-                case Shape.FLAG:
-                    arguments[extra.argument] = self.flag(option)
-                case Shape.REFERENCE:
-                    arguments[extra.argument] = SimpleNamespace(id=self.text(option))
-        return arguments
+    def endpoint(self) -> Endpoint | None:
+        """Another endpoint than the driver's own; None: nothing was said of it."""
+        if not any(option in self._options for option in ENDPOINT):
+            return None
+        return Endpoint(
+            host=self.text("host") if "host" in self._options else "",
+            port=self.port("port") if "port" in self._options else 0,
+            secure=self.flag("secure", default=True),
+        )
+
+    def value(self, name: str, option: Option, dialect: Dialect) -> object:
+        """What the driver is given for one option; None: nothing."""
+        if name not in self._options:
+            if option.required:
+                raise self.wrong(name, "missing", "a text")
+            return option.default or None
+        if option.needs and option.needs not in self._options:
+            raise self.wrong(name, f"stands without {option.needs!r}", f"both, or neither ({dialect.driver})")
+        value = _SHAPES[option.shape](self, name)
+        if option.choices and value not in option.choices:
+            raise self.wrong(name, f"{value!r}", f"one of {', '.join(option.choices)}")
+        return value
+
+
+_SHAPES: Mapping[Shape, Callable[[_Reader, str], object]] = {
+    Shape.TEXT: _Reader.text,
+    Shape.TEXTS: _Reader.texts,
+    Shape.FLAG: _Reader.flag,
+    Shape.REFERENCE: lambda reader, name: SimpleNamespace(id=reader.text(name)),
+    Shape.REFERENCES: lambda reader, name: [SimpleNamespace(id=each) for each in reader.texts(name)],
+    Shape.NAMED: lambda reader, name: [SimpleNamespace(name=each) for each in reader.texts(name)],
+}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from providers.contract import Purchase
-from providers.dialects import Dialect
+from providers.dialects.contract import Dialect
 
 Look = Callable[[Any], str]
 """Asks a driver object about one subject and says what was found. Raises Unknown, or what the driver raises."""
@@ -26,7 +26,7 @@ def looks(purchase: Purchase, dialect: Dialect) -> Mapping[str, Look]:
     return {
         "size": lambda driver: _size(driver, purchase.size, dialect),
         "image": lambda driver: _image(driver, purchase.image, dialect),
-        "location": lambda driver: _location(driver, purchase.location),
+        "location": lambda driver: _location(driver, purchase.location, dialect),
     }
 
 
@@ -53,10 +53,14 @@ def _image(driver: Any, image: str, dialect: Dialect) -> str:
     return f"{image} exists"
 
 
-def _location(driver: Any, location: str) -> str:
+def _location(driver: Any, location: str, dialect: Dialect) -> str:
     if not location:
+        if dialect.location.required:
+            raise Unknown("an offer here needs a location")
         return "left to the provider"
-    names = [each.name for each in driver.list_locations()]
+    if not dialect.location.known_by:
+        return f"{location} cannot be looked up here"
+    names = [getattr(each, dialect.location.known_by) for each in driver.list_locations()]
     if location not in names:
         raise Unknown(f"{location!r} is not a location here; known: {', '.join(names)}")
     return f"{location} exists"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from autoscaler.clock import SystemClock
-from providers import libcloud_options
 from providers.contract import ProviderOptionsWrong
-from providers.libcloud_adapter import create_token, open_libcloud
+from providers.libcloud import options
+from providers.libcloud.adapter import create_token, open_libcloud
 
 GOOD: Mapping[str, object] = {"driver": "ec2", "key": "AKIATESTING", "secret": "the-secret-key"}
 
@@ -21,12 +21,14 @@ def open_with(**changes: object) -> None:
 
 def test_three_options_are_enough() -> None:
     """Everything else has a default: encrypted, AWS's own host, the dialect's settle time."""
-    account = libcloud_options.read("aws", GOOD)
+    account = options.read("aws", GOOD)
 
-    assert True is account.driver_arguments["secure"]
-    assert "host" not in account.driver_arguments
+    assert account.endpoint is None
     assert 300.0 == account.settle_s
-    open_with()
+    cloud = open_libcloud(name="aws", fleet="production", options=GOOD, clock=SystemClock())
+    link = cloud._idle[0].connection
+    assert (1, 443, "ec2.us-east-1.amazonaws.com") == (link.secure, link.port, link.host)
+    cloud.close()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_account_shows_no_secret() -> None:
     """Its repr may land in a log."""
-    account = libcloud_options.read("aws", {**GOOD, "token": "the-session-token"})
+    account = options.read("aws", {**GOOD, "token": "the-session-token"})
 
     assert "the-secret-key" not in repr(account)
     assert "the-session-token" not in repr(account)

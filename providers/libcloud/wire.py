@@ -18,10 +18,13 @@ from urllib.parse import urlencode
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from providers.contract import MayAct, always
+from providers.libcloud import deadline
 
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 """A listing of 1000 machines takes about 6 MB; anything past this is not an answer."""
 CHUNK_BYTES = 65_536
+SENDS_MAX = 400
+"""Of one call: twice the pages of the longest listing that is believed."""
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
@@ -54,45 +57,83 @@ class Answer:
     """One whole answer. Bodies may echo what was sent and stay out of every repr."""
 
     status: int
-    retry_after: str
+    asked: str
+    """`METHOD url`, without the host."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
     body: str = field(repr=False)
 
 
 class Wire:
-    """Notes of the call that one driver object is making. Belongs to one thread at a time."""
+    """Notes of the call that one driver object is making, over all its links. Belongs to one thread at a time."""
 
-    def __init__(self, clock: Clock, *, respell: tuple[str, str] = ("", "")) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Clock, *, respell: tuple[str, str] = ("", ""), order_sign: str = "", forms: bool = False
+    ) -> None:
+        self.clock = clock
         self.respell = respell
+        self.forms = forms
+        self._order_sign = re.compile(order_sign)
         self._deadline = 0.0
         self._may_send: MayAct = always
-        self.sends = 0
-        self.orders = 0
-        """Of these, those that make or end a machine."""
-        self.ordering = False
-        """Whether what is sent now does so."""
-        self.answer: Answer | None = None
-        self.extra_params: Mapping[str, str] = {}
+        self._links: list[OneSendConnection] = []
+        self.begin(0.0)
 
     def begin(self, timeout_s: float, *, may_send: MayAct = always) -> None:
         """A new call starts, which may take this long altogether, and asks that before each of its sends."""
-        self._deadline = self._clock.monotonic() + timeout_s
+        self._deadline = self.clock.monotonic() + timeout_s
         self._may_send = may_send
         self.sends = self.orders = 0
+        """All that was sent, and of this what makes or ends a machine."""
+        self.accepted = 0
+        """Orders that were answered with a success."""
         self.ordering = False
-        self.answer = None
-        self.extra_params = {}
+        """Whether what is sent now may be an order."""
+        self.once = False
+        """Whether a second order must not leave: this call creates."""
+        self.answer: Answer | None = None
+        """To the latest request, if it came."""
+        self.answers: list[Answer] = []
+        """All of them since the call began, or since `forget`."""
+        self._held_bytes = 0
+        self.extra_params: Mapping[str, str] = {}
+        self.extra_headers: Mapping[str, str] = {}
 
-    def send(self) -> None:
-        """Note that a request goes out now. Raises Withheld where it may not: the caller was stopped since it began."""
+    def forget(self) -> None:
+        """What came so far was read and is no longer needed."""
+        self.answers = []
+        self._held_bytes = 0
+
+    def send(self, asked: str) -> bool:
+        """Note that this goes out now, and say whether it is an order.
+
+        Raises Withheld where it may not: the caller was stopped since it began, or the driver would order twice.
+        """
         self.require_leave()
+        if self.sends >= SENDS_MAX:
+            raise LinkBroken(f"the driver sent {SENDS_MAX} requests and wants more", reached=True)
+        is_order = self.ordering and self._order_sign.search(asked) is not None
+        if is_order and self.once and self.orders:
+            raise Withheld("the driver would order a second time")
         self.sends += 1
-        self.orders += self.ordering
+        self.orders += is_order
+        # An earlier answer of this call explains nothing that happens from here on.
+        self.answer = None
+        return is_order
 
-    def take_back(self) -> None:
+    def take_back(self, *, is_order: bool) -> None:
         """It did not go out: leave ended while a connection was made for it."""
         self.sends -= 1
-        self.orders -= self.ordering
+        self.orders -= is_order
+
+    def take(self, answer: Answer, *, is_order: bool) -> None:
+        """Note what was answered."""
+        self.answer = answer
+        self.answers.append(answer)
+        self.accepted += is_order and 200 <= answer.status < 300
+        self._held_bytes += len(answer.body)
+        if self._held_bytes > ANSWER_LIMIT_BYTES:
+            raise LinkBroken(f"the answers are longer than {ANSWER_LIMIT_BYTES} bytes", reached=True)
 
     def require_leave(self) -> None:
         """Raise Withheld unless the caller of this call may act."""
@@ -101,10 +142,19 @@ class Wire:
 
     def remaining_s(self) -> float:
         """How long the call may still take. Raises LinkBroken when its time is up."""
-        remaining_s = self._deadline - self._clock.monotonic()
+        remaining_s = self._deadline - self.clock.monotonic()
         if remaining_s <= 0:
             raise LinkBroken("the time for this call is up", reached=self.sends > 0)
         return remaining_s
+
+    def hold(self, link: OneSendConnection) -> None:
+        """A link was made, which `close` closes."""
+        self._links.append(link)
+
+    def close(self) -> None:
+        """Let go of every connection. What is sent later makes new ones."""
+        for link in self._links:
+            link.session.close()
 
 
 class WholeAnswer:
@@ -134,24 +184,27 @@ class WholeAnswer:
 class OneSendConnection:
     """Before `libcloud.http.LibcloudConnection` in a class's bases: sends within the call's time, reads whole."""
 
-    wire: Wire | None = None
+    wire: Wire
     session: Any
     response: Any
 
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        deadline.keep(self.session, self.wire.clock.monotonic, self.wire.require_leave)
+        self.wire.hold(self)
+
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **_: object) -> None:
         """Send once and read the answer into `response`. Raises LinkBroken, Withheld."""
-        assert self.wire is not None
         wire = self.wire
         whole: WholeAnswer | None = None
         broken = LinkBroken("no answer", reached=True)
-        # An earlier answer of this call explains nothing that happens from here on.
-        wire.answer = None
         self.session.timeout = wire.remaining_s()
         # A redirect would be a second send, to somewhere an operator never named.
         self.session.max_redirects = 0
         # An `auth` of our own keeps requests from putting a password from ~/.netrc over the signature.
         self.session.auth = _as_signed
-        wire.send()
+        asked = f"{method.upper()} {url}"
+        is_order = wire.send(asked)
         try:
             super().request(method, url, body=body, headers=headers, stream=True)  # type: ignore[misc]
             with self.response as response:
@@ -160,22 +213,26 @@ class OneSendConnection:
             never = any(isinstance(each, NEVER_REACHED) for each in _chain(trouble))
             broken = LinkBroken(_in_words(trouble), reached=not never)
         except Withheld:
-            wire.take_back()
+            wire.take_back(is_order=is_order)
             raise
         if whole is None:  # raised out here, the exception that holds the whole request is not its context
             raise broken
-        wire.answer = Answer(
-            status=whole.status_code, retry_after=whole.headers.get("retry-after", ""), body=whole.text
-        )
+        headers = {name.lower(): value for name, value in whole.headers.items()}
+        answer = Answer(status=whole.status_code, asked=asked, headers=headers, body=whole.text)
+        wire.take(answer, is_order=is_order)
         _make_plain(whole.headers)
         self.response = whole
 
+    def prepared_request(self, *_: object, **__: object) -> None:
+        """For streams and files, without bounds: nothing that this room asks for."""
+        raise TypeError("a driver asked for a stream, which no call of ours needs")
+
 
 class OneSendOrders:
-    """Before a driver's `connectionCls` in a class's bases: no retries, and parameters as a form where `forms` says."""
+    """Before a connection class of libcloud in a class's bases: no retries, and parameters as a form where `forms`
+    of the wire says."""
 
-    wire: Wire | None = None
-    forms = False
+    wire: Wire
     version: str
 
     def request(
@@ -187,16 +244,30 @@ class OneSendOrders:
         method: str = "GET",
         **rest: Any,
     ) -> Any:
-        """As libcloud's, but sent once whatever its settings say: this argument outranks environment and module."""
-        assert self.wire is not None
-        rest["retry_failed"] = False
+        """As libcloud's, but sent once whatever its settings say."""
         params = {**(params or {}), **self.wire.extra_params}
-        headers = dict(headers or {})
-        if self.forms and method == "GET":
+        headers = {**(headers or {}), **self.wire.extra_headers}
+        if self.wire.forms and method == "GET":
             method, headers["Content-Type"] = "POST", FORM
             params, data = {}, urlencode({**params, "Version": self.version})
         send = super().request  # type: ignore[misc]
         return send(action, params=params, data=data, headers=headers, method=method, **rest)
+
+    def add_default_params(self, params: Any) -> Any:
+        """The driver's own, but where the dialect knows better."""
+        # Of a form the parameters are in the body by now, and in its signature.
+        params = super().add_default_params(params)  # type: ignore[misc]
+        return params if self.wire.forms else {**params, **self.wire.extra_params}
+
+    def retryCls(self, **_: object) -> Any:  # noqa: N802 - libcloud's name for what makes a function repeat itself
+        """Nothing is repeated. Environment or module may turn retries on, and not every request can forbid them."""
+        return lambda send: send
+
+    def get_auth_class(self) -> Any:
+        """Where a driver logs in over a connection of another class, that one sends once as well."""
+        auth = super().get_auth_class()  # type: ignore[misc]
+        auth.retryCls = self.retryCls
+        return auth
 
 
 def _as_signed(request: Any) -> Any:

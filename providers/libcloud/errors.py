@@ -25,8 +25,8 @@ from providers.contract import (
     RequestRejected,
     Throttled,
 )
-from providers.dialects import Dialect
-from providers.libcloud_wire import Answer, LinkBroken, Wire, Withheld
+from providers.dialects.contract import Dialect
+from providers.libcloud.wire import Answer, LinkBroken, Wire, Withheld
 
 UNREACHABLE_RETRY_S = 10.0
 """Nothing was sent because nobody could be reached: soon enough to notice a network's return, too slow to hammer."""
@@ -88,10 +88,15 @@ def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderEr
 
 def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
     call, about = scene.call, scene.about
+    if call is Call.CREATE and wire.accepted:
+        says = f"{about}: the order was taken, and then: {_last_words(trouble, scene, wire)}"
+        return call.error(OutcomeUnknown, says)
     if isinstance(trouble, Withheld):
         # Of several ends of one name the first may have gone out.
         means = call.otherwise if wire.orders else NotSent
         return call.error(means, f"{about}: not sent: {trouble}")
+    if call is Call.CREATE and wire.sends and not wire.orders:
+        return _judge_what_came_before(trouble, scene, wire)
     if wire.answer is not None:
         return _judge_answer(wire.answer, scene)
     if isinstance(trouble, LinkBroken):
@@ -107,23 +112,60 @@ def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
     return call.error(call.otherwise, f"{about}: no answer: {type(trouble).__name__}")
 
 
+def _judge_what_came_before(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
+    """A create that failed while the driver logged in or looked something up: nothing was made, whatever was said."""
+    answer = wire.answer
+    says = f"{scene.about}: nothing was ordered: {_last_words(trouble, scene, wire)}"
+    if answer is not None and answer.status < 400:
+        return scene.call.error(RequestRejected, says)
+    means = _meaning(answer, scene.dialect) if answer is not None else OutcomeUnknown
+    wait_s = retry_after_s(answer.headers.get("retry-after", ""), scene.now) if answer is not None else None
+    if means is OutcomeUnknown:
+        return scene.call.error(Throttled, says, retry_after_s=wait_s or UNREACHABLE_RETRY_S)
+    return scene.call.error(means, says, retry_after_s=wait_s)
+
+
+def _last_words(trouble: BaseException, scene: Scene, wire: Wire) -> str:
+    """What is known of a failure, fit for a log."""
+    if wire.answer is not None and wire.answer.status >= 400:
+        return _told(wire.answer, scene)
+    return clean(f"{type(trouble).__name__}: {trouble}", scene.secrets)
+
+
 def _judge_answer(answer: Answer, scene: Scene) -> ProviderError:
-    dialect = scene.dialect
-    codes = re.findall(dialect.error_code, answer.body)
-    words = ": ".join(filter(None, (", ".join(codes), " ".join(re.findall(dialect.error_text, answer.body)))))
-    detail = clean(html.unescape(words), scene.secrets) or "with a body that is none of this API"
     return scene.call.error(
-        meaning_of(answer.status, codes, dialect),
-        f"{scene.about}: answered {answer.status} {detail}",
-        retry_after_s=retry_after_s(answer.retry_after, scene.now),
+        _meaning(answer, scene.dialect),
+        f"{scene.about}: {_told(answer, scene)}",
+        retry_after_s=retry_after_s(answer.headers.get("retry-after", ""), scene.now),
     )
 
 
-def meaning_of(status: int, codes: list[str], dialect: Dialect) -> type[ProviderError]:
+def _told(answer: Answer, scene: Scene) -> str:
+    """An answer in words."""
+    codes, sentence = _said(answer.body, scene.dialect)
+    words = ": ".join(filter(None, (", ".join(codes), sentence)))
+    detail = clean(html.unescape(words), scene.secrets) or "with a body that is none of this API"
+    return f"answered {answer.status} {detail}"
+
+
+def _said(body: str, dialect: Dialect) -> tuple[list[str], str]:
+    """The error codes in a body, and its sentences."""
+    return re.findall(dialect.errors.code, body), " ".join(re.findall(dialect.errors.text, body))
+
+
+def _meaning(answer: Answer, dialect: Dialect) -> type[ProviderError]:
+    codes, sentence = _said(answer.body, dialect)
+    return meaning_of(answer.status, codes, dialect, sentence=sentence, asked=answer.asked)
+
+
+def meaning_of(
+    status: int, codes: list[str], dialect: Dialect, *, sentence: str = "", asked: str = ""
+) -> type[ProviderError]:
     """What an answer means to a caller, before its call's contract is asked whether it knows that error."""
-    for rule in dialect.errors:
+    for rule in dialect.errors.rules:
         said = any(re.fullmatch(rule.codes, code) for code in codes) if rule.codes else True
-        if said and rule.status in {None, status}:
+        said = said and re.search(rule.text, sentence, re.IGNORECASE) is not None
+        if said and rule.status in {None, status} and re.search(rule.asked, asked):
             return rule.means
     if status == 429:
         return Throttled

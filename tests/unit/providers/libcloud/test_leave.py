@@ -8,7 +8,7 @@ import pytest
 
 from autoscaler.clock import SystemClock
 from providers.contract import InstanceId, InstanceSpec, MayAct, NodeName, NotSent, OutcomeUnknown
-from providers.libcloud_adapter import LibcloudProvider, open_libcloud
+from providers.libcloud.adapter import LibcloudProvider, open_libcloud
 from tests.unit.providers import ec2_stub
 from tests.unit.providers.ec2_stub import Reply, Stub, answer, listing, machine
 

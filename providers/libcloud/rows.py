@@ -1,0 +1,82 @@
+"""What the answers to a listing say by themselves, held against what the driver made of them.
+
+In go the answers of a call and the driver's machines, out comes each machine with its row, and why they may not be all.
+Raises ValueError where an answer is no listing, or where the driver read another number of machines than were answered.
+Pure. What never happens here: a machine left out without a word.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from providers.dialects.contract import Json, Xml
+from providers.libcloud.marks import dig
+from providers.libcloud.wire import Answer
+
+Row = Mapping[str, Any]
+Seen = tuple[Any, Row]
+"""The driver's machine, and what is known of it besides."""
+
+
+def listed(reads: Xml | Json, nodes: Sequence[Any], answers: Sequence[Answer]) -> tuple[list[Seen], str]:
+    """Each machine of a listing with its row, and why there may be more."""
+    if isinstance(reads, Xml):
+        return _in_xml(reads, nodes, answers), ""
+    of_listing = [answer for answer in answers if re.search(reads.path, answer.asked)]
+    pages = [json.loads(answer.body) for answer in of_listing]
+    rows = [row for page in pages for row in _rows(page, reads)]
+    if not pages:
+        raise ValueError("no answer is a listing")
+    if len(rows) != len(nodes):
+        raise ValueError(f"{len(rows)} machines were answered and {len(nodes)} could be read")
+    by_id = {str(dig(row, reads.id)): row for row in rows}
+    missing = [node for node in nodes if str(node.id) not in by_id]
+    if missing:
+        raise ValueError("a machine was read under an id that was not answered")
+    return [(node, by_id[str(node.id)]) for node in nodes], _doubt(reads, pages, rows, by_id)
+
+
+def made(reads: Xml | Json, node: Any, answer: Answer) -> Row:
+    """The row of one machine, from the answer it was read from."""
+    if isinstance(reads, Xml):
+        return node.extra  # type: ignore[no-any-return]
+    row = dig(json.loads(answer.body), reads.row)
+    if not isinstance(row, dict) or str(dig(row, reads.id)) != str(node.id):
+        raise ValueError("the answer holds no machine")
+    return row
+
+
+def _in_xml(reads: Xml, nodes: Sequence[Any], answers: Sequence[Answer]) -> list[Seen]:
+    """One page; the driver reads no more of them by itself."""
+    body = answers[-1].body if answers else ""
+    if not re.search(reads.sign, body):
+        raise ValueError("the answer is no listing")
+    if len(nodes) != (rows := len(re.findall(reads.row_sign, body))):
+        raise ValueError(f"{rows} machines were answered and {len(nodes)} could be read")
+    return [(node, node.extra) for node in nodes]
+
+
+def _rows(page: object, reads: Json) -> list[Row]:
+    rows = dig(page, reads.rows)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("the answer is no listing")
+    return rows
+
+
+def _doubt(reads: Json, pages: list[object], rows: list[Row], by_id: Mapping[str, Row]) -> str:
+    """Why a machine may be missing although every page came; empty: none can be."""
+    if len(by_id) != len(rows):
+        return "a machine was listed twice: what was listed moved between the pages"
+    totals = [dig(page, reads.total) for page in pages] if reads.total else []
+    if any(isinstance(total, bool) or not isinstance(total, int) for total in totals):
+        return "a page does not say how many machines there are"
+    if len(set(totals)) > 1:
+        return "the pages disagree about how many machines there are"
+    if totals and totals[0] != len(rows):
+        return f"{totals[0]} machines were announced and {len(rows)} came"
+    if reads.numbered and len(pages) > 1 and not totals:
+        return "pages are counted, and none says how many machines there are"
+    return ""

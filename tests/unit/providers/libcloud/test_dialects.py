@@ -1,0 +1,178 @@
+"""The dialects hold together: each names a driver libcloud has and arguments that driver takes."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoscaler.clock import SystemClock
+from providers.contract import CapacityRefused, InstanceState, OutcomeUnknown, RequestRejected, Throttled
+from providers.dialects import DIALECTS, Dialect
+from providers.dialects.contract import Goes, Place, Shape, Xml
+from providers.libcloud import errors
+from providers.libcloud.adapter import open_libcloud
+
+EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda each: each.driver)
+EC2 = DIALECTS["ec2"]
+
+
+def driver_of(dialect: Dialect) -> Any:
+    module, _, name = dialect.driver_class.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@EVERY
+def test_every_argument_is_one_the_driver_takes(dialect: Dialect) -> None:
+    """A misspelt argument would only be found by buying a machine."""
+    driver = driver_of(dialect)
+    creates = inspect.signature(driver.create_node).parameters
+    lists = inspect.signature(driver.list_nodes).parameters
+    named = {
+        dialect.user_data.argument,
+        dialect.mark.argument,
+        dialect.location.argument,
+        dialect.once_argument,
+        dialect.password_argument,
+        *dialect.always,
+        *(option.argument for option in dialect.options.values() if option.to is Goes.MACHINE),
+    }
+    listed = {*dialect.listing.arguments}
+    listed |= {dialect.listing.filter.key} if dialect.listing.filter.place is Place.ARGUMENT else set()
+
+    assert set() == {argument.partition(".")[0] for argument in filter(None, named)} - set(creates)
+    assert set() == listed - set(lists)
+    assert not dialect.listing.address_lookup or hasattr(driver, dialect.listing.address_lookup)
+    assert not dialect.state_map or hasattr(driver, dialect.state_map)
+    assert [] == [member for member in dialect.members if not hasattr(driver, member)]
+
+
+@EVERY
+def test_an_account_can_be_opened_with_what_its_options_say(dialect: Dialect) -> None:
+    """The driver's constructor takes every argument that the options name, and nothing is sent."""
+    given = {name: option.choices[0] if option.choices else "something" for name, option in dialect.options.items()
+             if option.to is Goes.ACCOUNT and option.shape is Shape.TEXT}  # fmt: skip
+    given |= {"region": "us-east-1"} if "region" in given else {}
+    given |= {name: "http://127.0.0.1:1" for name in given if name.endswith("url")}
+
+    open_libcloud(
+        name="any", fleet="production", options={"driver": dialect.driver, **given}, clock=SystemClock()
+    ).close()
+
+
+@EVERY
+def test_every_pattern_can_be_read(dialect: Dialect) -> None:
+    """Patterns compile, and those that capture have their group."""
+    for rule in dialect.errors.rules:
+        re.compile(rule.codes + rule.text + rule.asked)
+    captures = [dialect.errors.code, dialect.errors.text]
+    captures += [dialect.listing.cursor.next_cursor] if dialect.listing.cursor else []
+    reads = dialect.listing.reads
+    others = [reads.sign, reads.row_sign] if isinstance(reads, Xml) else [reads.path]
+    others += [dialect.order_sign, dialect.names.pattern, dialect.mark.value, dialect.location.zone]
+
+    assert [] == [each for each in captures if re.compile(each).groups != 1]
+    assert others == [re.compile(each).pattern for each in others]
+
+
+@EVERY
+def test_every_option_that_needs_another_names_one(dialect: Dialect) -> None:
+    """A need that is no option could never be met."""
+    needs = {option.needs for option in dialect.options.values() if option.needs}
+
+    assert set() == needs - set(dialect.options)
+
+
+@EVERY
+def test_a_dialect_is_data(dialect: Dialect) -> None:
+    """Nothing in it can be called, and its file imports contracts only: a cloud is added without writing a program."""
+    called = [each.name for each in dataclasses.fields(dialect) if callable(getattr(dialect, each.name))]
+    source = ast.parse(
+        Path(str(importlib.import_module(f"providers.dialects.{dialect.driver}").__file__)).read_text()
+    )
+    imported = {each.module for each in ast.walk(source) if isinstance(each, ast.ImportFrom)}
+    plain = [alias.name for each in ast.walk(source) if isinstance(each, ast.Import) for alias in each.names]
+
+    assert [] == called
+    assert [] == plain
+    assert imported <= {"__future__", "collections.abc", "providers.contract", "providers.dialects.contract"}
+
+
+@EVERY
+def test_countries_are_countries(dialect: Dialect) -> None:
+    """Two capital letters each, as ISO 3166-1 has them; a place that is not listed has none."""
+    wrong = [code for code in dialect.location.countries.values() if not re.fullmatch("[A-Z]{2}", code)]
+
+    assert [] == wrong
+    assert dialect.location.country_of("nowhere-9") is None
+    assert dialect.location.country_of("") is None
+
+
+def test_a_zone_stands_in_the_country_of_its_region() -> None:
+    """One letter behind the region; a local zone, which may stand in another country, is not known."""
+    assert "SE" == EC2.location.country_of("eu-north-1b")
+    assert "SE" == EC2.location.country_of("eu-north-1")
+    assert EC2.location.country_of("us-east-1-bue-1a") is None
+
+
+def test_ec2_leaves_out_only_what_is_no_more() -> None:
+    """A stopped or ending machine is listed: it may be billed. A terminated one is not."""
+    assert ["terminated"] == [word for word, state in EC2.states.items() if state is None]
+    assert InstanceState.ENDING is EC2.states["shutting-down"]
+    assert InstanceState.STOPPED is EC2.states["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "means"),
+    [
+        (500, ["InsufficientInstanceCapacity"], CapacityRefused),
+        (503, ["RequestLimitExceeded"], Throttled),
+        (503, [], OutcomeUnknown),
+        (429, [], Throttled),
+        (400, [], RequestRejected),
+        (403, [], RequestRejected),
+        (404, [], RequestRejected),
+        (408, [], OutcomeUnknown),
+        (409, [], OutcomeUnknown),
+        (200, [], OutcomeUnknown),
+        (302, [], OutcomeUnknown),
+        (599, ["NeverHeardOf"], OutcomeUnknown),
+    ],
+)
+def test_codes_come_before_statuses(status: int, codes: list[str], means: type[Exception]) -> None:
+    """AWS says no stock with a 500 and slow down with a 503; without a code the status alone must do."""
+    assert means is errors.meaning_of(status, codes, EC2)
+
+
+def test_a_stranger_s_text_is_made_fit_for_a_log() -> None:
+    """One line, no control letters, no secrets, no long encoded run, and an end."""
+    text = "no\x1b[31m\r\nINFO forged line " + "QUJD" * 30 + " the-secret " + "word " * 200
+
+    clean = errors.clean(text, ("the-secret",))
+
+    assert clean.isprintable()
+    assert len(clean) <= errors.TEXT_LIMIT + 1
+    assert "the-secret" not in clean
+    assert "QUJDQUJD" not in clean
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("", None),
+        ("30", 30.0),
+        ("Thu, 01 Jan 1970 00:02:00 GMT", 20.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("inf", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
+    """RFC 9110 allows both; anything else is no advice. Now is 100 s after the epoch."""
+    assert seconds == errors.retry_after_s(header, 100.0)
