@@ -1,0 +1,36 @@
+"""One whole cloud as tests meet it: its server, what it has made, its refusals, and the document that it follows.
+
+Each server's file offers a function that gives one of these, running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from testbed.clouds.exchange import Answer
+from testbed.clouds.machines import Machines
+from testbed.clouds.server import CloudServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """How this provider refuses a create that it understood, in its own words."""
+
+    capacity: Answer
+    """No stock, or the account's limit is reached."""
+    rejected: Answer
+    """Something in the order is wrong."""
+    throttled: Answer
+    """Asked too often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """One account at one provider."""
+
+    server: CloudServer
+    machines: Machines
+    refusals: Refusals
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Which published description holds for the paths that begin so: `{"/v1": "hetzner"}`."""

@@ -1,0 +1,110 @@
+"""A world over a cloud server on loopback: what every such world has in common, so that one of them is a few lines.
+
+In goes a running `testbed.clouds.cloud.Cloud`, what an operator would write to reach it, what to buy there, and where a
+machine's document bears our mark; out comes a `World`. Its time is the server's clock, which is turned, not waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from autoscaler.clock import SystemClock
+from providers import open_provider
+from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
+from testbed.clouds import exchange
+from testbed.clouds.cloud import Cloud
+from testbed.clouds.exchange import Fault, Kind
+from testbed.clouds.machines import Machine
+from tests.contract.worlds import Trouble
+
+Mark = Callable[[Machine], tuple[str, str]]
+"""The fleet and the node's name that a machine's document bears; empty where it bears none."""
+
+
+class LoopbackWorld:
+    """One account at a cloud on loopback, opened by the kind `libcloud`. At its end it closes what it opened."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        options: Mapping[str, object],
+        purchase: Purchase,
+        mark: Mark,
+        tells_of_cut_listings: bool = False,
+        lists_within_s: float = 30.0,
+    ) -> None:
+        """`options` as under `[providers.NAME]`, but for host, port and `secure`. A listing that lacks a machine is a
+        `LISTING_CUT` where the adapter calls it incomplete (`tells_of_cut_listings`)."""
+        self.cloud = cloud
+        self.troubles = frozenset(Trouble) - (frozenset() if tells_of_cut_listings else {Trouble.LISTING_CUT})
+        self.lists_within_s = lists_within_s
+        self._options = {"host": "127.0.0.1", "port": cloud.server.port, "secure": False, **options}
+        self._purchase = purchase
+        self._mark = mark
+        self._closing = ExitStack()
+        refusals = cloud.refusals
+        self._faults: Mapping[Trouble, tuple[Kind | None, Fault]] = {
+            Trouble.CAPACITY: (Kind.CREATE, Fault(answer=refusals.capacity)),
+            Trouble.REJECTED: (Kind.CREATE, Fault(answer=refusals.rejected)),
+            Trouble.THROTTLED: (Kind.CREATE, Fault(answer=refusals.throttled)),
+            Trouble.ANSWER_LOST: (Kind.CREATE, exchange.ANSWER_LOST),
+            Trouble.REQUEST_LOST: (Kind.CREATE, exchange.REQUEST_LOST),
+            Trouble.LISTING_CUT: (Kind.LIST, exchange.LISTING_CUT),
+            Trouble.LISTING_FAILS: (Kind.LIST, exchange.BAD_GATEWAY),
+            Trouble.SILENCE: (None, exchange.SILENCE),
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def open(self, fleet: str, *, may_act: MayAct = always) -> Provider:
+        provider = open_provider(
+            "libcloud",
+            name="loopback",
+            fleet=fleet,
+            options=self._options,
+            clock=SystemClock(),
+            may_act=may_act,
+        )
+        self._closing.callback(provider.close)
+        return provider
+
+    def spec(self, *, name: str, fleet: str, pool: str, user_data: bytes | None = None) -> InstanceSpec:
+        return InstanceSpec(
+            name=NodeName(name),
+            fleet=fleet,
+            pool=pool,
+            size=self._purchase.size,
+            image=self._purchase.image,
+            location=self._purchase.location,
+            user_data=b"#cloud-config\n" if user_data is None else user_data,
+        )
+
+    def purchase(self) -> Purchase:
+        return self._purchase
+
+    def user_data_of(self, *, name: str, fleet: str) -> bytes:
+        return {self._mark(each): each.user_data for each in self.cloud.machines.standing()}[fleet, name]
+
+    def machines_of(self, *, fleet: str) -> tuple[str, ...]:
+        marks = [self._mark(each) for each in self.cloud.machines.standing()]
+        return tuple(name for marked, name in marks if marked == fleet)
+
+    def meet(self, trouble: Trouble, *, times: int = 1) -> None:
+        kind, fault = self._faults[trouble]
+        self.cloud.server.meet(fault, kind=kind, times=times)
+
+    def calm(self) -> None:
+        self.cloud.server.calm()
+
+    def pass_time(self, seconds: float) -> None:
+        self.cloud.machines.clock.turn(seconds)
