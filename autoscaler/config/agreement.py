@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from autoscaler.config import budgets
+from autoscaler.config import budgets, clouds
 from autoscaler.config.problem import Place, nearest
 from autoscaler.config.report import Finding
 
@@ -73,13 +73,13 @@ def _of_journal(journal: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _of_provider(place: Place, provider: Mapping[str, Any]) -> Iterator[Finding]:
-    if provider.get("kind") == "libcloud" and "security_group_ids" in provider and "subnet" not in provider:
-        yield Finding(
-            place=(*place, "security_group_ids"),
-            found="security groups by id, but no subnet",
-            expected="subnet too",
-            advice="Without a subnet the cloud takes security_groups, by name.",
-        )
+    if provider.get("kind") != "libcloud":
+        return
+    for key, needed in clouds.needs(provider.get("driver")).items():
+        if key in provider and needed not in provider:
+            yield Finding(
+                place=(*place, key), found=f"a {key}, but no {needed}", expected=f"{needed} too, or neither"
+            )
 
 
 def _of_limits(place: Place, limits: Mapping[str, Any]) -> Iterator[Finding]:
@@ -215,7 +215,7 @@ def _of_offers(place: Place, offers: list[Any], providers: Mapping[str, Any]) ->
                 advice=nearest(provider, providers),
             )
         elif _table(providers[provider]).get("kind") == "libcloud":
-            for key in ("size", "image"):
+            for key in ("size", "image", *clouds.also_needed(_table(providers[provider]).get("driver"))):
                 if not offer.get(key):
                     yield Finding(
                         place=(*here, key), found="nothing", expected=f"the cloud's own id of the {key}"

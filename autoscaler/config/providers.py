@@ -7,12 +7,13 @@ whether the account works; that is `check --online`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationInfo
 
+from autoscaler.config import clouds
 from autoscaler.config.secret import Secret, environ_of, resolved, revealed
-from autoscaler.config.values import AbsolutePath, Many, Section, Span, Word, other_kind
+from autoscaler.config.values import WRONG, AbsolutePath, Section, Span, other_kind
 
 BUILT_IN = ("local", "simulated", "libcloud")
 _DAEMONS = frozenset({"kind", "calls_per_minute"})
@@ -112,37 +113,10 @@ class LibcloudProvider(_Provider):
 
     kind: Literal["libcloud"]
     """An account at a cloud, through Apache Libcloud."""
-    driver: Literal["ec2"]
-    """Libcloud's name for the cloud. `ec2` is Amazon's, and every other cloud with its interface through `host`."""
-    key: Secret
-    """The access key's id."""
-    secret: Secret
-    """The access key's secret."""
-    token: Secret | None = None
-    """The session token of temporary credentials."""
-    region: Word | None = None
-    """The region; without it the driver's own default."""
-    host: Word | None = None
-    """Another endpoint than the cloud's own, by name or address."""
-    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    """That endpoint's port."""
-    secure: bool = True
-    """HTTPS. Turn it off for a test server on this computer only."""
-    settle_s: Annotated[float, Span("0s", "1h")] | None = Field(default=None, alias="settle")
-    """How long a machine must be absent from listings before that is believed; without it, what is known of this
-    cloud."""
-    subnet: Word | None = None
-    """The id of the subnet new machines stand in."""
-    security_groups: Many[Word] | None = None
-    """Names of the security groups (firewalls) of new machines."""
-    security_group_ids: Many[Word] | None = None
-    """The same by id, which a subnet asks for."""
-    keypair: Word | None = None
-    """The name of the SSH key pair put on new machines; for people, the daemon never logs in."""
-    public_ip: bool | None = None
-    """Whether new machines get a public address; without it, as the subnet says."""
-    iam_profile: Word | None = None
-    """The instance profile of new machines."""
+
+
+CLOUDS: Mapping[str, type[LibcloudProvider]] = clouds.sections(LibcloudProvider)
+"""By `driver`, each with the keys that its cloud's dialect names."""
 
 
 def _masked(value: object) -> object:
@@ -170,15 +144,37 @@ class ExternalProvider(_Provider, extra="allow"):
     """The entry point's name."""
 
 
-def _tag(value: object) -> str:
-    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+def _tag(value: object) -> str | None:
+    kind, driver = (
+        value.get(key) if isinstance(value, dict) else getattr(value, key, None) for key in ("kind", "driver")
+    )
+    if kind == "libcloud":
+        return f"kind:libcloud:{driver}" if driver in CLOUDS else None
     return f"kind:{kind}" if kind in BUILT_IN else "kind:*"
 
 
-Provider = Annotated[
-    Annotated[LocalProvider, Tag("kind:local")]
-    | Annotated[SimulatedProvider, Tag("kind:simulated")]
-    | Annotated[LibcloudProvider, Tag("kind:libcloud")]
-    | Annotated[ExternalProvider, Tag("kind:*")],
-    Discriminator(_tag),
-]
+_WHICH = Discriminator(
+    _tag,
+    custom_error_type=WRONG,
+    custom_error_message="see context",
+    custom_error_context={
+        "found": "no `driver` that is known",
+        "expected": f"driver = one of {', '.join(sorted(CLOUDS))}",
+        "advice": "",
+    },
+)
+
+if TYPE_CHECKING:
+    Provider = LocalProvider | SimulatedProvider | LibcloudProvider | ExternalProvider
+else:
+    Provider = Annotated[
+        Union[
+            (
+                Annotated[LocalProvider, Tag("kind:local")],
+                Annotated[SimulatedProvider, Tag("kind:simulated")],
+                *(Annotated[section, Tag(f"kind:libcloud:{driver}")] for driver, section in CLOUDS.items()),
+                Annotated[ExternalProvider, Tag("kind:*")],
+            )
+        ],
+        _WHICH,
+    ]

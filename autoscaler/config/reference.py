@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoscaler.config import json_schema
+from autoscaler.config import clouds, json_schema
 from autoscaler.config.values import DURATION_MARK
 
 INTRODUCTION = """\
@@ -37,7 +37,7 @@ SECTIONS: Mapping[str, str] = {
     "[log]": "Log",
     '[providers.NAME], kind = "local"': "LocalProvider",
     '[providers.NAME], kind = "simulated"': "SimulatedProvider",
-    '[providers.NAME], kind = "libcloud"': "LibcloudProvider",
+    **clouds.SECTIONS,
     "[providers.NAME], any other kind": "ExternalProvider",
     "[pools.NAME]": "Pool",
     "[pools.NAME.limits]": "Limits",

@@ -105,7 +105,8 @@ class _Forgiving(dict[str, Any]):
 def _one_send(dialect: Dialect, wire: Wire) -> type[Any]:
     """The dialect's driver class over connections that send once, over this wire."""
     driver_class = _named(dialect.driver_class)
-    members: dict[str, object] = {**dialect.members}
+    # Several of libcloud's classes choose among their children as they are made, and cannot be made themselves.
+    members: dict[str, object] = {"__new__": lambda kind, *_, **__: object.__new__(kind), **dialect.members}
     for attribute in dir(driver_class):
         connection = getattr(driver_class, attribute)
         if attribute.endswith("onnectionCls") and isinstance(connection, type):

@@ -29,6 +29,7 @@ from autoscaler.config.pools import (
 )
 from autoscaler.config.problem import Place
 from autoscaler.config.providers import (
+    CLOUDS,
     ExternalProvider,
     LibcloudProvider,
     LocalProvider,
@@ -51,8 +52,11 @@ ENVIRON = {
 PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvider]] = {
     "local": LocalProvider,
     "simulated": SimulatedProvider,
-    "libcloud": LibcloudProvider,
+    "libcloud": CLOUDS["ec2"],
 }
+OTHER_CLOUDS = {section for driver, section in CLOUDS.items() if driver != "ec2"}
+"""The example shows one cloud; of the others each option stands in the reference, and an offer in the guides."""
+
 POLICIES: Mapping[str, type[WaitPolicy | BacklogPolicy | StepsPolicy | SchedulePolicy | ForecastPolicy]] = {
     "wait": WaitPolicy,
     "backlog": BacklogPolicy,
@@ -127,7 +131,10 @@ def test_the_example_shows_every_key(whole: Mapping[str, Any]) -> None:
     for _, model, table in tables(whole):
         shown.setdefault(model, set()).update(table)
 
-    missing = {model.__name__: set(shape.keys(model)) - shown.get(model, set()) for model in every_model()}
+    missing = {
+        model.__name__: set(shape.keys(model)) - shown.get(model, set())
+        for model in every_model() - OTHER_CLOUDS
+    }
 
     assert {} == {model: keys for model, keys in missing.items() if keys}
 
