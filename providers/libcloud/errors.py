@@ -163,6 +163,9 @@ def meaning_of(
 ) -> type[ProviderError]:
     """What an answer means to a caller, before its call's contract is asked whether it knows that error."""
     for rule in dialect.errors.rules:
+        # A sentence about a limit may be about requests: that one was asked too often is never a want of stock.
+        if status == 429 and not rule.codes and rule.status is None:
+            continue
         said = any(re.fullmatch(rule.codes, code) for code in codes) if rule.codes else True
         said = said and re.search(rule.text, sentence, re.IGNORECASE) is not None
         if said and rule.status in {None, status} and re.search(rule.asked, asked):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from testbed.clouds.exchange import Answer
 from testbed.clouds.machines import Machines
@@ -34,3 +35,5 @@ class Cloud:
     refusals: Refusals
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Which published description holds for the paths that begin so: `{"/v1": "hetzner"}`."""
+    api: Any = None
+    """The server's own object, for tests that turn what is peculiar to this provider."""
