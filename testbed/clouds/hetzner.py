@@ -158,7 +158,7 @@ class Hetzner:
         order: dict[str, Any] = dict(self._server.read(asked, ORDER))
         kind, image, place = self._goods(order)
         with self._machines.deciding:
-            if self._machines.named(order["name"]):
+            if self._bears(order["name"]):
                 raise Refused(taken("name", "server name is already used"))
             self._room(order, kind, place)
             number = next(self._numbers)
@@ -191,7 +191,7 @@ class Hetzner:
     def change(self, asked: Asked) -> Answer:
         self._may_write(asked)
         machine, change = self._find(asked), self._server.read(asked, CHANGE)
-        if any(other is not machine for other in self._machines.named(str(change.get("name")))):
+        if change.get("name") != machine.name and self._bears(change.get("name")):
             raise Refused(taken("name", "server name is already used"))
         machine.body |= change
         machine.name = machine.body["name"]
@@ -298,6 +298,10 @@ class Hetzner:
         ]
         if len(beside) >= PER_GROUP:
             raise Refused(no(422, "placement_error", "the placement group is full"))
+
+    def _bears(self, name: object) -> bool:
+        """Whether a server bears this name. One whose end was asked for is "immediately removed" and bears none."""
+        return any(name == machine.name for machine in self._machines.standing())
 
     def _find(self, asked: Asked) -> Machine:
         machine = self._machines.find(asked.places["id"])
