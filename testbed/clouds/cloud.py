@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from testbed.clouds.descriptions import Deviation
 from testbed.clouds.exchange import Answer
 from testbed.clouds.machines import Machines
 from testbed.clouds.server import CloudServer
@@ -34,6 +35,8 @@ class Cloud:
     machines: Machines
     refusals: Refusals
     descriptions: Mapping[str, str] = field(default_factory=dict)
-    """Which published description holds for the paths that begin so: `{"/v1": "hetzner"}`."""
+    """Which published description holds for the paths that begin so: `{"/v1": "hetzner"}`; see `descriptions.held`."""
+    deviations: tuple[Deviation, ...] = ()
+    """Where this server, or the real API, knowingly differs from it."""
     api: Any = None
     """The server's own object, for tests that turn what is peculiar to this provider."""

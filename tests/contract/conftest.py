@@ -9,6 +9,7 @@ import pytest
 
 from providers.contract import InstanceAbsent
 from tests.contract import worlds
+from tests.contract.loopback import LoopbackWorld
 
 _FLEETS = itertools.count(1)
 
@@ -25,10 +26,13 @@ def lasting_world(
 
 @pytest.fixture
 def world(lasting_world: worlds.World) -> Iterator[worlds.World]:
-    """The world, without what an earlier test left in it to be met."""
+    """The world, without what an earlier test left in it to be met. Where it is one on loopback, all that was asked and
+    answered in it is held against the provider's published description, if one is at hand."""
     lasting_world.calm()
     yield lasting_world
     lasting_world.calm()
+    if isinstance(lasting_world, LoopbackWorld):
+        lasting_world.hold_against_descriptions()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Self
 from autoscaler.clock import SystemClock
 from providers import open_provider
 from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
-from testbed.clouds import exchange
+from testbed.clouds import descriptions, exchange
 from testbed.clouds.cloud import Cloud
 from testbed.clouds.exchange import Fault, Kind
 from testbed.clouds.machines import Machine
@@ -46,6 +46,7 @@ class LoopbackWorld:
         self._purchase = purchase
         self._mark = mark
         self._closing = ExitStack()
+        self._held = 0
         refusals = cloud.refusals
         self._faults: Mapping[Trouble, tuple[Kind | None, Fault]] = {
             Trouble.CAPACITY: (Kind.CREATE, Fault(answer=refusals.capacity)),
@@ -105,6 +106,15 @@ class LoopbackWorld:
 
     def calm(self) -> None:
         self.cloud.server.calm()
+
+    def hold_against_descriptions(self) -> int:
+        """How many exchanges since the last time were held against a published description. Raises AssertionError
+        where a request or an answer does not fit it."""
+        exchanges = self.cloud.server.exchanges
+        fresh, self._held = exchanges[self._held :], len(exchanges)
+        count, wrong = descriptions.held(fresh, self.cloud.descriptions, self.cloud.deviations)
+        assert not wrong, "\n".join(sorted(set(wrong)))
+        return count
 
     def pass_time(self, seconds: float) -> None:
         self.cloud.machines.clock.turn(seconds)

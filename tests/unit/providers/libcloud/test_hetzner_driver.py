@@ -14,7 +14,7 @@ from libcloud.compute.types import NodeState
 
 from providers.libcloud.drivers import hetzner
 from providers.libcloud.drivers.hetzner import HetznerError, HetznerNodeDriver
-from testbed.clouds import exchange
+from testbed.clouds import descriptions, exchange
 from testbed.clouds import hetzner as server
 from testbed.clouds.cloud import Cloud
 from testbed.clouds.exchange import Answer, Fault, Kind
@@ -26,6 +26,8 @@ COUNTRIES = {"fsn1": "DE", "nbg1": "DE", "hel1": "FI", "ash": "US", "hil": "US",
 def cloud() -> Iterator[Cloud]:
     with server.serving() as running:
         yield running
+        heard = [each for each in running.server.exchanges if not each.faulty]
+        assert [] == descriptions.held(heard, running.descriptions, running.deviations)[1]
 
 
 @pytest.fixture

@@ -1,0 +1,300 @@
+"""Requests and answers held against a provider's published OpenAPI description, where a folder of such is at hand.
+
+In go exchanges as a server on loopback recorded them, out come sentences on what does not fit: a path or parameter that
+the description does not have, a body or an answer of another shape, a status it does not know. The project keeps no
+description; where none is found nothing is held, and tests say so. What never happens here: a repair of what is held.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.jsonschema import DRAFT4, DRAFT202012
+
+from testbed.clouds.exchange import JSON, Exchange, places
+
+VARIABLE = "AUTOSCALER_API_SPECS"
+BESIDE = Path(__file__).resolve().parents[3] / "shared" / "specs"
+METHODS = frozenset({"get", "put", "post", "delete", "patch"})
+FORMATS = FormatChecker(formats=("ipv4", "ipv6", "uuid"))
+Node = Any
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def _is_an_instant(value: object) -> bool:
+    if isinstance(value, str):
+        datetime.fromisoformat(value)
+    return True
+
+
+def folder() -> Path | None:
+    """Where descriptions are: what the variable names, else beside the repository; None: nowhere."""
+    named = os.environ.get(VARIABLE)
+    found = Path(named) if named else BESIDE
+    return found if found.is_dir() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """Where a server, or the API itself, knowingly differs from its description, and why."""
+
+    method: str
+    path: str
+    """A path of the description's kind, with `{name}` for what varies."""
+    why: str
+    status: int | None = None
+    """An answer with this status that the description does not have; None: the path itself is not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Operation:
+    path: str
+    pointer: str
+    node: Node
+    parameters: Sequence[tuple[str, Node]]
+    """Each with the pointer to it."""
+
+
+class Description:
+    """One OpenAPI document, of version 3.0 or 3.1."""
+
+    def __init__(self, document: Node, *, deviations: Sequence[Deviation] = ()) -> None:
+        self._deviations = deviations
+        old = str(document["openapi"]).startswith("3.0")
+        self._validator = Draft4Validator if old else Draft202012Validator
+        specification = DRAFT4 if old else DRAFT202012
+        # What may only be read is not demanded of a request, and what may only be written not of an answer.
+        self._registries: Mapping[str, Registry[Node]] = {
+            unwanted: Registry().with_resource(
+                "urn:api", specification.create_resource(_plain(document, unwanted, old=old))
+            )
+            for unwanted in ("readOnly", "writeOnly")
+        }
+        self._document = document
+        self._operations = tuple(self._read())
+
+    def problems(self, exchange: Exchange, path: str) -> list[str]:
+        """What does not fit of an exchange whose path, without its base, is this one."""
+        asked, answer = exchange.asked, exchange.answer
+        where = f"{asked.method} {path}"
+        excused = [each for each in self._deviations if self._concerns(each, asked.method, path)]
+        operation = self._find(asked.method, path)
+        if operation is None:
+            return [] if any(each.status is None for each in excused) else [f"{where}: is not described"]
+        found = []
+        if (
+            answer is None or not 400 <= answer.status < 500
+        ):  # a refused request may well be wrong: that is why
+            found += [f"{where}: {each}" for each in self._of_request(operation, exchange, path)]
+        if answer is None or (exchange.faulty and not _is_json(answer.headers)):
+            return found
+        if any(each.status == answer.status for each in excused):
+            return found
+        return [
+            *found,
+            *(f"{where} answered {answer.status}: {each}" for each in self._of_answer(operation, exchange)),
+        ]
+
+    def _read(self) -> Iterator[_Operation]:
+        for path, item in self._document["paths"].items():
+            at = f"/paths/{_escaped(path)}"
+            shared = [(f"{at}/parameters/{n}", each) for n, each in enumerate(item.get("parameters", ()))]
+            for method in METHODS & item.keys():
+                own = item[method].get("parameters", ())
+                named = [*shared, *((f"{at}/{method}/parameters/{n}", each) for n, each in enumerate(own))]
+                yield _Operation(
+                    path=path,
+                    pointer=f"{at}/{method}",
+                    node={**item[method], "method": method},
+                    parameters=[self._resolved(pointer, node) for pointer, node in named],
+                )
+
+    def _find(self, method: str, path: str) -> _Operation | None:
+        """The operation of the most literal path that fits."""
+        fit = [
+            each
+            for each in self._operations
+            if each.node["method"] == method.lower() and places(each.path, path) is not None
+        ]
+        return min(fit, key=lambda each: each.path.count("{"), default=None)
+
+    def _concerns(self, deviation: Deviation, method: str, path: str) -> bool:
+        return deviation.method == method and places(deviation.path, path) is not None
+
+    def _of_request(self, operation: _Operation, exchange: Exchange, path: str) -> Iterator[str]:
+        asked = exchange.asked
+        given: Mapping[str, Mapping[str, Sequence[str]]] = {
+            "query": asked.query,
+            "path": {name: [value] for name, value in (places(operation.path, path) or {}).items()},
+            "header": {name: [value] for name, value in asked.headers.items()},
+        }
+        known = {node["name"] for _, node in operation.parameters if node["in"] == "query"}
+        yield from (
+            f"has a parameter that is not described: {name}" for name in sorted(asked.query.keys() - known)
+        )
+        for pointer, node in operation.parameters:
+            name = node["name"].lower() if node["in"] == "header" else node["name"]
+            values = given.get(node["in"], {}).get(name)
+            if values is None:
+                if node.get("required") and node["in"] != "cookie":
+                    yield f"lacks the parameter {name}"
+            elif "schema" in node:
+                schema = self._resolved(f"{pointer}/schema", node["schema"])[1]
+                value = _read_as(schema, values)
+                yield from self._fits(f"{pointer}/schema", value, "readOnly", f"parameter {name}")
+        pointer, body = self._resolved(
+            f"{operation.pointer}/requestBody", operation.node.get("requestBody") or {}
+        )
+        if not body:
+            if asked.body is not None:
+                yield "has a body that is not described"
+            return
+        if asked.body is None and not asked.raw:
+            if body.get("required"):
+                yield "lacks its body"
+        elif JSON in body["content"]:
+            yield from self._fits(
+                f"{pointer}/content/{_escaped(JSON)}/schema", asked.body, "readOnly", "body"
+            )
+
+    def _of_answer(self, operation: _Operation, exchange: Exchange) -> Iterator[str]:
+        answer = exchange.answer
+        assert answer is not None
+        responses = operation.node["responses"]
+        status = next(
+            (
+                each
+                for each in (f"{answer.status}", f"{answer.status // 100}XX", "default")
+                if each in responses
+            ),
+            "",
+        )
+        if not status:
+            yield f"a status that is not described; known: {', '.join(responses)}"
+            return
+        pointer, described = self._resolved(f"{operation.pointer}/responses/{status}", responses[status])
+        content = described.get("content") or {}
+        media = next((each for each in content if each.split(";")[0].endswith("json")), "")
+        if media and "schema" in content[media]:
+            if not answer.content:
+                yield "without the body that is described"
+                return
+            document = json.loads(answer.content)
+            yield from self._fits(
+                f"{pointer}/content/{_escaped(media)}/schema", document, "writeOnly", "body"
+            )
+        elif answer.content and not content:
+            yield "with a body that is not described"
+
+    def _fits(self, pointer: str, value: object, unwanted: str, what: str) -> Iterator[str]:
+        validator = self._validator(
+            {"$ref": f"urn:api#{quote(pointer)}"},
+            registry=self._registries[unwanted],
+            format_checker=FORMATS,
+        )
+        error = best_match(validator.iter_errors(value))
+        if error is not None:
+            yield f"{what} {error.json_path}: {error.message[:300]}"
+
+    def _resolved(self, pointer: str, node: Node) -> tuple[str, Node]:
+        """The node that a reference means, and the pointer to it."""
+        while isinstance(node, dict) and "$ref" in node:
+            pointer = node["$ref"].removeprefix("#")
+            node = self._document
+            for part in pointer.strip("/").split("/"):
+                node = node[part.replace("~1", "/").replace("~0", "~")]
+        return pointer, node
+
+
+@cache
+def load(name: str, deviations: tuple[Deviation, ...] = ()) -> Description | None:
+    """The description of that name (a file's, without its end); None where there is none at hand."""
+    where = folder()
+    file = where / f"{name}.json" if where else None
+    if file is None or not file.is_file():
+        return None
+    return Description(json.loads(file.read_text()), deviations=deviations)
+
+
+def held(
+    exchanges: Sequence[Exchange],
+    descriptions: Mapping[str, str],
+    deviations: tuple[Deviation, ...] = (),
+) -> tuple[int, list[str]]:
+    """How many of these exchanges were held against a description at hand, and what does not fit.
+
+    `descriptions` names the one that holds for the paths with that base, which the description's own paths lack; of
+    several bases that fit, the longest. A base that ends in `*` is part of the description's paths.
+    """
+    count, found = 0, []
+    bases = sorted(descriptions, key=len, reverse=True)
+    for exchange in exchanges:
+        base = next((each for each in bases if exchange.asked.path.startswith(each.removesuffix("*"))), None)
+        description = load(descriptions[base], deviations) if base is not None else None
+        if base is None or description is None:
+            continue
+        path = exchange.asked.path if base.endswith("*") else exchange.asked.path.removeprefix(base)
+        count += 1
+        found += description.problems(exchange, path)
+    return count, found
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type", JSON).startswith(JSON)
+
+
+def _escaped(part: str) -> str:
+    """As one part of a JSON pointer."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _read_as(schema: Node, values: Sequence[str]) -> object:
+    """A parameter's text as the value that its schema speaks of; one that cannot be read so stays a text."""
+    kind = schema.get("type")
+    if kind == "array":
+        return [_read_as(schema.get("items") or {}, [each]) for each in values]
+    readers: Mapping[object, Callable[[str], object]] = {
+        "integer": int,
+        "number": float,
+        "boolean": {"true": True, "false": False}.__getitem__,
+    }
+    kinds = kind if isinstance(kind, list) else [kind]
+    for each in kinds:
+        try:
+            return readers.get(each, str)(values[-1])
+        except (ValueError, KeyError):
+            continue
+    return values[-1]
+
+
+def _plain(node: Node, unwanted: str, *, old: bool) -> Node:
+    """A document whose schemas are plain JSON Schema: `nullable` said in its way, the unwanted not demanded."""
+    if isinstance(node, list):
+        return [_plain(each, unwanted, old=old) for each in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _plain(value, unwanted, old=old) for key, value in node.items() if key != "nullable"}
+    required, properties = plain.get("required"), node.get("properties")
+    if isinstance(required, list) and isinstance(properties, dict):
+        needed = [
+            name
+            for name in required
+            if not (isinstance(properties.get(name), dict) and properties[name].get(unwanted) is True)
+        ]
+        plain |= {"required": needed}
+        if not needed:
+            del plain["required"]  # an empty list is none in the older kind of schema
+    if old and node.get("nullable") is True:
+        return {"anyOf": [plain, {"enum": [None]}]}
+    return plain
