@@ -44,12 +44,13 @@ DIALECT = Dialect(
             to=Goes.ACCOUNT,
             required=True,
             secret=True,
-            means="The project's API token, for reading and writing.",
+            means="A token of the project, for reading and writing. It can delete all that is in the project: give the "
+            "fleet one of its own.",
         ),
         "ssh_keys": Option(
             argument="ex_ssh_keys",
             shape=Shape.TEXTS,
-            means="Names of the project's SSH keys put on new machines; without any, a root password is made up.",
+            means="Names of the project's SSH keys put on new machines; without any a root password is made up.",
         ),
         "networks": Option(
             argument="ex_networks",
@@ -66,12 +67,12 @@ DIALECT = Dialect(
         "ipv4": Option(
             argument="ex_enable_ipv4",
             shape=Shape.FLAG,
-            means="Whether new machines get a public IPv4 address, which costs extra; they do without this option.",
+            means="Whether new machines get a public IPv4 address, billed by itself; without this key they do.",
         ),
         "ipv6": Option(
             argument="ex_enable_ipv6",
             shape=Shape.FLAG,
-            means="Whether new machines get a public IPv6 network; they do without this option.",
+            means="Whether new machines get a public IPv6 network; without this key they do.",
         ),
     },
     user_data=UserData(

@@ -371,7 +371,10 @@ def register() -> type[HetznerNodeDriver]:
 
 def _number(value: Any) -> int:
     """The id of an object, or an id; the API takes numbers only. Raises ValueError before anything is sent."""
-    return int(getattr(value, "id", value))
+    found = str(getattr(value, "id", value))
+    if not (found.isascii() and found.isdecimal()):
+        raise ValueError(f"{found!r} is no id: Hetzner Cloud's are numbers")
+    return int(found)
 
 
 def _first_address(network: str | None) -> str | None:
