@@ -21,6 +21,8 @@ class Kind(Enum):
     """The request that makes a machine; where making takes several, the one that buys."""
     LIST = "list"
     END = "end"
+    LOGIN = "login"
+    """What some clouds want before the call that is meant; a fault of any kind leaves it alone."""
     OTHER = "other"
 
 

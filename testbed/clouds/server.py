@@ -90,7 +90,7 @@ class CloudServer:
         return sum(each.route is not None and each.route.kind is kind for each in self.exchanges)
 
     def meet(self, fault: Fault, *, kind: Kind | None = None, times: int = 1) -> None:
-        """Let the next requests of this kind (None: of any) run into that."""
+        """Let the next requests of this kind (None: of any, but for a login before them) run into that."""
         with self._lock:
             self._waiting += [(kind, fault)] * times
 
@@ -149,7 +149,7 @@ class CloudServer:
         kind = route.kind if route else None
         with self._lock:
             for at, (concerned, fault) in enumerate(self._waiting):
-                if concerned in {None, kind}:
+                if concerned is kind or (concerned is None and kind is not Kind.LOGIN):
                     del self._waiting[at]
                     return fault, self._calmed
             return None, self._calmed

@@ -36,13 +36,16 @@ class LoopbackWorld:
         mark: Mark,
         tells_of_cut_listings: bool = False,
         lists_within_s: float = 30.0,
+        endpoint: bool = True,
     ) -> None:
-        """`options` as under `[providers.NAME]`, but for host, port and `secure`. A listing that lacks a machine is a
-        `LISTING_CUT` where the adapter calls it incomplete (`tells_of_cut_listings`)."""
+        """`options` as under `[providers.NAME]`, but for host, port and `secure`; without `endpoint` they say where the
+        cloud is. A listing that lacks a machine is a `LISTING_CUT` where the adapter calls it incomplete
+        (`tells_of_cut_listings`)."""
         self.cloud = cloud
         self.troubles = frozenset(Trouble) - (frozenset() if tells_of_cut_listings else {Trouble.LISTING_CUT})
         self.lists_within_s = lists_within_s
-        self._options = {"host": "127.0.0.1", "port": cloud.server.port, "secure": False, **options}
+        here = {"host": "127.0.0.1", "port": cloud.server.port, "secure": False} if endpoint else {}
+        self._options = {**here, **options}
         self._purchase = purchase
         self._mark = mark
         self._closing = ExitStack()
