@@ -228,6 +228,8 @@ class Listing:
     """Arguments every `list_nodes` is called with."""
     params: Mapping[str, str] = field(default_factory=dict)
     """Parameters in the URL, in place of the driver's own of that name."""
+    only_for: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that the driver puts on every request, with a pattern of the paths that take them."""
     cursor: Cursor | None = None
     """None: the driver walks all pages itself."""
     address_lookup: str = ""

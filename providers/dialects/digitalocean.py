@@ -94,6 +94,7 @@ DIALECT = Dialect(
         # Pages of 200, which the driver asks for by itself, and counts: it looks once how many there are.
         reads=Json(rows="droplets", row="droplet", total="meta.total", numbered=True, path=r"/v2/droplets\?"),
         filter=Filter(place=Place.QUERY, fleet={"tag_name": "{mark}"}),
+        only_for={"per_page": r"/v2/(droplets|sizes|regions|images)"},
     ),
     fields=Fields(state="status", location="region.slug", size="size_slug"),
     states={

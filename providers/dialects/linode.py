@@ -97,6 +97,7 @@ DIALECT = Dialect(
         reads=Json(rows="data", total="results", numbered=True, path=r"/v4/linode/instances\?"),
         filter=Filter(place=Place.HEADER, key="X-Filter", fleet={"tags": "{mark}"}),
         params={"page_size": "500"},
+        only_for={"page_size": r"/v4/(linode/instances|images)"},
     ),
     fields=Fields(state="status", location="region", size="type"),
     states={

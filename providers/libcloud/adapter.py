@@ -237,6 +237,7 @@ class LibcloudProvider:
             respell=getattr(dialect.listing.reads, "respell", ("", "")),
             order_sign=dialect.order_sign,
             forms=dialect.forms,
+            only_for=dialect.listing.only_for,
         )
         return machines.driver_of(self._account, wire)
 

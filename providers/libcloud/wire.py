@@ -68,11 +68,18 @@ class Wire:
     """Notes of the call that one driver object is making, over all its links. Belongs to one thread at a time."""
 
     def __init__(
-        self, clock: Clock, *, respell: tuple[str, str] = ("", ""), order_sign: str = "", forms: bool = False
+        self,
+        clock: Clock,
+        *,
+        respell: tuple[str, str] = ("", ""),
+        order_sign: str = "",
+        forms: bool = False,
+        only_for: Mapping[str, str] | None = None,
     ) -> None:
         self.clock = clock
         self.respell = respell
         self.forms = forms
+        self.only_for = only_for or {}
         self._order_sign = re.compile(order_sign)
         self._deadline = 0.0
         self._may_send: MayAct = always
@@ -234,6 +241,8 @@ class OneSendOrders:
 
     wire: Wire
     version: str
+    asking: tuple[str, str] = ("", "")
+    """Method and path of the request that is made now."""
 
     def request(
         self,
@@ -245,6 +254,7 @@ class OneSendOrders:
         **rest: Any,
     ) -> Any:
         """As libcloud's, but sent once whatever its settings say."""
+        self.asking = (method, action)
         params = {**(params or {}), **self.wire.extra_params}
         headers = {**(headers or {}), **self.wire.extra_headers}
         if self.wire.forms and method == "GET":
@@ -257,7 +267,16 @@ class OneSendOrders:
         """The driver's own, but where the dialect knows better."""
         # Of a form the parameters are in the body by now, and in its signature.
         params = super().add_default_params(params)  # type: ignore[misc]
-        return params if self.wire.forms else {**params, **self.wire.extra_params}
+        if self.wire.forms:
+            return params
+        method, action = self.asking
+        known = {
+            name: value
+            for name, value in params.items()
+            if name not in self.wire.only_for
+            or (method == "GET" and re.fullmatch(self.wire.only_for[name], action))
+        }
+        return {**known, **self.wire.extra_params}
 
     def retryCls(self, **_: object) -> Any:  # noqa: N802 - libcloud's name for what makes a function repeat itself
         """Nothing is repeated. Environment or module may turn retries on, and not every request can forbid them."""

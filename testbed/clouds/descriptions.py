@@ -7,6 +7,7 @@ description; where none is found nothing is held, and tests say so. What never h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -262,6 +263,9 @@ def _escaped(part: str) -> str:
 def _read_as(schema: Node, values: Sequence[str]) -> object:
     """A parameter's text as the value that its schema speaks of; one that cannot be read so stays a text."""
     kind = schema.get("type")
+    if kind == "object" or any(each.get("type") == "object" for each in schema.get("oneOf", ())):
+        with contextlib.suppress(ValueError):  # then it is a text, which fits no object
+            return json.loads(values[-1])
     if kind == "array":
         return [_read_as(schema.get("items") or {}, [each]) for each in values]
     readers: Mapping[object, Callable[[str], object]] = {

@@ -114,20 +114,18 @@ class DigitalOcean:
 
     def routes(self) -> tuple[Route, ...]:
         """The paths of the description that stand here."""
-        # The page's size is asked for with everything, which the real API ignores where there are no pages.
-        size = frozenset({"per_page"})
-        paged = size | {"page"}
+        paged = frozenset({"page", "per_page"})
         one = "/v2/droplets/{id}"
         return (
-            Route(method="POST", path="/v2/droplets", handler=self.create, kind=Kind.CREATE, query=size),
+            Route(method="POST", path="/v2/droplets", handler=self.create, kind=Kind.CREATE),
             Route(method="GET", path="/v2/droplets", handler=self.look, kind=Kind.LIST,
                   query=paged | {"tag_name", "name", "type"}),
-            Route(method="GET", path=one, handler=self.one, query=size),
-            Route(method="DELETE", path=one, handler=self.end, kind=Kind.END, query=size),
+            Route(method="GET", path=one, handler=self.one),
+            Route(method="DELETE", path=one, handler=self.end, kind=Kind.END),
             Route(method="GET", path="/v2/sizes", handler=self._rows("sizes", SIZES), query=paged),
             Route(method="GET", path="/v2/regions", handler=self._rows("regions", REGIONS), query=paged),
             Route(method="GET", path="/v2/images", handler=self._rows("images", IMAGES), query=paged),
-            Route(method="GET", path="/v2/images/{id}", handler=self.image, query=size),
+            Route(method="GET", path="/v2/images/{id}", handler=self.image),
         )  # fmt: skip
 
     def create(self, asked: Asked) -> Answer:
@@ -258,5 +256,9 @@ def serving(habits: Habits | None = None, *, requests_an_hour: int = 5000) -> It
     server.routes = api.routes()
     with running(server):
         yield Cloud(
-            server=server, machines=machines, refusals=REFUSALS, descriptions={"/v2": "digitalocean"}, api=api
+            server=server,
+            machines=machines,
+            refusals=REFUSALS,
+            descriptions={"/v2*": "digitalocean"},
+            api=api,
         )
