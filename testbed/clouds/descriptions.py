@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,8 +30,11 @@ from testbed.clouds.exchange import JSON, Exchange, places
 
 VARIABLE = "AUTOSCALER_API_SPECS"
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "specs"
+NOT_DESCRIBED = "is not described"
 METHODS = frozenset({"get", "put", "post", "delete", "patch"})
-FORMATS = FormatChecker(formats=("ipv4", "ipv6", "uuid"))
+ERRORS_MAX = 20
+"""Told of one body."""
+FORMATS = FormatChecker(formats=("ipv4", "ipv6"))
 Node = Any
 
 
@@ -36,6 +42,13 @@ Node = Any
 def _is_an_instant(value: object) -> bool:
     if isinstance(value, str):
         datetime.fromisoformat(value)
+    return True
+
+
+@FORMATS.checks("uuid", raises=ValueError)
+def _is_a_uuid(value: object) -> bool:
+    if isinstance(value, str):
+        uuid.UUID(value)  # without hyphens too: OpenStack writes a project's so
     return True
 
 
@@ -48,14 +61,15 @@ def folder() -> Path | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """Where a server, or the API itself, knowingly differs from its description, and why."""
+    """Where a driver, a server or the API itself knowingly differs from a description, and why."""
 
-    method: str
-    path: str
-    """A path of the description's kind, with `{name}` for what varies."""
     why: str
-    status: int | None = None
-    """An answer with this status that the description does not have; None: the path itself is not in it."""
+    says: str
+    """Pattern of what would be found, anywhere in it: `NOT_DESCRIBED`, `answered 201: with a status`, …"""
+    method: str = ""
+    """Empty: any."""
+    path: str = ""
+    """A path of the description's kind, with `{name}` for what varies; empty: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,27 +99,35 @@ class Description:
         self._document = document
         self._operations = tuple(self._read())
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a path, with whatever method."""
+        known = {*(each.path for each in self._operations), *(each.path for each in self._deviations)}
+        return any(places(each, path) is not None for each in known)
+
     def problems(self, exchange: Exchange, path: str) -> list[str]:
-        """What does not fit of an exchange whose path, without its base, is this one."""
-        asked, answer = exchange.asked, exchange.answer
-        where = f"{asked.method} {path}"
-        excused = [each for each in self._deviations if self._concerns(each, asked.method, path)]
-        operation = self._find(asked.method, path)
-        if operation is None:
-            return [] if any(each.status is None for each in excused) else [f"{where}: is not described"]
-        found = []
-        if (
-            answer is None or not 400 <= answer.status < 500
-        ):  # a refused request may well be wrong: that is why
-            found += [f"{where}: {each}" for each in self._of_request(operation, exchange, path)]
-        if answer is None or (exchange.faulty and not _is_json(answer.headers)):
-            return found
-        if any(each.status == answer.status for each in excused):
-            return found
-        return [
-            *found,
-            *(f"{where} answered {answer.status}: {each}" for each in self._of_answer(operation, exchange)),
+        """What does not fit of an exchange whose path, as the description has it, is this one."""
+        method = exchange.asked.method
+        known = [
+            each.says
+            for each in self._deviations
+            if each.method in {"", method} and (not each.path or places(each.path, path) is not None)
         ]
+        found = self._found(exchange, path)
+        return [
+            f"{method} {path}: {each}" for each in found if not any(re.search(one, each) for one in known)
+        ]
+
+    def _found(self, exchange: Exchange, path: str) -> Iterator[str]:
+        answer = exchange.answer
+        operation = self._find(exchange.asked.method, path)
+        if operation is None:
+            yield NOT_DESCRIBED
+            return
+        # A refused request may well be wrong: that is why it was refused.
+        if answer is None or not 400 <= answer.status < 500:
+            yield from self._of_request(operation, exchange, path)
+        if answer is not None and (not exchange.faulty or _is_json(answer.headers)):
+            yield from (f"answered {answer.status}: {each}" for each in self._of_answer(operation, exchange))
 
     def _read(self) -> Iterator[_Operation]:
         for path, item in self._document["paths"].items():
@@ -129,9 +151,6 @@ class Description:
             if each.node["method"] == method.lower() and places(each.path, path) is not None
         ]
         return min(fit, key=lambda each: each.path.count("{"), default=None)
-
-    def _concerns(self, deviation: Deviation, method: str, path: str) -> bool:
-        return deviation.method == method and places(deviation.path, path) is not None
 
     def _of_request(self, operation: _Operation, exchange: Exchange, path: str) -> Iterator[str]:
         asked = exchange.asked
@@ -182,7 +201,7 @@ class Description:
             "",
         )
         if not status:
-            yield f"a status that is not described; known: {', '.join(responses)}"
+            yield f"with a status that is not described; known: {', '.join(responses)}"
             return
         pointer, described = self._resolved(f"{operation.pointer}/responses/{status}", responses[status])
         content = described.get("content") or {}
@@ -195,7 +214,7 @@ class Description:
             yield from self._fits(
                 f"{pointer}/content/{_escaped(media)}/schema", document, "writeOnly", "body"
             )
-        elif answer.content and not content:
+        elif answer.content and not content and answer.status < 400:
             yield "with a body that is not described"
 
     def _fits(self, pointer: str, value: object, unwanted: str, what: str) -> Iterator[str]:
@@ -204,9 +223,9 @@ class Description:
             registry=self._registries[unwanted],
             format_checker=FORMATS,
         )
-        error = best_match(validator.iter_errors(value))
-        if error is not None:
-            yield f"{what} {error.json_path}: {error.message[:300]}"
+        for error in islice(validator.iter_errors(value), ERRORS_MAX):
+            nearest = best_match([error])  # of alternatives, the one that came closest
+            yield f"{what} {nearest.json_path}: {nearest.message[:300]}"
 
     def _resolved(self, pointer: str, node: Node) -> tuple[str, Node]:
         """The node that a reference means, and the pointer to it."""
@@ -235,19 +254,19 @@ def held(
 ) -> tuple[int, list[str]]:
     """How many of these exchanges were held against a description at hand, and what does not fit.
 
-    `descriptions` names the one that holds for the paths with that base, which the description's own paths lack; of
-    several bases that fit, the longest. A base that ends in `*` is part of the description's paths.
+    `descriptions` names the one that holds for the paths with that base; of several bases that fit, the longest.
+    Whether a description's own paths have the base or lack it is the description's affair.
     """
     count, found = 0, []
     bases = sorted(descriptions, key=len, reverse=True)
     for exchange in exchanges:
-        base = next((each for each in bases if exchange.asked.path.startswith(each.removesuffix("*"))), None)
+        path = exchange.asked.path
+        base = next((each for each in bases if f"{path}/".startswith(f"{each}/")), None)
         description = load(descriptions[base], deviations) if base is not None else None
         if base is None or description is None:
             continue
-        path = exchange.asked.path if base.endswith("*") else exchange.asked.path.removeprefix(base)
         count += 1
-        found += description.problems(exchange, path)
+        found += description.problems(exchange, path if description.has(path) else path.removeprefix(base))
     return count, found
 
 
@@ -299,6 +318,9 @@ def _plain(node: Node, unwanted: str, *, old: bool) -> Node:
         plain |= {"required": needed}
         if not needed:
             del plain["required"]  # an empty list is none in the older kind of schema
-    if old and node.get("nullable") is True:
+    if not (old and node.get("nullable") is True):
+        return plain
+    if not isinstance(plain.get("type"), str):
         return {"anyOf": [plain, {"enum": [None]}]}
-    return plain
+    more = {"enum": [*plain["enum"], None]} if "enum" in plain else {}
+    return {**plain, "type": [plain["type"], "null"], **more}

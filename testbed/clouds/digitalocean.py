@@ -259,6 +259,6 @@ def serving(habits: Habits | None = None, *, requests_an_hour: int = 5000) -> It
             server=server,
             machines=machines,
             refusals=REFUSALS,
-            descriptions={"/v2*": "digitalocean"},
+            descriptions={"/v2": "digitalocean"},
             api=api,
         )

@@ -95,7 +95,7 @@ def wrong(
         ({"told": [{"name": "tove"}]}, "'key' is a required property"),
         ({"told": [{**TOVE, "colour": "red"}]}, "'colour' was unexpected"),
         ({"told": None}, "without the body that is described"),
-        ({"told": [], "status": 500}, "a status that is not described; known: 200"),
+        ({"told": [], "status": 500}, "with a status that is not described; known: 200"),
         ({"told": [], "query": {"afloat": ["yes"]}}, "'yes' is not of type 'boolean'"),
         ({"told": [], "query": {}}, "lacks the parameter afloat"),
         ({"told": [], "query": {"afloat": ["true"], "page": ["0"]}}, "0 is less than the minimum of 1"),
@@ -168,10 +168,10 @@ def test_paths_and_methods_are_those_of_the_description(
 
 
 def test_a_deviation_that_is_known_is_let_pass_and_no_other() -> None:
-    """By method, path and status, each with its reason."""
+    """By method, path and what is said of them, each with its reason."""
     known = (
-        Deviation(method="GET", path="/ships/{key}", why="cut"),
-        Deviation(method="DELETE", path="/boats/{key}", status=202, why="answers so in reality"),
+        Deviation(method="GET", path="/ships/{key}", says=descriptions.NOT_DESCRIBED, why="cut"),
+        Deviation(path="/boats/{key}", says="answered 202: with a status", why="answers so in reality"),
     )
 
     assert "" == wrong("GET", "/ships/1", deviations=known)
@@ -192,13 +192,13 @@ def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_exchanges_find_their_description_by_the_base_of_their_paths(at_hand: Path) -> None:
-    """A base is cut off, a base with an asterisk is not; what has no description at hand is not counted."""
+    """A base is cut off where the description's paths lack it; what has no description at hand is not counted."""
     exchanges = [
         Exchange(asked=Asked(method="DELETE", path=path), answer=Answer(status=204), route=None)
         for path in ("/v1/boats/1", "/boats/2", "/boats/x", "/elsewhere/1", "/lost/1")
     ]
 
-    count, found = descriptions.held(exchanges, {"/v1": "boats", "/boats*": "boats", "/lost": "not-at-hand"})
+    count, found = descriptions.held(exchanges, {"/v1": "boats", "/boats": "boats", "/lost": "not-at-hand"})
 
     assert 3 == count
     assert ["DELETE /boats/x: parameter key $: 'x' is not of type 'integer'"] == found
