@@ -124,8 +124,6 @@ class Wire:
             raise Withheld("the driver would order a second time")
         self.sends += 1
         self.orders += is_order
-        # An earlier answer of this call explains nothing that happens from here on.
-        self.answer = None
         return is_order
 
     def take_back(self, *, is_order: bool) -> None:
@@ -205,6 +203,8 @@ class OneSendConnection:
         wire = self.wire
         whole: WholeAnswer | None = None
         broken = LinkBroken("no answer", reached=True)
+        # An earlier answer of this call explains nothing that happens from here on.
+        wire.answer = None
         self.session.timeout = wire.remaining_s()
         # A redirect would be a second send, to somewhere an operator never named.
         self.session.max_redirects = 0

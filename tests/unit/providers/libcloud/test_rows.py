@@ -1,0 +1,104 @@
+"""A listing in JSON is held against what it says of itself: nothing falls between its pages without a word."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from providers.dialects.contract import Json
+from providers.libcloud import rows
+from providers.libcloud.wire import Answer
+
+COUNTED = Json(rows="machines", total="meta.total", numbered=True, path=r"^GET /machines\b")
+CHAINED = Json(rows="machines", path=r"^GET /machines\b")
+
+
+def answer(document: object, asked: str = "GET /machines?page=1") -> Answer:
+    return Answer(status=200, asked=asked, headers={}, body=json.dumps(document))
+
+
+def page(*ids: int, total: int | None = None) -> Answer:
+    told = {"machines": [{"id": each} for each in ids], "meta": {} if total is None else {"total": total}}
+    return answer(told)
+
+
+def nodes(*ids: int) -> list[Any]:
+    return [SimpleNamespace(id=str(each)) for each in ids]
+
+
+def test_a_page_that_holds_as_many_as_it_says_is_all() -> None:
+    """One page, or several that agree: absence is proven, and each machine has its own row."""
+    seen, doubt = rows.listed(COUNTED, nodes(1, 2, 3), [page(1, 2, total=3), page(3, total=3)])
+
+    assert "" == doubt
+    assert [(str(row["id"]), row["id"]) for _, row in seen] == [(node.id, int(node.id)) for node, _ in seen]
+    assert ([], "") == rows.listed(COUNTED, [], [page(total=0)])
+
+
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        # One went from the first page before the second was asked for: the third machine was shown on neither.
+        ([page(1, 2, total=4), page(4, total=3)], "disagree"),
+        ([page(1, 2, total=4), page(4, total=4)], "4 machines were announced and 3 came"),
+        ([page(1, 2, total=3), page(2, total=3)], "twice"),
+        ([page(1, total=2)], "2 machines were announced and 1 came"),
+        ([page(1, 2)], "does not say"),
+    ],
+    ids=["a total that changed", "a row short", "a row twice", "a page short", "no total"],
+)
+def test_pages_that_may_lack_a_machine_prove_no_absence(pages: list[Answer], why: str) -> None:
+    """What they show is true, and the listing says why it may not be all."""
+    shown = [row["id"] for each in pages for row in json.loads(each.body)["machines"]]
+
+    seen, doubt = rows.listed(COUNTED, nodes(*shown), pages)
+
+    assert why in doubt
+    assert len(shown) == len(seen)
+
+
+def test_counted_pages_without_any_total_are_never_all() -> None:
+    """One page is; of several nobody knows."""
+    silent = Json(rows="machines", numbered=True)
+
+    assert "" == rows.listed(silent, nodes(1), [page(1)])[1]
+    assert "counted" in rows.listed(silent, nodes(1, 2), [page(1), page(2)])[1]
+
+
+def test_answers_to_other_questions_are_no_pages() -> None:
+    """A login before the listing holds no machines."""
+    login = answer({"token": {}}, asked="POST /auth/tokens")
+
+    assert 1 == len(rows.listed(CHAINED, nodes(1), [login, page(1)])[0])
+
+
+@pytest.mark.parametrize(
+    ("read", "pages"),
+    [
+        ((), []),
+        ((), [answer([])]),
+        ((), [answer({"machines": None})]),
+        ((), [answer({"machines": {}})]),
+        ((), [answer({"machines": ["text"]})]),
+        ((), [page(1, total=1)]),
+        ((2,), [page(1, total=1)]),
+        ((1, 2), [page(1, total=1)]),
+    ],
+    ids=[
+        "none",
+        "a list",
+        "null",
+        "an object",
+        "texts",
+        "one unread",
+        "another one read",
+        "one read too many",
+    ],
+)
+def test_what_is_no_listing_is_not_read_as_an_empty_one(read: tuple[int, ...], pages: list[Answer]) -> None:
+    """Nor one of which the driver read another number, or other machines."""
+    with pytest.raises(ValueError, match=r"listing|machine"):
+        rows.listed(COUNTED, nodes(*read), pages)
