@@ -49,6 +49,10 @@ class ProviderTraits:
     """Whether the machine's cloud-init may be handed gzip-compressed user data through this provider."""
     names_unique: bool = False
     """Whether the provider itself refuses a second machine of the same name."""
+    countries: Mapping[str, str] = field(default_factory=dict)
+    """In which country each location is, ISO 3166-1 alpha-2, by the names that offers and listings call it; the empty
+    name is that of an order which leaves the place to the provider. Only what is known for certain, from data and
+    without a look: whatever is not in it is unknown, and no machine is ordered there where residency matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

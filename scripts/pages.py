@@ -8,6 +8,7 @@ from pathlib import Path
 from autoscaler.cli import commands_page
 from autoscaler.config import json_schema, reference
 from autoscaler.core import lifecycle_page
+from providers import clouds_page
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -16,6 +17,7 @@ PAGES = {
     "lifecycle.md": lifecycle_page.render,
     "config.schema.json": json_schema.text,
     "configuration.md": reference.text,
+    "providers.md": clouds_page.render,
 }
 
 if __name__ == "__main__":

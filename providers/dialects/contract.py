@@ -7,7 +7,6 @@ answers. What never happens here: a call, an import of libcloud, a decision.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -56,6 +55,8 @@ class Option:
     default: str = ""
     """What the driver gets where an operator writes nothing; empty: the argument is left out."""
     choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """Of a text: what all of it must be like; `means` says so in words."""
     needs: str = ""
     """Another option without which the driver refuses this one."""
 
@@ -143,16 +144,11 @@ class Location:
     known_by: str = "id"
     """Which attribute of the driver's own list of locations an offer names; empty: the driver cannot list them."""
     countries: Mapping[str, str] = field(default_factory=dict)
-    """Country (ISO 3166-1 alpha-2) of each location or region, as the cloud documents it. Not there: not known."""
-    zone: str = ""
-    """Pattern of the end by which a zone's name is longer than its region's in `countries`."""
-
-    def country_of(self, location: str) -> str | None:
-        """The country of a location, by itself or by its region; None: not known, which never means anywhere."""
-        if location in self.countries:
-            return self.countries[location]
-        region = re.sub(f"(?:{self.zone})$", "", location) if self.zone else location
-        return self.countries.get(region)
+    """Country (ISO 3166-1 alpha-2) of each location, or of each region where `zoned`, as the cloud documents it. What
+    is not in it is unknown, which never means anywhere."""
+    zoned: bool = False
+    """Locations are zones of the account's `region`, called by its name and a letter. What else a region has, such as
+    local zones, may be in another country."""
 
 
 class Place(StrEnum):

@@ -31,6 +31,7 @@ DIALECT = Dialect(
         "auth_url": Option(
             argument="ex_force_auth_url",
             means="Keystone's address, without `/v3` at its end, such as https://auth.cloud.example:5000.",
+            pattern=r"https?://[^\s/]+\S*(?<!/v3)(?<!/v3/)",
             to=Goes.ACCOUNT,
             required=True,
         ),

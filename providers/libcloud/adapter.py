@@ -112,6 +112,7 @@ class LibcloudProvider:
             user_data_limit_bytes=self._dialect.user_data.limit_bytes,
             user_data_gzip=self._dialect.user_data.gzip,
             names_unique=self._dialect.names.unique,
+            countries=self._account.countries,
         )
 
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:

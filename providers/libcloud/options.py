@@ -6,6 +6,8 @@ Which settings exist is said by the dialect. Nothing here connects, and no secre
 from __future__ import annotations
 
 import math
+import re
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -41,6 +43,8 @@ class Account:
     create_arguments: tuple[tuple[str, object], ...]
     """Dotted arguments for every `create_node`."""
     endpoint: Endpoint | None = None
+    countries: Mapping[str, str] = field(default_factory=dict)
+    """As `ProviderTraits` has them."""
 
 
 def read(name: str, options: Options) -> Account:
@@ -66,7 +70,19 @@ def read(name: str, options: Options) -> Account:
             (option.argument, value) for option, value in given if option.to is Goes.MACHINE
         ),
         endpoint=reader.endpoint() if dialect.endpoint else None,
+        # Who speaks a cloud's language at another address may call his locations as he likes.
+        countries={} if "host" in options else _countries(dialect, str(arguments.get("region", ""))),
     )
+
+
+def _countries(dialect: Dialect, region: str) -> Mapping[str, str]:
+    """The country of each location of the account."""
+    countries = dialect.location.countries
+    if not dialect.location.zoned:
+        return countries
+    country = countries.get(region)
+    zones = (region + letter for letter in string.ascii_lowercase)
+    return dict.fromkeys(("", region, *zones), country) if country else {}
 
 
 def place(arguments: dict[str, object], path: str, value: object) -> None:
@@ -158,6 +174,8 @@ class _Reader:
         if option.needs and option.needs not in self._options:
             raise self.wrong(name, f"stands without {option.needs!r}", f"both, or neither ({dialect.driver})")
         value = _SHAPES[option.shape](self, name)
+        if option.pattern and not re.fullmatch(option.pattern, str(value)):
+            raise self.wrong(name, "unusable text", f"this: {option.means}")
         if option.choices and value not in option.choices:
             raise self.wrong(name, f"{value!r}", f"one of {', '.join(option.choices)}")
         return value

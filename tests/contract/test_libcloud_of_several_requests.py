@@ -240,5 +240,7 @@ def test_no_setting_is_sent_before_it_is_asked_for(cloud: Cloud) -> None:
         open_at(cloud, login="1.0")
     with pytest.raises(ProviderOptionsWrong, match=r"providers\.nova\.auth_url"):
         open_at(cloud, auth_url=None)
+    with pytest.raises(ProviderOptionsWrong, match=r"providers\.nova\.auth_url.*without `/v3`"):
+        open_at(cloud, auth_url=f"{cloud.server.url}/v3")
 
     assert () == cloud.server.exchanges

@@ -75,7 +75,7 @@ def test_every_pattern_can_be_read(dialect: Dialect) -> None:
     captures += [dialect.listing.cursor.next_cursor] if dialect.listing.cursor else []
     reads = dialect.listing.reads
     others = [reads.sign, reads.row_sign] if isinstance(reads, Xml) else [reads.path]
-    others += [dialect.order_sign, dialect.names.pattern, dialect.mark.value, dialect.location.zone]
+    others += [dialect.order_sign, dialect.names.pattern, dialect.mark.value]
 
     assert [] == [each for each in captures if re.compile(each).groups != 1]
     assert others == [re.compile(each).pattern for each in others]
@@ -106,19 +106,11 @@ def test_a_dialect_is_data(dialect: Dialect) -> None:
 
 @EVERY
 def test_countries_are_countries(dialect: Dialect) -> None:
-    """Two capital letters each, as ISO 3166-1 has them; a place that is not listed has none."""
-    wrong = [code for code in dialect.location.countries.values() if not re.fullmatch("[A-Z]{2}", code)]
+    """Two capital letters each, as ISO 3166-1 has them, and nowhere is none of them."""
+    countries = dialect.location.countries
 
-    assert [] == wrong
-    assert dialect.location.country_of("nowhere-9") is None
-    assert dialect.location.country_of("") is None
-
-
-def test_a_zone_stands_in_the_country_of_its_region() -> None:
-    """One letter behind the region; a local zone, which may stand in another country, is not known."""
-    assert "SE" == EC2.location.country_of("eu-north-1b")
-    assert "SE" == EC2.location.country_of("eu-north-1")
-    assert EC2.location.country_of("us-east-1-bue-1a") is None
+    assert [] == [code for code in countries.values() if not re.fullmatch("[A-Z]{2}", code)]
+    assert "" not in countries
 
 
 def test_ec2_leaves_out_only_what_is_no_more() -> None:

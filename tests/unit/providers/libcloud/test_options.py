@@ -117,3 +117,28 @@ def test_a_create_has_one_key_of_the_length_that_fits() -> None:
     assert 3 == len({key, create_token("production", "images-2"), create_token("staging", "images-1")})
     assert 64 == len(create_token("f" * 200, "n" * 63))
     assert key.isascii()
+
+
+def countries(**changes: object) -> Mapping[str, str]:
+    return options.read("any", {**GOOD, **changes}).countries
+
+
+def test_a_zone_stands_in_the_country_of_its_region() -> None:
+    """One letter behind the account's region, or none; a local zone, which may be abroad, is not known."""
+    sweden = countries(region="eu-north-1")
+
+    assert ["SE", "SE", "SE"] == [sweden.get(each) for each in ("", "eu-north-1", "eu-north-1b")]
+    assert {} == countries(region="eu-north-9")
+    assert [None, None] == [sweden.get(each) for each in ("eu-north-1-hel-1a", "us-east-1a")]
+
+
+def test_another_s_endpoint_has_locations_of_its_own() -> None:
+    """What is called `us-east-1` there may stand anywhere."""
+    assert {} == countries(host="ec2.cloud.example")
+
+
+def test_where_a_cloud_does_not_choose_only_its_locations_are_known() -> None:
+    """An order without a location would be refused."""
+    droplets = options.read("any", {"driver": "digitalocean", "token": "t"}).countries
+
+    assert ("DE", None, None) == (droplets.get("fra1"), droplets.get("fra"), droplets.get(""))
