@@ -135,7 +135,7 @@ class LocationShape(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where a machine may stand."""
+    """Where a machine may stand. Without a location in an offer nothing is handed over, and the cloud chooses."""
 
     argument: str = "location"
     shape: LocationShape = LocationShape.ID
@@ -143,6 +143,8 @@ class Location:
     """Whether an order without a location is refused; else the cloud chooses."""
     known_by: str = "id"
     """Which attribute of the driver's own list of locations an offer names; empty: the driver cannot list them."""
+    look: tuple[str, str, str] = ("", "", "")
+    """Where it cannot: a path to ask, where in its answer the rows are, and where in a row is what an offer names."""
     countries: Mapping[str, str] = field(default_factory=dict)
     """Country (ISO 3166-1 alpha-2) of each location, or of each region where `zoned`, as the cloud documents it. What
     is not in it is unknown, which never means anywhere."""
@@ -212,6 +214,8 @@ class Json:
     Several pages then prove absence only where each says the same total, and so many rows came."""
     path: str = ""
     """Pattern of the request whose answer is a listing, where the driver asks for other things too."""
+    left_out: bool = False
+    """Whether an honest answer without machines has no rows at all; what stands around them is there all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +275,9 @@ class RateLimit:
     limit: str = ""
     remaining: str = ""
     reset: str = ""
-    """Epoch seconds at which more may be asked again."""
+    """Epoch seconds at which as much may be asked again as ever."""
+    refills: bool = False
+    """Whether requests come back one by one until then, and not all at once."""
     documented: str = ""
     """What the documentation says, in words."""
 
@@ -301,8 +307,12 @@ class Dialect:
     """Send requests as POST forms instead of GET: parameters (and so user data) stay out of every URL."""
     order_sign: str = r"^(?!GET |HEAD )"
     """Pattern of `METHOD url` of the one request of a create or destroy that makes or ends a machine."""
+    asks_at_once: bool = False
+    """Whether the constructor itself asks the cloud; it then waits for the first call, and is bounded by that."""
     always: Mapping[str, object] = field(default_factory=dict)
     """Arguments every `create_node` gets."""
+    at_the_end: Mapping[str, object] = field(default_factory=dict)
+    """Arguments every `destroy_node` gets, such as one that takes its disks along."""
     password_argument: str = ""
     """Takes a password of the machine's root, which the cloud demands: a random one that nobody keeps."""
     once_argument: str = ""

@@ -119,7 +119,12 @@ DIALECT = Dialect(
     mark=Mark(shape=MarkShape.DICT, argument="ex_metadata", found_in="metadata"),
     names=Names(pattern=r"\S.*\S|\S", longest=255),
     # What one cloud calls its zones another calls otherwise: whose countries they are, no file here can know.
-    location=Location(argument="ex_availability_zone", shape=LocationShape.TEXT, known_by=""),
+    location=Location(
+        argument="ex_availability_zone",
+        shape=LocationShape.TEXT,
+        known_by="",
+        look=("/os-availability-zone", "availabilityZoneInfo", "zoneName"),
+    ),
     listing=Listing(
         # Pages are chained by the id of their last machine, so nothing falls between two of them.
         reads=Json(rows="servers", row="server", path=r"/servers/detail\b"),

@@ -61,7 +61,7 @@ FORBIDDEN_ENVIRONMENT = {
 
 TROUBLE: tuple[type[Exception], ...] = (
     LibcloudError, BaseHTTPError, LinkBroken, Withheld, OSError, ValueError, LookupError, AttributeError, TypeError,
-    AssertionError, XmlParseError, DateParseError,
+    AssertionError, ArithmeticError, RecursionError, XmlParseError, DateParseError,
 )  # fmt: skip
 """What a driver is known to raise when a request fails or when an answer is not what it was written for."""
 
@@ -100,9 +100,10 @@ class LibcloudProvider:
         self._idle: list[Any] = []
         self._closed = False
         try:
-            self._idle.append(self._new_driver())
+            if not self._dialect.asks_at_once:
+                self._idle.append(machines.driver_of(account, self._new_wire()))
         except self._trouble as trouble:
-            says = errors.clean(str(trouble), account.secrets)
+            says = errors.clean(errors.text_of(trouble), account.secrets)
             raise ProviderOptionsWrong(f"providers.{name}: libcloud refused these settings: {says}") from None
 
     @property
@@ -157,7 +158,8 @@ class LibcloudProvider:
             driver.connection.wire.ordering = True
             for node, seen in found:
                 if seen.state is not InstanceState.ENDING:
-                    driver.destroy_node(node)  # what it returns is a hint: only a listing proves absence
+                    # What it returns is a hint: only a listing proves absence.
+                    driver.destroy_node(node, **self._dialect.at_the_end)
         if not found:
             raise InstanceAbsent(
                 f"{self._name}: destroy {name}: fleet {self._fleet} has no machine of this {'id' if by_id else 'name'}"
@@ -196,11 +198,12 @@ class LibcloudProvider:
     def _talking(self, call: Call, about: str, timeout_s: float) -> Iterator[Any]:
         """Lend a driver object for one call; what the call raises leaves as the contract's error."""
         driver = self._take()
-        wire: Wire = driver.connection.wire
+        wire: Wire = self._new_wire() if driver is None else driver.connection.wire
         # Who may give no orders any more may still look.
         wire.begin(timeout_s, may_send=self._may_act if call in {Call.CREATE, Call.DESTROY} else always)
         failure: ProviderError | None = None
         try:
+            driver = machines.driver_of(self._account, wire) if driver is None else driver
             yield driver
         except self._trouble as trouble:
             scene = errors.Scene(
@@ -213,34 +216,34 @@ class LibcloudProvider:
             failure = errors.translate(trouble, scene=scene, wire=wire)
         finally:
             wire.forget()
-            self._give_back(driver, fit=failure is None)
+            if driver is None or not self._give_back(driver, fit=failure is None):
+                wire.close()
         if failure is not None:
             raise failure from failure.__cause__
 
     def _take(self) -> Any:
-        """A driver object nobody else holds: it keeps a call's answer, and two threads would swap machines."""
+        """A driver object nobody else holds: it keeps a call's answer, and two threads would swap machines. None: a
+        new one must be made."""
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return self._new_driver()
+            return self._idle.pop() if self._idle else None
 
-    def _give_back(self, driver: Any, *, fit: bool) -> None:
+    def _give_back(self, driver: Any, *, fit: bool) -> bool:
+        """Whether it is kept for the next call."""
         with self._lock:
             if fit and not self._closed:
                 self._idle.append(driver)
-                return
-        driver.connection.wire.close()
+                return True
+        return False
 
-    def _new_driver(self) -> Any:
+    def _new_wire(self) -> Wire:
         dialect = self._dialect
-        wire = Wire(
+        return Wire(
             self._clock,
             respell=getattr(dialect.listing.reads, "respell", ("", "")),
             order_sign=dialect.order_sign,
             forms=dialect.forms,
             only_for=dialect.listing.only_for,
         )
-        return machines.driver_of(self._account, wire)
 
     def _walk(self, driver: Any, wanted: Mapping[str, str], **whom: str) -> tuple[list[Seen], str]:
         """All pages under our mark, and why they may not be all. Raises what the driver raises."""

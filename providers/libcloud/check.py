@@ -7,11 +7,13 @@ Nothing here is changed at the provider, and libcloud is not imported.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from providers.contract import Purchase
 from providers.dialects.contract import Dialect
+from providers.libcloud.marks import dig
 
 Look = Callable[[Any], str]
 """Asks a driver object about one subject and says what was found. Raises Unknown, or what the driver raises."""
@@ -58,9 +60,15 @@ def _location(driver: Any, location: str, dialect: Dialect) -> str:
         if dialect.location.required:
             raise Unknown("an offer here needs a location")
         return "left to the provider"
-    if not dialect.location.known_by:
+    path, rows, name = dialect.location.look
+    if path:
+        driver.connection.request(path)
+        found = dig(json.loads(driver.connection.wire.answer.body), rows)
+        names = [str(dig(each, name)) for each in found] if isinstance(found, list) else []
+    elif dialect.location.known_by:
+        names = [getattr(each, dialect.location.known_by) for each in driver.list_locations()]
+    else:
         return f"{location} cannot be looked up here"
-    names = [getattr(each, dialect.location.known_by) for each in driver.list_locations()]
     if location not in names:
         raise Unknown(f"{location!r} is not a location here; known: {', '.join(names)}")
     return f"{location} exists"

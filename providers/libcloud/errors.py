@@ -82,7 +82,7 @@ class Foreign(Exception):
 def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderError:
     """The caller's next move after `trouble`, with its cause in clean words."""
     error = _judge(trouble, scene, wire)
-    error.__cause__ = Foreign(f"{type(trouble).__name__}: {clean(str(trouble), scene.secrets)}")
+    error.__cause__ = Foreign(f"{type(trouble).__name__}: {clean(text_of(trouble), scene.secrets)}")
     return error
 
 
@@ -107,7 +107,7 @@ def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
         says = f"{about}: could not be reached, nothing was sent: {trouble}"
         return call.error(means, says, retry_after_s=UNREACHABLE_RETRY_S)
     if wire.sends == 0:
-        says = f"{about}: the driver refused it before sending: {clean(str(trouble), scene.secrets)}"
+        says = f"{about}: the driver refused it before sending: {clean(text_of(trouble), scene.secrets)}"
         return call.error(RequestRejected, says)
     return call.error(call.otherwise, f"{about}: no answer: {type(trouble).__name__}")
 
@@ -129,7 +129,7 @@ def _last_words(trouble: BaseException, scene: Scene, wire: Wire) -> str:
     """What is known of a failure, fit for a log."""
     if wire.answer is not None and wire.answer.status >= 400:
         return _told(wire.answer, scene)
-    return clean(f"{type(trouble).__name__}: {trouble}", scene.secrets)
+    return clean(f"{type(trouble).__name__}: {text_of(trouble)}", scene.secrets)
 
 
 def _judge_answer(answer: Answer, scene: Scene) -> ProviderError:
@@ -190,6 +190,14 @@ def retry_after_s(header: str, now: float) -> float | None:
             return None
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
     return min(max(seconds, 0.0), RETRY_AFTER_MAX_S) if math.isfinite(seconds) else None
+
+
+def text_of(trouble: BaseException) -> str:
+    """Its words; drivers make errors of what was answered, and some of these fail when they are to be read."""
+    try:
+        return str(trouble)
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        return "without words"
 
 
 def clean(text: str, secrets: tuple[str, ...]) -> str:

@@ -56,8 +56,10 @@ def create_arguments(account: Account, spec: InstanceSpec, fleet: str, driver: A
             id=spec.size, name=spec.size, ram=0, disk=0, bandwidth=None, price=0.0, driver=driver
         ),
         "image": NodeImage(id=spec.image, name=spec.image, driver=driver),
-        dialect.location.argument: _location(spec.location, driver, dialect),
     }
+    where = _location(spec.location, driver, dialect)
+    if where is not None:
+        place(arguments, dialect.location.argument, where)
     for path, value in (*dialect.always.items(), *account.create_arguments):
         place(arguments, path, value)
     place(arguments, dialect.user_data.argument, _carried(spec.user_data, dialect.user_data.carriage))

@@ -61,6 +61,9 @@ def _in_xml(reads: Xml, nodes: Sequence[Any], answers: Sequence[Answer]) -> list
 
 def _rows(page: object, reads: Json) -> list[Row]:
     rows = dig(page, reads.rows)
+    around, _, last = reads.rows.rpartition(".")
+    if rows is None and reads.left_out and isinstance(there := dig(page, around), dict) and last not in there:
+        return []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("the answer is no listing")
     return rows

@@ -20,6 +20,7 @@ from providers.contract import (
     OutcomeUnknown,
     ProviderError,
     ProviderOptionsWrong,
+    Purchase,
     RequestRejected,
     Throttled,
 )
@@ -231,6 +232,55 @@ def test_a_driver_that_would_order_twice_is_held_back(kind: str, monkeypatch: py
 
         assert isinstance(error, OutcomeUnknown), error
         assert 1 == cloud.server.count(Kind.CREATE)
+
+
+def test_a_zone_is_looked_up_where_the_driver_cannot(provider: LibcloudProvider) -> None:
+    """A wrong one is told with those that there are."""
+    purchase = Purchase(size="m1.small", image=openstack.IMAGE, location="az2")
+
+    right = provider.check(purchase, timeout_s=TIMEOUT_S)
+    wrong = provider.check(replace(purchase, location="az9"), timeout_s=TIMEOUT_S)
+
+    assert [] == [each.says for each in right if not each.ok]
+    assert ["location"] == [each.subject for each in wrong if not each.ok]
+    assert "nova, az2" in next(each.says for each in wrong if not each.ok)
+
+
+class AsksAtOnce(DigitalOcean_v2_NodeDriver):
+    """A driver that asks for something as soon as it is made."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.connection.host, self.connection.port, self.connection.secure = *_ELSEWHERE, 0
+        self.connection.connect()
+        self.list_locations()
+
+
+_ELSEWHERE: list[Any] = ["127.0.0.1", 0]
+
+
+def test_a_driver_that_asks_as_it_is_made_is_made_within_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account opens without a word to the cloud; what fails then is that call's trouble, and nothing was ordered."""
+    dialect = replace(DIALECTS["digitalocean"], driver_class=f"{__name__}:AsksAtOnce", asks_at_once=True)
+    monkeypatch.setitem(options.DIALECTS, "asking", dialect)
+    spec = replace(SPEC, size="s-1vcpu-1gb", image="debian-13-x64", location="fra1")
+    with digitalocean.serving() as cloud:
+        monkeypatch.setattr(f"{__name__}._ELSEWHERE", ["127.0.0.1", cloud.server.port])
+        given = {
+            "driver": "asking",
+            "token": digitalocean.TOKEN,
+            "host": "127.0.0.1",
+            "port": cloud.server.port,
+            "secure": False,
+        }
+        provider = open_libcloud(name="do", fleet="production", options=given, clock=SystemClock())
+        assert () == cloud.server.exchanges
+        cloud.server.meet(BAD_GATEWAY)
+
+        assert isinstance(refused(provider, spec), Throttled)
+        assert 0 == cloud.server.count(Kind.CREATE)
+        assert "images-1" == provider.create(spec, timeout_s=TIMEOUT_S).name
+        provider.close()
 
 
 def test_no_setting_is_sent_before_it_is_asked_for(cloud: Cloud) -> None:

@@ -49,7 +49,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.close_connection = True
         self.stub.script.get(self.asked.action, self.stub.otherwise)(self)
 
-    do_GET = do_POST  # noqa: N815 - the name http.server looks for
+    do_GET = do_DELETE = do_POST  # noqa: N815 - the names http.server looks for
 
     def log_message(self, *args: object) -> None:
         """Tests read `asked`, not a log."""

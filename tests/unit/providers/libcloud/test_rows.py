@@ -75,6 +75,19 @@ def test_answers_to_other_questions_are_no_pages() -> None:
     assert 1 == len(rows.listed(CHAINED, nodes(1), [login, page(1)])[0])
 
 
+def test_rows_that_are_left_out_are_none_where_the_cloud_does_so() -> None:
+    """Some say nothing of machines where there are none; elsewhere that is no listing."""
+    told = [answer({"answer": {"count": 0}})]
+    says_nothing = Json(rows="answer.machines", left_out=True)
+
+    assert ([], "") == rows.listed(says_nothing, [], told)
+    for odd in ({"answer": None}, {"answer": {"machines": None}}, {}):
+        with pytest.raises(ValueError, match="listing"):
+            rows.listed(says_nothing, [], [answer(odd)])
+    with pytest.raises(ValueError, match="listing"):
+        rows.listed(Json(rows="answer.machines"), [], told)
+
+
 @pytest.mark.parametrize(
     ("read", "pages"),
     [
