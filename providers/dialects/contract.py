@@ -207,6 +207,8 @@ class Json:
     row: str = ""
     """Where the answer to a create or a look at one machine holds it; empty: it is the whole answer."""
     id: str = "id"
+    id_pattern: str = r"[A-Za-z0-9][A-Za-z0-9_.:-]*"
+    """All that an id may be. Drivers put ids into paths as they are, where `?tag_name=x` would end more than one."""
     total: str = ""
     """Where each page says how many machines there are altogether."""
     numbered: bool = False

@@ -61,7 +61,7 @@ FORBIDDEN_ENVIRONMENT = {
 
 TROUBLE: tuple[type[Exception], ...] = (
     LibcloudError, BaseHTTPError, LinkBroken, Withheld, OSError, ValueError, LookupError, AttributeError, TypeError,
-    AssertionError, ArithmeticError, RecursionError, XmlParseError, DateParseError,
+    AssertionError, ArithmeticError, RecursionError, StopIteration, XmlParseError, DateParseError,
 )  # fmt: skip
 """What a driver is known to raise when a request fails or when an answer is not what it was written for."""
 
@@ -302,7 +302,7 @@ class LibcloudProvider:
         return {}
 
     def _owner(self, node: Any, row: Row) -> marks.Owner | None:
-        return marks.owner_of(self._dialect, fleet=self._fleet, row=row, name=node.name or "")
+        return marks.owner_of(self._dialect, fleet=self._fleet, row=row, name=node.name or node.id or "")
 
     def _ours(self, walked: list[Seen]) -> list[tuple[Any, Instance]]:
         """Machines under our mark that still are, with the driver's object for each."""

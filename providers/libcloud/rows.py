@@ -32,7 +32,7 @@ def listed(reads: Xml | Json, nodes: Sequence[Any], answers: Sequence[Answer]) -
         raise ValueError("no answer is a listing")
     if len(rows) != len(nodes):
         raise ValueError(f"{len(rows)} machines were answered and {len(nodes)} could be read")
-    by_id = {str(dig(row, reads.id)): row for row in rows}
+    by_id = {_id_of(row, reads): row for row in rows}
     missing = [node for node in nodes if str(node.id) not in by_id]
     if missing:
         raise ValueError("a machine was read under an id that was not answered")
@@ -44,7 +44,7 @@ def made(reads: Xml | Json, node: Any, answer: Answer) -> Row:
     if isinstance(reads, Xml):
         return node.extra  # type: ignore[no-any-return]
     row = dig(json.loads(answer.body), reads.row)
-    if not isinstance(row, dict) or str(dig(row, reads.id)) != str(node.id):
+    if not isinstance(row, dict) or _id_of(row, reads) != str(node.id):
         raise ValueError("the answer holds no machine")
     return row
 
@@ -57,6 +57,14 @@ def _in_xml(reads: Xml, nodes: Sequence[Any], answers: Sequence[Answer]) -> list
     if len(nodes) != (rows := len(re.findall(reads.row_sign, body))):
         raise ValueError(f"{rows} machines were answered and {len(nodes)} could be read")
     return [(node, node.extra) for node in nodes]
+
+
+def _id_of(row: Row, reads: Json) -> str:
+    key = dig(row, reads.id)
+    a_key = isinstance(key, (int, str)) and not isinstance(key, bool)
+    if not a_key or not re.fullmatch(reads.id_pattern, str(key)):
+        raise ValueError("a machine was answered under an id that is none")
+    return str(key)
 
 
 def _rows(page: object, reads: Json) -> list[Row]:

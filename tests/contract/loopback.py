@@ -45,7 +45,7 @@ class LoopbackWorld:
         self.troubles = frozenset(Trouble) - (frozenset() if tells_of_cut_listings else {Trouble.LISTING_CUT})
         self.lists_within_s = lists_within_s
         here = {"host": "127.0.0.1", "port": cloud.server.port, "secure": False} if endpoint else {}
-        self._options = {**here, **options}
+        self.options = {**here, **options}
         self._purchase = purchase
         self._mark = mark
         self._closing = ExitStack()
@@ -75,7 +75,7 @@ class LoopbackWorld:
             "libcloud",
             name="loopback",
             fleet=fleet,
-            options=self._options,
+            options=self.options,
             clock=SystemClock(),
             may_act=may_act,
         )
