@@ -332,6 +332,12 @@ class Dialect:
     errors: Errors
     rate_limit: RateLimit = field(default_factory=RateLimit)
 
+    sizes_of_location: bool = False
+    """Whether the driver, asked for the sizes of one location, says what is sold there and at which price."""
+    price_of: str = ""
+    """What the driver's price of a size is, in words that follow a number; empty: none that one could go by."""
+    images_listed: bool = False
+    """Whether the driver's list of images is short and holds all that an offer may name, by id or name."""
     size_look: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a request for one `{size}`, where the driver's own list of sizes is as old as its release."""
     size_sign: str = ""

@@ -92,7 +92,7 @@ DIALECT = Dialect(
     # A server's name is a host name of one label here: ours hold no dots. A second create of a name is refused.
     names=Names(pattern=r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", longest=63, unique=True),
     location=Location(
-        # The API says the countries too (`GET /locations`), and `check --online` hears it.
+        # The API says the countries too (`GET /locations`), and `check --online` holds these against it.
         countries={"fsn1": "DE", "nbg1": "DE", "hel1": "FI", "ash": "US", "hil": "US", "sin": "SG"},
     ),
     listing=Listing(
@@ -136,6 +136,10 @@ DIALECT = Dialect(
             ErrorRule(codes=r"uniqueness_error", means=RequestRejected),
         ),
     ),
+    sizes_of_location=True,
+    # "currency of the project's owner" (server types, prices)
+    price_of="an hour, without tax and without an IPv4 address",
+    images_listed=True,
     rate_limit=RateLimit(
         limit="ratelimit-limit",
         remaining="ratelimit-remaining",

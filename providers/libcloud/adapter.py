@@ -181,7 +181,7 @@ class LibcloudProvider:
         until = self._clock.monotonic() + timeout_s
         findings = [self._finding("credentials", until, self._look_at_machines)]
         if findings[0].ok:
-            for subject, look in check.looks(purchase, self._dialect).items():
+            for subject, look in check.looks(purchase, self._dialect, self._account.countries).items():
                 findings.append(self._finding(subject, until, look))
         limit = self._dialect.user_data.limit_bytes
         says = f"{purchase.user_data_bytes} of at most {limit} bytes"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from providers.contract import Purchase
@@ -19,20 +21,33 @@ Look = Callable[[Any], str]
 """Asks a driver object about one subject and says what was found. Raises Unknown, or what the driver raises."""
 
 
+A_COUNTRY = re.compile("[A-Z]{2}")
+"""As drivers give it where their cloud says one (ISO 3166-1 alpha-2); some give a name, or nothing."""
+
+
 class Unknown(Exception):
     """The provider answered, and does not have it. The message says what it has."""
 
 
-def looks(purchase: Purchase, dialect: Dialect) -> Mapping[str, Look]:
-    """One look a subject."""
+def looks(purchase: Purchase, dialect: Dialect, countries: Mapping[str, str]) -> Mapping[str, Look]:
+    """One look a subject. `countries` says what the account holds of its locations, by their names."""
     return {
-        "size": lambda driver: _size(driver, purchase.size, dialect),
+        "size": lambda driver: _size(driver, purchase, dialect),
         "image": lambda driver: _image(driver, purchase.image, dialect),
-        "location": lambda driver: _location(driver, purchase.location, dialect),
+        "location": lambda driver: _location(driver, purchase.location, dialect, countries),
     }
 
 
-def _size(driver: Any, size: str, dialect: Dialect) -> str:
+def _size(driver: Any, purchase: Purchase, dialect: Dialect) -> str:
+    size, where = purchase.size, purchase.location
+    if where and dialect.sizes_of_location:
+        sold = driver.list_sizes(SimpleNamespace(id=where, name=where))
+        found = [each for each in sold if each.id == size]
+        if found:
+            return f"{size} is sold at {where}{_price(found[0], dialect)}"
+        if any(each.id == size for each in driver.list_sizes()):
+            there = ", ".join(each.id for each in sold) or "nothing"
+            raise Unknown(f"{size!r} exists and is not sold at {where}, which sells {there}")
     names = [each.id for each in driver.list_sizes()]
     if size in names:
         return f"{size} exists"
@@ -41,11 +56,23 @@ def _size(driver: Any, size: str, dialect: Dialect) -> str:
         driver.connection.request(driver.path, params=params)
         if dialect.size_sign.format(size=size) in driver.connection.wire.answer.body:
             return f"{size} exists"
-    near = difflib.get_close_matches(size, names, n=3, cutoff=0.5)
-    raise Unknown(f"{size!r} is not a size here; nearest: {', '.join(near) or 'none'}")
+    raise Unknown(f"{size!r} is not a size here; nearest: {_nearest(size, names)}")
+
+
+def _nearest(wrong: str, names: Iterable[str]) -> str:
+    return ", ".join(difflib.get_close_matches(wrong, list(names), n=3, cutoff=0.5)) or "none"
+
+
+def _price(size: Any, dialect: Dialect) -> str:
+    return f" for {size.price:g} {dialect.price_of}" if dialect.price_of else ""
 
 
 def _image(driver: Any, image: str, dialect: Dialect) -> str:
+    if dialect.images_listed:
+        listed = {name: each for each in driver.list_images() for name in (each.id, each.name) if name}
+        if image not in listed:
+            raise Unknown(f"{image!r} is not an image here; nearest: {_nearest(image, listed)}")
+        return f"{image} exists"
     found = driver.get_image(image)
     volumes_key, volume_key, flag_key = dialect.kept_volume
     volumes = found.extra.get(volumes_key) or () if volumes_key else ()
@@ -55,20 +82,33 @@ def _image(driver: Any, image: str, dialect: Dialect) -> str:
     return f"{image} exists"
 
 
-def _location(driver: Any, location: str, dialect: Dialect) -> str:
+def _location(driver: Any, location: str, dialect: Dialect, countries: Mapping[str, str]) -> str:
     if not location:
         if dialect.location.required:
             raise Unknown("an offer here needs a location")
         return "left to the provider"
     path, rows, name = dialect.location.look
+    said = ""
     if path:
         driver.connection.request(path)
         found = dig(json.loads(driver.connection.wire.answer.body), rows)
         names = [str(dig(each, name)) for each in found] if isinstance(found, list) else []
     elif dialect.location.known_by:
-        names = [getattr(each, dialect.location.known_by) for each in driver.list_locations()]
+        known = {getattr(each, dialect.location.known_by): each for each in driver.list_locations()}
+        names = list(known)
+        said = _country(known[location]) if location in known else ""
     else:
         return f"{location} cannot be looked up here"
     if location not in names:
         raise Unknown(f"{location!r} is not a location here; known: {', '.join(names)}")
-    return f"{location} exists"
+    held = countries.get(location, "")
+    if said and held and said != held:
+        raise Unknown(f"{location} is in {said} by the cloud's word; this program holds that it is in {held}")
+    return f"{location} exists" + (f", in {held or said}" if held or said else "")
+
+
+def _country(location: Any) -> str:
+    """The country that the cloud says a location is in; empty where it says none, or none of two letters."""
+    said = (location.country or "").upper()
+    said = "GB" if said == "UK" else said
+    return said if A_COUNTRY.fullmatch(said) else ""
