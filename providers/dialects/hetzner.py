@@ -144,6 +144,7 @@ DIALECT = Dialect(
         limit="ratelimit-limit",
         remaining="ratelimit-remaining",
         reset="ratelimit-reset",
+        refills=True,
         documented="3600 requests an hour and project, of which one comes back each second",
     ),
     left_over=(
