@@ -331,7 +331,7 @@ class LibcloudProvider:
             created_at=_epoch(node.created_at),
             location=location if isinstance(location, str) else "",
             size=size if isinstance(size, str) else "",
-            addresses=(*node.public_ips, *node.private_ips),
+            addresses=(*(node.public_ips or ()), *(node.private_ips or ())),
         )
 
     def _look_at_machines(self, driver: Any) -> str:

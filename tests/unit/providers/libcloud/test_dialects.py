@@ -58,6 +58,17 @@ def test_every_argument_is_one_the_driver_takes(dialect: Dialect) -> None:
 
 
 @EVERY
+def test_a_driver_asks_over_its_connection_only(dialect: Dialect) -> None:
+    """Some call `requests` by themselves: no time-out of ours, no single send and no leave would hold of that."""
+    named = {each.__module__ for each in inspect.getmro(driver_of(dialect))}
+    drivers = [each for each in named if each.startswith(("libcloud.compute.drivers.", "providers."))]
+    past = re.compile(r"\brequests\.(get|post|put|patch|delete|request|Session)\b|\burlopen\(|http\.client")
+
+    assert drivers
+    assert [] == [name for name in drivers if past.search(inspect.getsource(importlib.import_module(name)))]
+
+
+@EVERY
 def test_an_account_can_be_opened_with_what_its_options_say(dialect: Dialect) -> None:
     """The driver's constructor takes every argument that the options name, and nothing is sent."""
     given = {name: option.choices[0] if option.choices else "something" for name, option in dialect.options.items()
