@@ -337,7 +337,9 @@ class Dialect:
     price_of: str = ""
     """What the driver's price of a size is, in words that follow a number; empty: none that one could go by."""
     images_listed: bool = False
-    """Whether the driver's list of images is short and holds all that an offer may name, by id or name."""
+    """Whether the driver's list of images is short and holds all that an offer may name."""
+    images_named_by: tuple[str, ...] = ("id", "name")
+    """Which attributes of an image in that list, or keys of its `extra`, an order takes."""
     size_look: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a request for one `{size}`, where the driver's own list of sizes is as old as its release."""
     size_sign: str = ""

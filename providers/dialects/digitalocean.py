@@ -123,6 +123,10 @@ DIALECT = Dialect(
             ErrorRule(codes="server_error", means=OutcomeUnknown),
         ),
     ),
+    sizes_of_location=True,
+    price_of="US dollars an hour, without tax",
+    images_listed=True,
+    images_named_by=("id", "slug"),
     rate_limit=RateLimit(
         limit="ratelimit-limit",
         remaining="ratelimit-remaining",

@@ -133,6 +133,8 @@ DIALECT = Dialect(
             ErrorRule(text=r"^Too many requests|rate limit", means=Throttled),
         ),
     ),
+    images_listed=True,
+    images_named_by=("id",),
     rate_limit=RateLimit(
         limit="x-ratelimit-limit",
         remaining="x-ratelimit-remaining",

@@ -69,7 +69,12 @@ def _price(size: Any, dialect: Dialect) -> str:
 
 def _image(driver: Any, image: str, dialect: Dialect) -> str:
     if dialect.images_listed:
-        listed = {name: each for each in driver.list_images() for name in (each.id, each.name) if name}
+        listed = {
+            str(name)
+            for each in driver.list_images()
+            for key in dialect.images_named_by
+            if (name := getattr(each, key, None) or (each.extra or {}).get(key))
+        }
         if image not in listed:
             raise Unknown(f"{image!r} is not an image here; nearest: {_nearest(image, listed)}")
         return f"{image} exists"

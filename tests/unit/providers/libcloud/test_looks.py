@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from autoscaler.clock import SystemClock
 from providers.contract import Finding, Purchase
 from providers.libcloud.adapter import LibcloudProvider, open_libcloud
-from testbed.clouds import hetzner
+from testbed.clouds import digitalocean, hetzner, linode
 from testbed.clouds.cloud import Cloud
 from testbed.clouds.exchange import Kind
 
@@ -120,3 +121,42 @@ def test_a_country_that_the_cloud_says_otherwise_is_wrong(
 
     assert not looked["location"].ok
     assert "hel1 is in FI by the cloud's word; this program holds that it is in SE" == looked["location"].says
+
+
+@pytest.mark.parametrize(
+    ("server", "driver", "purchase", "says"),
+    [
+        (
+            digitalocean,
+            "digitalocean",
+            Purchase(size="s-1vcpu-1gb", image="debian-13", location="fra1"),
+            "'debian-13' is not an image here; nearest: debian-13-x64",
+        ),
+        (
+            digitalocean,
+            "digitalocean",
+            Purchase(size="c-2", image="debian-13-x64", location="ams3"),
+            "'c-2' exists and is not sold at ams3, which sells s-1vcpu-1gb, s-2vcpu-4gb",
+        ),
+        (
+            linode,
+            "linode",
+            Purchase(size="g6-nanode-1", image="debian13", location="se-sto"),
+            "'debian13' is not an image here; nearest: linode/debian13, linode/debian12",
+        ),
+    ],
+    ids=["a slug", "a size that is not sold there", "an image without its owner"],
+)
+def test_a_slip_at_other_clouds_is_told_with_what_comes_near(
+    server: Any, driver: str, purchase: Purchase, says: str
+) -> None:
+    """By what an order takes there, and not by what people call it."""
+    with server.serving() as cloud:
+        options = {
+            "driver": driver, "token": server.TOKEN, "host": "127.0.0.1", "port": cloud.server.port, "secure": False,
+        }  # fmt: skip
+        opened = open_libcloud(name=driver, fleet="production", options=options, clock=SystemClock())
+        wrong = [each.says for each in opened.check(purchase, timeout_s=10) if not each.ok]
+        opened.close()
+
+    assert [says] == wrong
