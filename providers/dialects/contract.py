@@ -151,6 +151,8 @@ class Location:
     zoned: bool = False
     """Locations are zones of the account's `region`, called by its name and a letter. What else a region has, such as
     local zones, may be in another country."""
+    decided_by: str = ""
+    """An option that decides the place of an order without a location, and says nothing of the country."""
 
 
 class Place(StrEnum):

@@ -113,6 +113,8 @@ DIALECT = Dialect(
         shape=LocationShape.ZONE,
         known_by="name",
         zoned=True,
+        # A subnet is in a zone of its own, and that may be a local one.
+        decided_by="subnet",
         countries=COUNTRIES,
     ),
     listing=Listing(

@@ -71,18 +71,21 @@ def read(name: str, options: Options) -> Account:
         ),
         endpoint=reader.endpoint() if dialect.endpoint else None,
         # Who speaks a cloud's language at another address may call his locations as he likes.
-        countries={} if "host" in options else _countries(dialect, str(arguments.get("region", ""))),
+        countries={} if "host" in options else _countries(dialect, arguments, options),
     )
 
 
-def _countries(dialect: Dialect, region: str) -> Mapping[str, str]:
+def _countries(dialect: Dialect, arguments: Mapping[str, object], options: Options) -> Mapping[str, str]:
     """The country of each location of the account."""
-    countries = dialect.location.countries
-    if not dialect.location.zoned:
-        return countries
-    country = countries.get(region)
-    zones = (region + letter for letter in string.ascii_lowercase)
-    return dict.fromkeys(("", region, *zones), country) if country else {}
+    location = dialect.location
+    if not location.zoned:
+        return location.countries
+    region = str(arguments.get("region", ""))
+    country = location.countries.get(region)
+    zones = [region, *(region + letter for letter in string.ascii_lowercase)]
+    # Where the zone is left to the cloud, it is one of these.
+    zones += [""] if location.decided_by not in options else []
+    return dict.fromkeys(zones, country) if country else {}
 
 
 def place(arguments: dict[str, object], path: str, value: object) -> None:

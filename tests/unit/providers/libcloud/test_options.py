@@ -132,6 +132,13 @@ def test_a_zone_stands_in_the_country_of_its_region() -> None:
     assert [None, None] == [sweden.get(each) for each in ("eu-north-1-hel-1a", "us-east-1a")]
 
 
+def test_where_a_subnet_decides_the_zone_an_empty_location_is_not_known() -> None:
+    """It may be one of a local zone abroad; a zone that is named must be the subnet's own, or the cloud refuses it."""
+    known = countries(region="us-east-1", subnet="subnet-1")
+
+    assert (None, "US") == (known.get(""), known.get("us-east-1a"))
+
+
 def test_another_s_endpoint_has_locations_of_its_own() -> None:
     """What is called `us-east-1` there may stand anywhere."""
     assert {} == countries(host="ec2.cloud.example")
