@@ -196,6 +196,7 @@ class Loop:
             prospects=self._prospects.of_pools(at, memory.traffic),
             name_seed=self._name_seed(),
             settle_s=self._settle_s,
+            listing_age_s=seen.listing_age_s,
         )
 
     def _history_s(self) -> float:

@@ -1,14 +1,14 @@
 """Looking at the world once a tick: every fact asked for at the same time, each missing one with its reason.
 
 A look that does not come back in time is a missing fact, not a late tick; until it ends, that one is not asked again,
-so a hanging account costs one thread and one sentence.
+so a hanging account costs one thread and one sentence. How long each is waited for stands in `looks`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar, cast
@@ -17,6 +17,7 @@ from autoscaler.clock import Clock
 from autoscaler.core.facts import Hands, Idleness, Missing, Sightings
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName, WorkerName
+from autoscaler.looks import Answered, Looks, Pace, Question
 from policies.contract import Demand
 from providers.contract import Instance, Listing, NodeName, Provider, ProviderError, ProviderName
 
@@ -65,6 +66,8 @@ class Seen:
     """What the broker holds for workers that have no record."""
     hands: Mapping[WorkerName, Hands | Missing] = field(default_factory=dict)
     """What those serving workers hold that were to be asked."""
+    listing_age_s: Mapping[ProviderName, float] = field(default_factory=dict)
+    """How long ago those listings were asked for that came late."""
 
 
 class Observer:
@@ -78,7 +81,7 @@ class Observer:
         providers: Mapping[ProviderName, Provider],
         queues: Mapping[PoolName, tuple[str, ...]],
         clock: Clock,
-        timeout_s: float,
+        pace: Pace,
         pool: Executor,
     ) -> None:
         """`pool` runs the looks: it needs room for one of each provider and four more, and `close` shuts it down."""
@@ -87,9 +90,9 @@ class Observer:
         self._providers = providers
         self._queues = queues
         self._clock = clock
-        self._timeout_s = timeout_s
+        self._timeout_s = pace.timeout_s
         self._pool = pool
-        self._looks: dict[str, Future[object]] = {}
+        self._looks = Looks(pool=pool, clock=clock, pace=pace)
 
     def look(
         self,
@@ -108,9 +111,10 @@ class Observer:
         workers = tuple(dict.fromkeys([*(n.worker for n in leaving), *strangers]))
         draining = tuple(n.worker for n in leaving if n.state is NodeState.DRAINING)
         asked_at = self._clock.monotonic()
-        looks: dict[str, Callable[[], object]] = {"demand": lambda: self._broker.demand(self._queues)}
-        for name, provider in self._providers.items():
-            looks[_listing(name)] = partial(self._list, provider)
+        looks: dict[str, Question] = {"demand": lambda: self._broker.demand(self._queues)}
+        listings: dict[str, Question] = {
+            _listing(name): partial(self._list, provider) for name, provider in self._providers.items()
+        }
         if draining:
             looks["hands"] = lambda: self._workers.hands(draining, _HANDS_TIMEOUT_S)
         if serving:
@@ -119,7 +123,8 @@ class Observer:
             looks["unacknowledged"] = lambda: self._broker.unacknowledged(
                 workers, self._timeout_s * _SHARE_OF_MANY_CALLS
             )
-        answers = self._ask(looks)
+        answered = self._looks.ask(looks, listings)
+        answers = {key: each.value for key, each in answered.items()}
         demand = cast("Mapping[PoolName, Demand | Missing] | Missing", answers["demand"])
         return Seen(
             demand=_each(self._queues, demand),
@@ -128,6 +133,7 @@ class Observer:
             idleness=_idleness(leaving, answers, self._clock.monotonic() - asked_at) if leaving else {},
             strangers_hold=_each(strangers, _held(answers)) if strangers else {},
             hands=_each(serving, _hands(answers, "serving hands")) if serving else {},
+            listing_age_s=_ages(self._providers, answered),
         )
 
     def close(self) -> None:
@@ -139,22 +145,6 @@ class Observer:
             return sound(provider.list_instances(timeout_s=self._timeout_s))
         except ProviderError as error:
             return Missing(why=str(error))
-
-    def _ask(self, looks: Mapping[str, Callable[[], object]]) -> dict[str, object]:
-        fresh = {}
-        for key, look in looks.items():
-            # An answer to an older question may be about other workers and another time: it is not taken for this one.
-            if key not in self._looks or self._looks[key].done():
-                self._looks[key] = fresh[key] = self._pool.submit(look)
-        wait(fresh.values(), timeout=self._timeout_s)
-        stuck = Missing(why="the look before has not come back")
-        return {key: self._answer(fresh[key]) if key in fresh else stuck for key in looks}
-
-    def _answer(self, future: Future[object]) -> object:
-        if not future.done():
-            return Missing(why=f"no answer within {self._timeout_s:g} s")
-        error = future.exception()
-        return Missing(why=f"the look failed: {type(error).__name__}") if error else future.result()
 
 
 def sound(listing: Listing) -> Listing:
@@ -191,6 +181,10 @@ def _told(instance: Instance) -> Instance:
 
 def _listing(name: ProviderName) -> str:
     return f"machines at {name}"
+
+
+def _ages(providers: Iterable[ProviderName], answered: Mapping[str, Answered]) -> dict[ProviderName, float]:
+    return {name: age_s for name in providers if (age_s := answered[_listing(name)].age_s)}
 
 
 def _each(keys: Iterable[K], found: Mapping[K, T | Missing] | Missing) -> dict[K, T | Missing]:

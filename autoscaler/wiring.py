@@ -31,6 +31,7 @@ from autoscaler.core.model import (
 from autoscaler.execute import Executor, Render
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
+from autoscaler.looks import Pace
 from autoscaler.loop import Journal, Loop, Rulebook
 from autoscaler.observe import Observer
 from autoscaler.telemetry import Log
@@ -97,9 +98,10 @@ class Works:
             part.close()
 
 
-def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always) -> Works:
+def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always, ticks: bool = False) -> Works:
     """Open every part; connects to nothing yet. Each order to a provider or worker asks `may_act` before each send.
 
+    `ticks`: looks will follow each other at the loop's pace, so none waits long for an account that is slow to answer.
     Raises `ProviderOptionsWrong` or `PolicyOptionsWrong` for settings that a provider or a policy cannot use: better
     now than on the first tick.
     """
@@ -120,7 +122,9 @@ def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always) ->
             providers=providers,
             queues={PoolName(name): pool.queues for name, pool in settings.pools.items()},
             clock=clock,
-            timeout_s=settings.loop.observe_timeout_s,
+            pace=Pace(
+                timeout_s=settings.loop.observe_timeout_s, tick_s=settings.loop.tick_s if ticks else None
+            ),
             # One thread for each thing that can be asked: none waits for another.
             pool=ThreadPoolExecutor(max_workers=len(providers) + 4, thread_name_prefix="look"),
         ),

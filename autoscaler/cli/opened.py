@@ -104,12 +104,14 @@ def _nobody_beside_us() -> bool:
 
 
 @contextmanager
-def works(given: Settings, *, may_act: Callable[[], bool] = _nobody_beside_us) -> Iterator[Works]:
-    """Every part that touches the outside; connected to nothing yet."""
+def works(
+    given: Settings, *, may_act: Callable[[], bool] = _nobody_beside_us, ticks: bool = False
+) -> Iterator[Works]:
+    """Every part that touches the outside; connected to nothing yet. `ticks`: for a daemon, not for one look."""
     # Clients of clouds and brokers are slow to import, and most commands do without them.
     from autoscaler import wiring  # noqa: PLC0415
 
-    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act)
+    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks)
     try:
         yield opened
     finally:

@@ -49,7 +49,8 @@ class Loop(Section):
     tick_s: Annotated[float, Span("100ms", "1h")] = Field(default=5.0, alias="tick")
     """Time between two looks at the world. RabbitMQ's figures are renewed every 5 s, so faster shows little more."""
     observe_timeout_s: Annotated[float, Span("100ms", "10m")] = Field(default=8.0, alias="observe_timeout")
-    """A fact that has not come after this time counts as not seen on this tick."""
+    """A fact that has not come after this time counts as not seen on this tick. For an account a tick waits half of
+    its time at most, and takes a listing that comes later on the next one."""
     max_calls_in_flight: Annotated[int, Field(ge=1, le=256)] = 16
     """Calls under way at once to one account, and to workers."""
     jitter_s: Annotated[float, Span("0s", "10m")] = Field(default=0.0, alias="jitter")

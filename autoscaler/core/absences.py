@@ -19,6 +19,8 @@ SUSPICIOUS = 3
 """So many recorded machines absent together, and more than half of those an account should show, are no coincidence."""
 PATIENCE = 3.0
 """Times the settle time."""
+USUAL_SETTLE_S = 60.0
+"""Of an account of which nothing is known."""
 _EXPECTED = frozenset({NodeState.CREATING, NodeState.DESTROYING})
 """Those on their way in or out may be absent in any number."""
 
@@ -32,11 +34,14 @@ class Doubts:
 
 
 def doubt(snapshot: Snapshot, listed: Mapping[ProviderName, Collection[InstanceId]]) -> Doubts:
-    """Lengthen the settle time of each account that suddenly misses most of its machines."""
+    """Lengthen the settle time of each account whose listing came late or misses most machines at once."""
     settle_s = dict(snapshot.settle_s)
+    for provider, age_s in snapshot.listing_age_s.items():
+        # What was asked for earlier is as late to tell of a machine as a listing that lags so much more.
+        settle_s[provider] = settle_s.get(provider, USUAL_SETTLE_S) + age_s
     waits = []
     for provider, missing, recorded in _suspicious(snapshot, listed):
-        usual_s = settle_s.get(provider, 60.0)
+        usual_s = settle_s.get(provider, USUAL_SETTLE_S)
         settle_s[provider] = PATIENCE * usual_s
         why = (
             f"{missing} of {recorded} machines are absent from its listing at once: "
@@ -57,6 +62,9 @@ def _suspicious(
         listing = snapshot.listings.get(provider, Missing(why="not configured"))
         if not isinstance(listing, Listing) or not listing.complete:
             continue
-        missing = sum(node.instance_id not in listed[provider] for node in nodes)
+        since_at = snapshot.at - snapshot.listing_age_s.get(provider, 0.0)
+        missing = sum(
+            node.instance_id not in listed[provider] for node in nodes if node.ordered_at < since_at
+        )
         if missing >= SUSPICIOUS and 2 * missing > len(nodes):
             yield provider, missing, len(nodes)

@@ -12,10 +12,15 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import DrainExpiry, Node, Timeouts
 
 
-def allowed_s(node: Node, times: Timeouts, heard: Sighting | None, idleness: Idleness | None) -> float:
+def allowed_s(
+    node: Node, times: Timeouts, heard: Sighting | None, idleness: Idleness | None, listing_age_s: float = 0.0
+) -> float:
     """Seconds of sight that this node may stay in its state, which must be one that has a deadline."""
     limit_s: float = getattr(times, lifecycle.DEADLINES[node.state].timeout)
     match node.state:
+        case NodeState.CREATING:
+            # A listing that came late says nothing of what was made since it was asked for.
+            return limit_s + listing_age_s
         case NodeState.BOOTING:
             return _enrolling_s(limit_s, times, idleness)
         case NodeState.LOST:

@@ -301,3 +301,5 @@ class Snapshot:
     """Fresh for this tick and never used before: new names are made of it. Lower case letters and digits."""
     settle_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
     """How long absence must last per account, from its traits."""
+    listing_age_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
+    """How long ago those listings were asked for that came late: they show what stood then."""

@@ -362,7 +362,8 @@ def _overdue(node: Node, view: _View) -> tuple[Node, Event | None, str]:
         return node, None, ""
     sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else view.hears_all
     idleness = view.snapshot.idleness.get(node.name)
-    limit_s = deadlines.allowed_s(node, view.timeouts, view.sighting(node), idleness)
+    age_s = view.snapshot.listing_age_s.get(node.offer.provider, 0.0)
+    limit_s = deadlines.allowed_s(node, view.timeouts, view.sighting(node), idleness, age_s)
     lasted_s = moves.lasted_s(node, view.clocks)
     if not sees or lasted_s < limit_s:
         return node, None, ""

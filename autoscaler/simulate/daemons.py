@@ -16,6 +16,7 @@ from typing import Any
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Action, Node, Order, Plan, PoolName, PoolWish
 from autoscaler.journal import JournalUnavailable, TickRecord
+from autoscaler.looks import Pace
 from autoscaler.loop import Loop
 from autoscaler.observe import Observer
 from autoscaler.prospects import Read
@@ -119,7 +120,7 @@ class Daemon:
                 },
                 queues={pool: rules.queues for pool, rules in world.fleet.rules.items()},
                 clock=world.wall,
-                timeout_s=30.0,
+                pace=Pace(timeout_s=30.0),
                 pool=AtOnce(self.mistakes.append),
             ),
             executor=_Sending(self._calls, self._dispatch),

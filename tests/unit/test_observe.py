@@ -14,17 +14,25 @@ import pytest
 from autoscaler.core.facts import Hands, Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName, worker_of
+from autoscaler.looks import Pace
 from autoscaler.observe import Observer, sound
 from providers.contract import Listing, ListingUnavailable, NodeName, ProviderName, Throttled
 from tests.unit.core.builders import CLOUD, POOL, a_demand, a_listing, a_node, an_instance
-from tests.unit.stand_ins import FixedClock, Gate, Scripted, ScriptedBroker, ScriptedWorkers, raising
+from tests.unit.stand_ins import (
+    FixedClock,
+    Gate,
+    Scripted,
+    ScriptedBroker,
+    ScriptedWorkers,
+    raising,
+)
 
 OTHER = ProviderName("other")
 DRAINING = a_node(state=NodeState.DRAINING)
 
 
 @contextmanager
-def observer(timeout_s: float = 10.0, **parts: Any) -> Iterator[Observer]:
+def observer(timeout_s: float = 10.0, tick_s: float | None = None, **parts: Any) -> Iterator[Observer]:
     usual: dict[str, Any] = {
         "broker": ScriptedBroker(),
         "workers": ScriptedWorkers(),
@@ -33,7 +41,7 @@ def observer(timeout_s: float = 10.0, **parts: Any) -> Iterator[Observer]:
         "clock": FixedClock(),
         "pool": ThreadPoolExecutor(max_workers=5),
     }
-    made = Observer(timeout_s=timeout_s, **(usual | parts))
+    made = Observer(pace=Pace(timeout_s=timeout_s, tick_s=tick_s), **(usual | parts))
     try:
         yield made
     finally:
@@ -96,30 +104,53 @@ def test_a_hanging_look_is_one_missing_fact_and_one_thread() -> None:
             gate.open()
 
     assert "no answer within 0.2 s" in why(first.listings[CLOUD])
-    assert {"the look before has not come back"} == {why(seen.listings[CLOUD]) for seen in later}
+    assert all("the look before has not come back" in why(seen.listings[CLOUD]) for seen in later)
     assert {a_listing()} == {seen.listings[OTHER] for seen in later}
 
 
-def test_a_late_answer_is_never_taken_for_a_new_one() -> None:
-    """What was listed a minute ago must not prove what is absent now."""
+def test_a_late_word_of_the_brokers_is_never_taken_for_a_new_one() -> None:
+    """What waited a minute ago must not decide what is bought now."""
     gate = Gate()
-    answers = iter(["stale", "fresh"])
+    answers = iter([7, 0])
 
-    def listing(**_: Any) -> Listing:
-        name = next(answers)
-        if name == "stale":
+    def demand(_: Any) -> Any:
+        backlog = next(answers)
+        if backlog:
             gate()
-        return a_listing(name)
+        return {POOL: a_demand(backlog)}
 
-    with observer(timeout_s=0.2, providers={CLOUD: Scripted(listing=listing)}) as eyes:
+    with observer(timeout_s=0.2, broker=ScriptedBroker(demand)) as eyes:
         first = eyes.look(())
         gate.open()
         seen = eyes.look(())
-        while isinstance(seen.listings[CLOUD], Missing):
+        while isinstance(seen.demand[POOL], Missing):
             seen = eyes.look(())
 
+    assert isinstance(first.demand[POOL], Missing)
+    assert seen.demand[POOL] == a_demand(0)
+
+
+def test_a_listing_that_came_late_says_how_old_it_is() -> None:
+    """The account is slow and not silent: what it lists is taken, for what stood when it was asked."""
+    gates, clock = [Gate(), Gate()], FixedClock()
+    calls = iter(gates)
+
+    def listing(**_: Any) -> Listing:
+        next(calls)()
+        return a_listing("n1")
+
+    providers = {CLOUD: Scripted(listing=listing)}
+    with observer(timeout_s=8.0, tick_s=0.4, clock=clock, providers=providers) as eyes:
+        first = eyes.look(())
+        clock.lasted += 5.0
+        gates[0].open()
+        seen = eyes.look(())
+        while isinstance(seen.listings[CLOUD], Missing):
+            seen = eyes.look(())
+        gates[1].open()
+
     assert isinstance(first.listings[CLOUD], Missing)
-    assert seen.listings[CLOUD] == a_listing("fresh")
+    assert ({CLOUD: a_listing("n1")}, {CLOUD: 5.0}) == (seen.listings, seen.listing_age_s)
 
 
 def test_only_draining_workers_are_asked_what_they_hold() -> None:
