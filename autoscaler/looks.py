@@ -99,7 +99,7 @@ class Looks:
             answers[key] = self._answer(
                 key, listed.get(key), self._pace.patience_s if key in waited else None
             )
-            if key in late and isinstance(answers[key].value, Missing):
+            if key in late and not listed[key].future.done():
                 answers[key] = late[key]
         for key, look in listed.items():
             self._judge(key, look)

@@ -79,7 +79,11 @@ class Observer(Protocol):
     """The facts of one tick."""
 
     def look(
-        self, nodes: tuple[Node, ...], strangers: Collection[WorkerName], serving: Collection[WorkerName]
+        self,
+        nodes: tuple[Node, ...],
+        strangers: Collection[WorkerName],
+        serving: Collection[WorkerName],
+        quiet: Mapping[ProviderName, str],
     ) -> Seen: ...
 
 
@@ -166,7 +170,8 @@ class Loop:
         memory = self._journal.memory()
         strangers = {worker_of(NodeName(stranger.instance.name)) for stranger in memory.strangers}
         interesting = reconcile.of_interest(nodes, memory, self._rules)
-        seen = self._observer.look(interesting, strangers, holdings.to_ask(nodes, memory))
+        quiet = offers.why_quiet(memory, self._clock.now())
+        seen = self._observer.look(interesting, strangers, holdings.to_ask(nodes, memory), quiet)
         at, monotonic = self._clock.now(), self._clock.monotonic()
         elapsed_s = 0.0 if self._looked_at is None else max(0.0, monotonic - self._looked_at)  # 0 for NaN
         self._looked_at = monotonic

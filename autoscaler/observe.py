@@ -11,15 +11,16 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol, TypeVar, cast
 
 from autoscaler.clock import Clock
-from autoscaler.core.facts import Hands, Idleness, Missing, Sightings
+from autoscaler.core.facts import Hands, Idleness, Missing, Sightings, SlowDown
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName, WorkerName
 from autoscaler.looks import Answered, Looks, Pace, Question
 from policies.contract import Demand
-from providers.contract import Instance, Listing, NodeName, Provider, ProviderError, ProviderName
+from providers.contract import Instance, Listing, NodeName, Provider, ProviderError, ProviderName, Throttled
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -30,6 +31,7 @@ _HANDS_TIMEOUT_S = 3.0
 _SERVING_TIMEOUT_S = 1.0
 """For those that serve: nothing rests on their answer on this tick."""
 _LONGEST_NAME = 255
+_NOBODY: Mapping[ProviderName, str] = MappingProxyType({})
 _SHARE_OF_MANY_CALLS = 0.8
 """Of the deadline, for a look made of many calls: it hands over what it has before it would be thrown away whole."""
 
@@ -99,13 +101,14 @@ class Observer:
         nodes: tuple[Node, ...],
         strangers: Collection[WorkerName] = (),
         serving: Collection[WorkerName] = (),
+        quiet: Mapping[ProviderName, str] = _NOBODY,
     ) -> Seen:
         """Every fact of this tick; `nodes` tells of which workers it must be known what they hold.
 
         Of `serving` it would be good to know, and whoever does not answer at once is left in peace.
 
         Of `strangers`, workers without a record, only the broker is asked. Asking costs it two calls a worker, so the
-        caller leaves out those whose end is not near.
+        caller leaves out those whose end is not near. Accounts in `quiet` are left in peace, for that reason.
         """
         leaving = tuple(n for n in nodes if n.state in _WITNESSED)
         workers = tuple(dict.fromkeys([*(n.worker for n in leaving), *strangers]))
@@ -113,7 +116,9 @@ class Observer:
         asked_at = self._clock.monotonic()
         looks: dict[str, Question] = {"demand": lambda: self._broker.demand(self._queues)}
         listings: dict[str, Question] = {
-            _listing(name): partial(self._list, provider) for name, provider in self._providers.items()
+            _listing(name): partial(self._list, provider)
+            for name, provider in self._providers.items()
+            if name not in quiet
         }
         if draining:
             looks["hands"] = lambda: self._workers.hands(draining, _HANDS_TIMEOUT_S)
@@ -124,6 +129,11 @@ class Observer:
                 workers, self._timeout_s * _SHARE_OF_MANY_CALLS
             )
         answered = self._looks.ask(looks, listings)
+        answered |= {
+            _listing(name): Answered(value=Missing(why=quiet[name]))
+            for name in self._providers
+            if name in quiet
+        }
         answers = {key: each.value for key, each in answered.items()}
         demand = cast("Mapping[PoolName, Demand | Missing] | Missing", answers["demand"])
         return Seen(
@@ -143,6 +153,8 @@ class Observer:
     def _list(self, provider: Provider) -> Listing | Missing:
         try:
             return sound(provider.list_instances(timeout_s=self._timeout_s))
+        except Throttled as error:
+            return SlowDown(why=str(error), retry_after_s=error.retry_after_s)
         except ProviderError as error:
             return Missing(why=str(error))
 

@@ -75,6 +75,13 @@ class Unconnected(Missing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlowDown(Missing):
+    """The account answered a look at its machines with the wish to be left in peace, for so long if it said."""
+
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Idleness:
     """Both witnesses about one worker whose machine's end rests on what it holds."""
 
@@ -152,6 +159,8 @@ class Rest:
     """When it began; 0 in records of an older release."""
     becomes: str = ""
     """What the machines that failed were to become: its fingerprint, where that is known."""
+    quiet_until_at: float = 0.0
+    """Until then the account is not asked for its machines either: it said for how long, or it was what it refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

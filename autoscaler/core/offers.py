@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from autoscaler.core import accounts
-from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, RestKind, Snapshot
+from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, RestKind, SlowDown, Snapshot
 from autoscaler.core.lifecycle import ARRIVING, Event
 from autoscaler.core.model import Node, Offer, OfferName, PoolName, PoolRules, Transition
+from providers.contract import ProviderName
 
 _Key = TypeVar("_Key")
 
@@ -23,6 +24,7 @@ _LONGEST_REST_S = 1800.0  # stock comes back within the hour at most hosts; aski
 _REJECTED_REST_S = 86_400.0
 _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
 _LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
+_QUIET_S = 10.0  # for looks, where it names no time: while blind nothing is bought
 TRIED_ONE_BY_ONE = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED})
 """After these a rest's end proves nothing: the cause may last."""
 
@@ -71,6 +73,10 @@ def remember(snapshot: Snapshot) -> Memory:
         node = nodes.get(outcome.node)
         if node is not None:
             memory = _after(memory, node, outcome)
+    for provider, listing in snapshot.listings.items():
+        if isinstance(listing, SlowDown):
+            quiet_s = throttle_s(listing.retry_after_s, _QUIET_S)
+            memory = _in_peace(memory, provider, listing.why, snapshot.at, listing.retry_after_s, quiet_s)
     return replace(
         memory,
         offer_rests=_kept(memory.offer_rests, snapshot.at, longest_s=_REJECTED_REST_S),
@@ -139,9 +145,20 @@ def after_restart(memory: Memory, at: float) -> Memory:
     return replace(memory, offer_rests=rests)
 
 
-def throttle_s(outcome: Outcome) -> float:
+def throttle_s(retry_after_s: float | None, usual_s: float = _THROTTLED_REST_S) -> float:
     """How long the provider wants to be left in peace, within reason: its word comes from outside."""
-    return min(_LONGEST_THROTTLE_S, outcome.retry_after_s or _THROTTLED_REST_S)
+    if retry_after_s is None or retry_after_s <= 0.0:
+        return usual_s
+    return min(_LONGEST_THROTTLE_S, retry_after_s)  # NaN is less than nothing: it becomes the longest
+
+
+def why_quiet(memory: Memory, at: float) -> dict[ProviderName, str]:
+    """The accounts that are not even asked for their machines now, and why."""
+    return {
+        provider: f"{rest.why}; it is asked again in {rest.quiet_until_at - at:.0f} s"
+        for provider, rest in memory.account_rests.items()
+        if at < rest.quiet_until_at <= at + _LONGEST_THROTTLE_S  # beyond that, the wall clock was set back
+    }
 
 
 def for_pool(offer: OfferName, pool: PoolName) -> OfferName:
@@ -152,7 +169,11 @@ def for_pool(offer: OfferName, pool: PoolName) -> OfferName:
 def _kept(rests: Mapping[_Key, Rest], at: float, *, longest_s: float) -> dict[_Key, Rest]:
     """Rests not long over, and none longer than any may be, as they would seem after the wall clock was set back."""
     return {
-        key: replace(rest, until_at=min(rest.until_at, at + longest_s))
+        key: replace(
+            rest,
+            until_at=min(rest.until_at, at + longest_s),
+            quiet_until_at=min(rest.quiet_until_at, at + longest_s),
+        )
         for key, rest in rests.items()
         if rest.until_at > at - _REJECTED_REST_S
     }
@@ -161,20 +182,32 @@ def _kept(rests: Mapping[_Key, Rest], at: float, *, longest_s: float) -> dict[_K
 def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
     offer = node.offer
     if outcome.kind is OutcomeKind.THROTTLED:
-        before = memory.account_rests.get(offer.provider)
-        resting = before is not None and before.until_at > outcome.at
-        rest = Rest(
-            until_at=outcome.at + throttle_s(outcome),
-            refusals=before.refusals + 1 if before else 1,
-            why=f"{offer.provider} asked us to slow down: {outcome.says}",
-            kind=RestKind.THROTTLED,
-            since_at=before.since_at if before and resting else outcome.at,
-        )
-        return replace(memory, account_rests={**memory.account_rests, offer.provider: rest})
+        told_s = outcome.retry_after_s
+        # One that names no time may mean this kind of call alone.
+        quiet_s = 0.0 if told_s is None else throttle_s(told_s)
+        return _in_peace(memory, offer.provider, outcome.says, outcome.at, told_s, quiet_s)
     kind = _REFUSALS.get(outcome.kind)
     if outcome.call is not CallKind.CREATE or kind is None:
         return memory
     return _rested(memory, offer.name, outcome.at, f"{offer.name} refused: {outcome.says}", kind)
+
+
+def _in_peace(
+    memory: Memory, provider: ProviderName, says: str, at: float, told_s: float | None, quiet_s: float
+) -> Memory:
+    """Memory in which the account rests: from orders for as long as it said, and from looks for so long."""
+    before = memory.account_rests.get(provider)
+    resting = before is not None and before.until_at > at
+    quiet_until_at = at + quiet_s if quiet_s else 0.0
+    rest = Rest(
+        until_at=at + throttle_s(told_s),
+        refusals=before.refusals + 1 if before else 1,
+        why=f"{provider} asked us to slow down: {says}",
+        kind=RestKind.THROTTLED,
+        since_at=before.since_at if before and resting else at,
+        quiet_until_at=max(quiet_until_at, before.quiet_until_at if before and resting else 0.0),
+    )
+    return replace(memory, account_rests={**memory.account_rests, provider: rest})
 
 
 _REFUSALS = {

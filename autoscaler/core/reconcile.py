@@ -241,7 +241,7 @@ def _answered(node: Node, view: _View) -> tuple[Node, Event | None, str]:
                 if node.refused_asks == node.destroy_asks - 1:  # else one before it may have been heard
                     node = replace(node, refused_asks=node.destroy_asks)
                 if kind is OutcomeKind.THROTTLED:
-                    again_at = outcome.at + offers.throttle_s(outcome)
+                    again_at = outcome.at + offers.throttle_s(outcome.retry_after_s)
                     node = replace(node, next_ask_at=max(node.next_ask_at, again_at))
             case _:
                 pass  # an unknown outcome is settled by looking, never by repeating

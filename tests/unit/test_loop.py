@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from autoscaler.core.facts import (
     RestKind,
 )
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish, WorkerName
+from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish
 from autoscaler.journal.contract import JournalUnavailable, TickRecord
 from autoscaler.loop import Loop, Rulebook
 from autoscaler.observe import Seen
@@ -132,13 +132,9 @@ class Stage:
             name_seed=lambda: next(self.names),
         )
 
-    def look(
-        self,
-        nodes: tuple[Node, ...],
-        strangers: Collection[WorkerName] = (),
-        serving: Collection[WorkerName] = (),
-    ) -> Seen:
+    def look(self, *asked: Any) -> Seen:
         self.diary.append("look")
+        self.asked = asked
         return self.seen
 
     def tick(self, after_s: float = 10.0) -> None:

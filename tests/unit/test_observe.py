@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.core.facts import Hands, Missing
+from autoscaler.core.facts import Hands, Missing, SlowDown
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName, worker_of
 from autoscaler.looks import Pace
@@ -61,6 +61,22 @@ def test_a_listing_that_failed_is_missing_and_says_why(error: Exception) -> None
         seen = eyes.look(())
 
     assert (str(error), a_listing()) == (why(seen.listings[CLOUD]), seen.listings[OTHER])
+
+
+def test_an_account_that_asks_for_peace_says_for_how_long_and_is_then_not_asked() -> None:
+    """What it said comes with the missing listing; until then no request goes there, and the reason stands."""
+    calls: list[str] = []
+
+    def listing(**_: Any) -> Listing:
+        calls.append("list")
+        raise Throttled("429", retry_after_s=7.0)
+
+    with observer(providers={CLOUD: Scripted(listing=listing), OTHER: Scripted()}) as eyes:
+        told = eyes.look(()).listings[CLOUD]
+        seen = eyes.look((), quiet={CLOUD: "it said so"})
+
+    assert (SlowDown(why="429", retry_after_s=7.0), ["list"]) == (told, calls)
+    assert (Missing(why="it said so"), a_listing()) == (seen.listings[CLOUD], seen.listings[OTHER])
 
 
 def test_an_unexpected_error_is_a_missing_fact_named_by_its_type() -> None:
