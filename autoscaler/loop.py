@@ -134,7 +134,7 @@ class Loop:
         self._executor = executor
         self._clock = clock
         self._log = log
-        self._teller = Teller(log, self._rules)
+        self._teller = Teller(log, self._rules, rulebook.tick_s)
         self._name_seed = name_seed
         self._looked_at: float | None = None
         self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
@@ -202,6 +202,7 @@ class Loop:
             name_seed=self._name_seed(),
             settle_s=self._settle_s,
             listing_age_s=seen.listing_age_s,
+            rate_limits=seen.rate_limits,
         )
 
     def _history_s(self) -> float:

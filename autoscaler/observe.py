@@ -20,7 +20,17 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName, WorkerName
 from autoscaler.looks import Answered, Looks, Pace, Question
 from policies.contract import Demand
-from providers.contract import Instance, Listing, NodeName, Provider, ProviderError, ProviderName, Throttled
+from providers.contract import (
+    Instance,
+    Listing,
+    Metered,
+    NodeName,
+    Provider,
+    ProviderError,
+    ProviderName,
+    RateLimit,
+    Throttled,
+)
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -31,6 +41,8 @@ _HANDS_TIMEOUT_S = 3.0
 _SERVING_TIMEOUT_S = 1.0
 """For those that serve: nothing rests on their answer on this tick."""
 _LONGEST_NAME = 255
+_MOST = 1e12
+"""No instant in seconds and no number of requests is as large."""
 _NOBODY: Mapping[ProviderName, str] = MappingProxyType({})
 _SHARE_OF_MANY_CALLS = 0.8
 """Of the deadline, for a look made of many calls: it hands over what it has before it would be thrown away whole."""
@@ -70,6 +82,8 @@ class Seen:
     """What those serving workers hold that were to be asked."""
     listing_age_s: Mapping[ProviderName, float] = field(default_factory=dict)
     """How long ago those listings were asked for that came late."""
+    rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=dict)
+    """What accounts said last of how often they may still be asked."""
 
 
 class Observer:
@@ -94,6 +108,7 @@ class Observer:
         self._clock = clock
         self._timeout_s = pace.timeout_s
         self._pool = pool
+        self._rate_limits: dict[ProviderName, RateLimit] = {}
         self._looks = Looks(pool=pool, clock=clock, pace=pace)
 
     def look(
@@ -116,7 +131,7 @@ class Observer:
         asked_at = self._clock.monotonic()
         looks: dict[str, Question] = {"demand": lambda: self._broker.demand(self._queues)}
         listings: dict[str, Question] = {
-            _listing(name): partial(self._list, provider)
+            _listing(name): partial(self._list, name, provider)
             for name, provider in self._providers.items()
             if name not in quiet
         }
@@ -144,19 +159,24 @@ class Observer:
             strangers_hold=_each(strangers, _held(answers)) if strangers else {},
             hands=_each(serving, _hands(answers, "serving hands")) if serving else {},
             listing_age_s=_ages(self._providers, answered),
+            rate_limits=dict(self._rate_limits),
         )
 
     def close(self) -> None:
         """Take no more looks. One that still hangs is left to end by its own time-out."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _list(self, provider: Provider) -> Listing | Missing:
+    def _list(self, name: ProviderName, provider: Provider) -> Listing | Missing:
         try:
             return sound(provider.list_instances(timeout_s=self._timeout_s))
         except Throttled as error:
             return SlowDown(why=str(error), retry_after_s=error.retry_after_s)
         except ProviderError as error:
             return Missing(why=str(error))
+        finally:
+            told = provider.rate_limit() if isinstance(provider, Metered) else None
+            if told is not None and sound_limit(told):
+                self._rate_limits[name] = told
 
 
 def sound(listing: Listing) -> Listing:
@@ -172,6 +192,12 @@ def sound(listing: Listing) -> Listing:
         return replace(listing, instances=kept)
     why = f"{len(listing.instances) - len(kept)} machines have a name or an id that cannot be recorded"
     return Listing(instances=kept, complete=False, why_incomplete=listing.why_incomplete or why)
+
+
+def sound_limit(told: RateLimit) -> bool:
+    """Whether its figures can be reckoned with, and be written down."""
+    figures = (told.remaining, told.resets_at, told.told_at, told.per_s)
+    return all(0.0 <= each < _MOST for each in figures) and 1 <= told.listing_requests < _MOST
 
 
 def _recordable(instance: Instance) -> bool:

@@ -64,6 +64,17 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "warning", "fact why", "something could not be seen; what rests on it holds still"
         ),
         "fact.recovered": _kind("info", "fact", "it can be seen again"),
+        "account.slowed": _kind(
+            "warning",
+            "account age_s",
+            "its listing came too late for its tick: it is taken on the next one, for what stood when it was asked for",
+        ),
+        "account.limited": _kind(
+            "warning",
+            "account requests_left for_s",
+            "by its own word it takes few requests more: they are kept for looks, and then for ends",
+        ),
+        "account.recovered": _kind("info", "account", "it answers in time, and takes more requests, again"),
         "pool.decided": _kind("info", "pool sentence", "the number of workers, and why, when it changed"),
         "pool.repeated": _kind("debug", "pool sentence", "the same as the tick before"),
         "pool.failed": _kind("error", "pool error", "a policy failed; the pool keeps what it has"),

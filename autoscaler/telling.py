@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autoscaler.core import held_back, stalls, unseen
-from autoscaler.core.facts import Memory, OutcomeKind, Snapshot
+from autoscaler.core import held_back, rations, stalls, unseen
+from autoscaler.core.facts import Memory, Missing, OutcomeKind, Snapshot
 from autoscaler.core.model import DestroyNode, Plan, PoolName, PoolRules, Transition
 from autoscaler.core.reconcile import Reconciled
 from autoscaler.journal.contract import TickRecord
 from autoscaler.telemetry import Log
 from policies.contract import Decision
-from providers.contract import NodeName
+from providers.contract import NodeName, ProviderName
 
 _OVERDUE_ASKS = 5
 """From this ask on, each further one is said out loud: a machine that does not go is paid."""
@@ -36,18 +36,22 @@ class Tick:
 class Teller:
     """Says what happened. Only the loop's thread may call it."""
 
-    def __init__(self, log: Log, rules: Mapping[PoolName, PoolRules]) -> None:
+    def __init__(self, log: Log, rules: Mapping[PoolName, PoolRules], tick_s: float) -> None:
         self._log = log
         self._rules = rules
+        self._tick_s = tick_s
         self._missed: dict[str, str] = {}
         self._said: dict[PoolName, tuple[object, ...]] = {}
         self._strangers: frozenset[str] = frozenset()
         self._troubled: frozenset[NodeName] = frozenset()
         self._held: frozenset[tuple[str, str]] = frozenset()
+        self._slowed: frozenset[ProviderName] = frozenset()
+        self._limited: frozenset[ProviderName] = frozenset()
 
     def tell(self, tick: Tick) -> None:
         """Say what happened, after it was written down."""
         self._tell_facts(tick.snapshot)
+        self._tell_accounts(tick)
         for outcome in tick.snapshot.outcomes:
             good = outcome.kind in {OutcomeKind.DONE, OutcomeKind.ABSENT}
             self._log.say(
@@ -124,6 +128,30 @@ class Teller:
         for kind, subject in sorted(self._held - keys):
             self._log.say("hold.ended", kind=kind, subject=subject)
         self._held = keys
+
+    def _tell_accounts(self, tick: Tick) -> None:
+        """Say which account becomes slow to answer or short of requests, and which is neither any more.
+
+        One that does not answer at all is a fact that is missed, and stays what it was.
+        """
+        memory, at = tick.record.memory, tick.snapshot.at
+        late = tick.snapshot.listing_age_s
+        unseen_now = {name for name, seen in tick.snapshot.listings.items() if isinstance(seen, Missing)}
+        slowed = frozenset(late) | (self._slowed & unseen_now)
+        limited = frozenset(
+            name
+            for name in memory.rate_limits
+            if (left := rations.ration(name, memory, at, self._tick_s, 0)) and left.purchases < 1
+        )
+        for name in sorted(slowed - self._slowed):
+            self._log.say("account.slowed", account=name, age_s=round(late[name], 1))
+        for name in sorted(limited - self._limited):
+            told = memory.rate_limits[name]
+            for_s = round(told.resets_at - at)
+            self._log.say("account.limited", account=name, requests_left=told.remaining, for_s=for_s)
+        for name in sorted((self._slowed | self._limited) - slowed - limited):
+            self._log.say("account.recovered", account=name)
+        self._slowed, self._limited = slowed, limited
 
     def _tell_facts(self, snapshot: Snapshot) -> None:
         """Say when a fact is missed and when it is seen again; not on every tick between."""

@@ -205,6 +205,7 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             calls_per_minute={
                 ProviderName(name): provider.calls_per_minute for name, provider in settings.providers.items()
             },
+            tick_s=settings.loop.tick_s,
             max_cost_per_hour=settings.fleet.max_cost_per_hour,
             max_cost_per_month=settings.fleet.max_cost_per_month,
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import NewType, Protocol, runtime_checkable
 
 NodeName = NewType("NodeName", str)
 """A name we chose for a machine; also the key of its creation. Lower case letters, digits, `-`; at most 63."""
@@ -93,6 +93,20 @@ class Listing:
     instances: tuple[Instance, ...]
     complete: bool
     why_incomplete: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """How many requests an account still takes, by its provider's own word. It may be wrong, or a lie."""
+
+    remaining: int
+    resets_at: float
+    """When it takes its full number again, by our own clock (epoch seconds UTC)."""
+    told_at: float
+    per_s: float = 0.0
+    """How many come back in each second until then; 0 where all come back at once."""
+    listing_requests: int = 1
+    """How many its last listing took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +207,15 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Let go of connections and threads. Machines stay."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A provider that tells how often it may still be asked. One that cannot need not have this."""
+
+    def rate_limit(self) -> RateLimit | None:
+        """What its last answers said; None before one did. Asks nothing, waits for nothing, never raises."""
         ...
 
 

@@ -14,12 +14,13 @@ from autoscaler.cli import heartbeat
 from autoscaler.cli.heartbeat import Heartbeat
 from autoscaler.config import Settings
 from autoscaler.core import held_back, lifecycle, projection, supply
-from autoscaler.core.facts import Stranger
+from autoscaler.core.facts import Memory, Stranger
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
 from autoscaler.core.projection import Projection
 from autoscaler.journal import Journal, read
+from providers.contract import ProviderName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,19 @@ class PoolStanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStanding:
+    """One account. None is "not known"; `trouble` is empty where its machines are seen and it may be asked."""
+
+    account: ProviderName
+    configured: bool
+    unseen_since_at: float | None
+    trouble: str
+    requests_left: int | None
+    """That it takes until `renewed_at`, by its own word."""
+    renewed_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """The whole fleet at one instant."""
 
@@ -55,6 +69,7 @@ class Standing:
     currency: str
     daemon: Heartbeat
     pools: tuple[PoolStanding, ...]
+    accounts: tuple[AccountStanding, ...]
     orders: tuple[Order, ...]
     strangers: tuple[Stranger, ...]
     held_back: tuple[HeldBack, ...]
@@ -80,10 +95,36 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
             _pool(name, settings, nodes, decisions.get(name), wishes.get(name), bills[name], at)
             for name in names
         ),
+        accounts=_accounts(settings, memory, at),
         orders=journal.waiting_orders(),
         strangers=memory.strangers,
         held_back=held_back.look(memory, at),
         bill=projection.of_fleet(bills.values(), settings.fleet.max_cost_per_month, memory, at),
+    )
+
+
+def _accounts(settings: Settings, memory: Memory, at: float) -> tuple[AccountStanding, ...]:
+    known = dict.fromkeys([*map(ProviderName, settings.providers), *memory.troubles, *memory.account_rests])
+    return tuple(_account(name, memory, at, configured=name in settings.providers) for name in known)
+
+
+def _account(name: ProviderName, memory: Memory, at: float, *, configured: bool) -> AccountStanding:
+    trouble, rest, told = (
+        memory.troubles.get(name),
+        memory.account_rests.get(name),
+        memory.rate_limits.get(name),
+    )
+    failing = trouble.rest if trouble else None
+    reasons = [trouble.why_unlisted] if trouble else []
+    reasons += [each.why for each in (rest, failing) if each is not None and each.until_at > at]
+    known = told if told is not None and told.resets_at > at else None
+    return AccountStanding(
+        account=name,
+        configured=configured,
+        unseen_since_at=(trouble.unlisted_since_at or None) if trouble else None,
+        trouble=next(filter(None, reasons), ""),
+        requests_left=known.remaining if known else None,
+        renewed_at=known.resets_at if known else None,
     )
 
 

@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from autoscaler.cli import exits, opened, options, output, standing
-from autoscaler.cli.standing import PoolStanding, Standing
+from autoscaler.cli.standing import AccountStanding, PoolStanding, Standing
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.projection import Projection
 from policies.phrases import count, duration
@@ -103,7 +103,9 @@ def page(now: Standing) -> RenderableType:
         right={*_NUMBERS, f"{now.currency} PER HOUR"},
     )
     remarks = [*_sentences(now), *_too_much(now), *_notes(now)]
-    return output.together(head, table, _bills(now), Text("\n").join(remarks) if remarks else None)
+    return output.together(
+        head, table, _bills(now), _accounts(now), Text("\n").join(remarks) if remarks else None
+    )
 
 
 def _row(pool: PoolStanding) -> tuple[str | Text, ...]:
@@ -134,6 +136,28 @@ def _bill(bill: Projection) -> tuple[str | Text, ...]:
         output.words(output.amount(bill.projected), output.BAD if bill.is_too_much else ""),
         output.NOTHING if bill.most is None else output.amount(bill.most),
     )
+
+
+def _accounts(now: Standing) -> RenderableType | None:
+    """Where machines come from: whether they are seen there, and how often it may still be asked."""
+    told = [each for each in now.accounts if each.trouble or each.requests_left is not None]
+    if not told:
+        return None
+    rows = [_account(each, now.at) for each in now.accounts if each.configured or each.trouble]
+    return output.columns(("ACCOUNT", "REQUESTS LEFT", "ITS MACHINES"), rows, right=("REQUESTS LEFT",))
+
+
+def _account(standing: AccountStanding, at: float) -> tuple[str | Text, ...]:
+    left: str | Text = output.NOTHING
+    if standing.requests_left is not None and standing.renewed_at is not None:
+        left = f"{standing.requests_left:,} for {duration(standing.renewed_at - at)}"
+    if standing.unseen_since_at is not None:
+        seen = output.words(
+            f"not seen for {duration(at - standing.unseen_since_at)}: {standing.trouble}", output.BAD
+        )
+    else:
+        seen = output.words(f"seen; {standing.trouble}", output.NOTE) if standing.trouble else Text("seen")
+    return standing.account, left, seen
 
 
 def _too_much(now: Standing) -> Iterator[Text]:

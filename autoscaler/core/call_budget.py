@@ -1,7 +1,8 @@
 """How often an account may be called: a bucket of calls that fills with time, spent on ends before purchases.
 
 Providers block accounts that ask too often. The bucket holds one minute's worth, so a flood is answered at once and a
-storm is not. What does not fit into it is asked on a later tick; nothing is ever refused for good.
+storm is not. Where an account says how much it still takes, that binds, too. What does not fit is asked on a later
+tick; nothing is ever refused for good.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from autoscaler.core import rations
 from autoscaler.core.facts import Bucket, Memory, Snapshot
 from autoscaler.core.model import Action, CreateNode, DestroyNode, FleetRules
+from autoscaler.core.rations import Ration
 from providers.contract import ProviderName
 
 DEFAULT_PER_MINUTE = 60.0
 """Hetzner Cloud allows 3,600 requests an hour; the listings of each tick come on top."""
 _A_MINUTE_S = 60.0
+_NONE: Mapping[ProviderName, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -26,17 +31,30 @@ class CallBudget:
 
     left: dict[ProviderName, float]
     fleet: FleetRules
+    told: dict[ProviderName, Ration] = field(default_factory=dict)
+    """What the rate limits of those accounts leave that told one."""
 
     def take(self, provider: ProviderName) -> bool:
         """One call, if there is one."""
-        if self.whole(provider) < 1:
+        told = self.told.get(provider)
+        if min(self._of(provider), told.ends if told else math.inf) < 1:
             return False
         self.left[provider] = self._of(provider) - 1.0
+        if told:
+            self.told[provider] = replace(told, ends=told.ends - 1.0, purchases=told.purchases - 1.0)
         return True
 
     def whole(self, provider: ProviderName) -> int:
-        """Whole calls left."""
-        return math.floor(self._of(provider))
+        """Whole calls left for purchases."""
+        told = self.told.get(provider)
+        return max(0, math.floor(min(self._of(provider), told.purchases if told else math.inf)))
+
+    def why(self, provider: ProviderName) -> str:
+        """Why calls wait."""
+        told = self.told.get(provider)
+        if told and min(told.ends, told.purchases) < self._of(provider):
+            return told.why
+        return f"{provider} takes {per_minute(self.fleet, provider):g} calls a minute (calls_per_minute)"
 
     def _of(self, provider: ProviderName) -> float:
         return self.left.get(provider, per_minute(self.fleet, provider))
@@ -52,14 +70,16 @@ def time_for(calls: int, fleet: FleetRules, provider: ProviderName) -> float:
     return max(0.0, calls / per_minute(fleet, provider) - 1.0) * _A_MINUTE_S
 
 
-def in_words(fleet: FleetRules, provider: ProviderName) -> str:
-    """Why calls wait."""
-    return f"{provider} takes {per_minute(fleet, provider):g} calls a minute (calls_per_minute)"
-
-
-def budget(snapshot: Snapshot, memory: Memory, fleet: FleetRules) -> CallBudget:
-    """The buckets as they are filled by now."""
-    return CallBudget(left=_filled(snapshot, memory, fleet), fleet=fleet)
+def budget(
+    snapshot: Snapshot, memory: Memory, fleet: FleetRules, under_way: Mapping[ProviderName, int] = _NONE
+) -> CallBudget:
+    """The buckets as they are filled by now, and what rate limits leave with so many calls under way."""
+    told = {
+        name: allowed
+        for name in memory.rate_limits
+        if (allowed := rations.ration(name, memory, snapshot.at, fleet.tick_s, under_way.get(name, 0)))
+    }
+    return CallBudget(left=_filled(snapshot, memory, fleet), fleet=fleet, told=told)
 
 
 def remember(

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
 from policies.contract import Demand, Past, Span, Traffic
 from policies.prospect import Prospect
-from providers.contract import Instance, Listing, NodeName, ProviderName
+from providers.contract import Instance, Listing, NodeName, ProviderName, RateLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +276,8 @@ class Memory:
     held_by_broker: Mapping[PoolName, int] = field(default_factory=lambda: MappingProxyType({}))
     """Messages not acknowledged at the last look, of pools that have any."""
     bills: Bills = field(default_factory=Bills)
+    rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
+    """What accounts said last of how often they may still be asked, until that is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,3 +314,5 @@ class Snapshot:
     """How long absence must last per account, from its traits."""
     listing_age_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
     """How long ago those listings were asked for that came late: they show what stood then."""
+    rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
+    """What accounts said since the tick before of how often they may still be asked."""

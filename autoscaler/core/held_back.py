@@ -23,7 +23,7 @@ _HALF_OPEN = {
 }
 _WAITS_END = {
     WaitKind.CANARY: "it ends when its worker is heard",
-    WaitKind.CALLS: "calls go on within a minute, or as those under way end",
+    WaitKind.CALLS: "calls go on within a minute, as those under way end, or when the account takes more",
     WaitKind.ORPHANS: "the others follow at that pace",
     WaitKind.TWIN: "it ends when that name falls silent",
     WaitKind.UNHEARD: "it ends when the worker is heard, or nobody is connected",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoscaler.core import accounts, canary, drains, holdings, measuring, offers, waking
+from autoscaler.core import accounts, canary, drains, holdings, measuring, offers, rations, waking
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import FleetRules, PoolName, PoolRules, Transition
 from autoscaler.core.waking import Woken
@@ -36,6 +36,7 @@ def learn(
         drains=drains.watch(snapshot, told),
         holdings=holdings.learn(snapshot, clocks),
         held_by_broker=holdings.held_by_broker(snapshot),
+        rate_limits=rations.remember(snapshot),
     )
     return waking.wake(snapshot.orders, memory, rules)
 

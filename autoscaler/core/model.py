@@ -116,6 +116,8 @@ class FleetRules:
     """Calls under way at once to one account, or to workers."""
     calls_per_minute: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
     """Calls that make or end machines, per account; as many may be made at once after a minute of quiet."""
+    tick_s: float = 10.0
+    """Between two looks at each account."""
     max_cost_per_hour: float | None = None
     """What the machines of all pools may cost together."""
     max_cost_per_month: float | None = None

@@ -55,14 +55,15 @@ def plan(
     fleet: FleetRules,
 ) -> Plan:
     """Choose moves and actions. A pool without a decision (its policies failed) keeps what it has."""
+    under_way = actions.under_way(snapshot)
     draft = Draft(
         snapshot=snapshot,
         memory=reconciled.memory,
         fleet=fleet,
         nodes={node.name: node for node in reconciled.nodes},
         troubles=list(reconciled.troubles),
-        under_way=actions.under_way(snapshot),
-        calls=call_budget.budget(snapshot, reconciled.memory, fleet),
+        under_way=under_way,
+        calls=call_budget.budget(snapshot, reconciled.memory, fleet, _at_accounts(under_way)),
     )
     _obey(draft)
     _keep_ordered_drains(draft)
@@ -100,6 +101,10 @@ def plan(
         troubles=tuple(draft.troubles),
         waits=tuple(draft.waits),
     )
+
+
+def _at_accounts(under_way: Mapping[actions.Lane, int]) -> dict[ProviderName, int]:
+    return {lane: calls for lane, calls in under_way.items() if lane is not None}
 
 
 def _obey(draft: Draft) -> None:
@@ -219,7 +224,7 @@ def _actions(draft: Draft, rules: Rules) -> tuple[Action, ...]:
         under_way = draft.under_way[provider]
         hanging = under_way >= draft.fleet.max_calls
         by = f"{under_way} calls to {provider} are under way" if hanging else None
-        why = f"{count} ends wait: {by or call_budget.in_words(draft.fleet, provider)}"
+        why = f"{count} ends wait: {by or draft.calls.why(provider)}"
         draft.waits.append(Wait(kind=WaitKind.CALLS, subject=provider, why=why, since_at=draft.snapshot.at))
     return tuple(chosen)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from autoscaler.core import accounts, call_budget, canary, offers
+from autoscaler.core import accounts, canary, offers
 from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Wait, WaitKind
@@ -57,7 +57,7 @@ def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bo
     new = canary.probes_left(offer, pool, memory, means.becoming, nodes)
     doubtful = offers.probes_left(offer, pool.name, memory, nodes)
     failing = accounts.probes_left(offer.provider, memory, nodes)
-    calls = call_budget.in_words(means.fleet, offer.provider)
+    calls = means.calls.why(offer.provider)
     found: list[tuple[int | None, str, WaitKind | None, str]] = [
         (
             new,

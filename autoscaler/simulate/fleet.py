@@ -87,6 +87,7 @@ class Fleet:
                 proof_lag_s=PROOF_LAG_S,
                 max_calls=self.max_calls,
                 calls_per_minute=self.calls_per_minute,
+                tick_s=TICK_S,
                 max_cost_per_hour=self.max_cost_per_hour,
                 max_cost_per_month=self.max_cost_per_month,
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,14 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName, worker_of
 from autoscaler.looks import Pace
 from autoscaler.observe import Observer, sound
-from providers.contract import Listing, ListingUnavailable, NodeName, ProviderName, Throttled
+from providers.contract import (
+    Listing,
+    ListingUnavailable,
+    NodeName,
+    ProviderName,
+    RateLimit,
+    Throttled,
+)
 from tests.unit.core.builders import CLOUD, POOL, a_demand, a_listing, a_node, an_instance
 from tests.unit.stand_ins import (
     FixedClock,
@@ -252,3 +260,28 @@ def test_marks_that_cannot_be_written_down_are_left_out() -> None:
 
     assert (None, "", "s") == (seen.instances[0].pool, seen.instances[0].location, seen.instances[0].size)
     assert (["x", "y"], True) == ([each.name for each in seen.instances], seen.complete)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (RateLimit(remaining=7, resets_at=9.0, told_at=1.0), True),
+        (RateLimit(remaining=-1, resets_at=9.0, told_at=1.0), False),
+        (RateLimit(remaining=7, resets_at=math.nan, told_at=1.0), False),
+        (RateLimit(remaining=7, resets_at=9.0, told_at=1.0, per_s=math.inf), False),
+        (RateLimit(remaining=7, resets_at=9.0, told_at=1.0, listing_requests=0), False),
+    ],
+)
+def test_what_an_account_says_of_its_limit_comes_with_the_look_if_it_is_a_number(
+    told: RateLimit, kept: bool
+) -> None:
+    """Whoever says nothing binds nothing, and no figure that cannot be written down gets as far as that."""
+
+    class Telling(Scripted):
+        def rate_limit(self) -> RateLimit | None:
+            return told
+
+    with observer(providers={CLOUD: Telling(), OTHER: Scripted()}) as eyes:
+        seen = eyes.look(())
+
+    assert ({CLOUD: told} if kept else {}) == seen.rate_limits

@@ -61,7 +61,18 @@ def test_status_as_json_names_every_fact(office: Office) -> None:
 
     facts = office.command("status", "--json").facts
 
-    names = {"at", "fleet", "currency", "daemon", "pools", "orders", "strangers", "held_back", "bill"}
+    names = {
+        "at",
+        "fleet",
+        "currency",
+        "daemon",
+        "pools",
+        "accounts",
+        "orders",
+        "strangers",
+        "held_back",
+        "bill",
+    }
     assert names == facts.keys()
     assert {"running", "owner", "since_at", "last_tick_at"} == facts["daemon"].keys()
     (pool,) = facts["pools"]

@@ -1,0 +1,77 @@
+"""How many requests an account still takes, read from the headers of its answers.
+
+In go the headers of one answer and how their cloud names them, out comes a `RateLimit`, or nothing where they say
+nothing. They come from outside: what is no number, negative or longer than an hour away is never believed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from providers.contract import RateLimit
+
+LONGEST_S = 3600.0
+"""The longest window that any cloud here counts in; one that says more is asked again after that."""
+MOST = 1_000_000
+"""No account takes more in an hour, and more than that is no bound."""
+_INSTANT = 1e8
+"""Clouds write epoch seconds, or (as the draft of RFC does) seconds from now; no window is three years long."""
+_FEW = 10.0
+"""Requests that came back: after a refusal by an account that refills, so many make it worth to ask again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """What a cloud calls them, in lower case. One that says nothing has empty names."""
+
+    remaining: str = ""
+    reset: str = ""
+    """Epoch seconds by the cloud's own clock, or seconds from now."""
+    limit: str = ""
+    """How many requests it takes in all; needed where they come back one by one."""
+    refills: bool = False
+    """Requests come back one by one until then, and not all at once."""
+
+
+def read(headers: Mapping[str, str], names: Headers, now: float) -> RateLimit | None:
+    """What an answer that came now says; None where it does not say it. Names in `headers` are in lower case."""
+    remaining, reset = _number(headers.get(names.remaining, "")), _number(headers.get(names.reset, ""))
+    if remaining is None or reset is None:
+        return None
+    in_s = reset - _its_now(headers.get("date", ""), now) if reset >= _INSTANT else reset
+    in_s = min(max(0.0, in_s), LONGEST_S)
+    limit = _number(headers.get(names.limit, "")) if names.refills else None
+    missing = 0.0 if limit is None else max(0.0, min(limit, MOST) - remaining)
+    return RateLimit(
+        remaining=int(min(remaining, MOST)),
+        resets_at=now + in_s,
+        per_s=missing / in_s if in_s > 1.0 else 0.0,
+        told_at=now,
+    )
+
+
+def rest_s(limit: RateLimit, now: float) -> float:
+    """How long to leave an account in peace that refused and named no time: until it takes more."""
+    left_s = min(max(0.0, limit.resets_at - now), LONGEST_S)
+    return min(left_s, _FEW / limit.per_s) if limit.per_s > 0.0 else left_s
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text[:40])
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0.0 else None
+
+
+def _its_now(date: str, now: float) -> float:
+    """The time by the cloud's own clock, which is what it dates its window by; ours where it does not say."""
+    try:
+        at = parsedate_to_datetime(date)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return now
