@@ -88,6 +88,8 @@ class SimulatedProvider(_Provider):
     """Share of the machines that take long to boot."""
     never_boot: Share = 0.0
     """Share of the machines that never run."""
+    throttle_listings: Share = 0.0
+    """Share of the listings that are refused for now."""
     fail_listings: Share = 0.0
     """Share of the listings that fail."""
     cut_listings: Share = 0.0

@@ -77,6 +77,14 @@ class Manners:
         if self._woken_at < self._wall.monotonic():
             self._peace_until = max(self._peace_until, until_at)
 
+    def looked(self) -> None:
+        """A daemon asks for the account's machines."""
+        left_s = self._peace_until - self._wall.now()
+        if left_s > _ROUNDING_S:
+            self._tell(
+                f"its machines were asked for {left_s:.0f} s before the account wanted to be asked again"
+            )
+
     def woken(self) -> None:
         """An operator said that it may be asked again, whatever it answered until now."""
         self._woken_at = self._wall.monotonic()

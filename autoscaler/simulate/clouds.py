@@ -24,6 +24,7 @@ _SPANS: Mapping[Mishap, Fault] = MappingProxyType(
         Mishap.QUOTA: Fault.QUOTA_REFUSED,
         Mishap.THROTTLED: Fault.THROTTLED,
         Mishap.DESTROY_THROTTLED: Fault.THROTTLED,
+        Mishap.LISTING_THROTTLED: Fault.LISTING_THROTTLED,
         Mishap.LISTING_FAILS: Fault.LISTING_FAILS,
         Mishap.LISTING_CUT: Fault.LISTING_INCOMPLETE,
         Mishap.LISTING_EMPTY: Fault.LISTING_EMPTY,

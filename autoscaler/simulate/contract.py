@@ -20,6 +20,12 @@ class Fault(StrEnum):
     """Empty, and said to be complete; for less than the settle time."""
     PAGE_SKIPPED = "page skipped"
     """Some machines missing from a listing said to be complete; each for less than the settle time."""
+    LISTING_HANGS = "listing hangs"
+    """It ends by its time-out, three ticks later."""
+    LISTING_LATE = "listing late"
+    """It comes up to three ticks late, and shows what stood when it was asked for."""
+    LISTING_THROTTLED = "listing throttled"
+    """The account asks to be left in peace, by looks too."""
     # Its creates.
     REQUEST_LOST = "request lost"
     ANSWER_LOST = "answer lost"

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
 from enum import StrEnum
-from functools import partial
-from typing import Any
 
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Action, Node, Order, Plan, PoolName, PoolWish
 from autoscaler.journal import JournalUnavailable, TickRecord
-from autoscaler.looks import Pace
 from autoscaler.loop import Loop
-from autoscaler.observe import Observer
 from autoscaler.prospects import Read
 from autoscaler.simulate import clouds, gateways
 from autoscaler.simulate.calls import Calls
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.ledger import Leased, Shared
-from autoscaler.simulate.lines import Line
+from autoscaler.simulate.looking import Eyes
 from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import World
 from policies.contract import Past
@@ -50,24 +45,6 @@ class End(StrEnum):
     STOPPED_BEFORE_DISPATCH = "stopped before dispatch"
     STOPPED_AFTER_DISPATCH = "stopped after dispatch"
     """It is stopped there, and goes on when another daemon has long taken over."""
-
-
-class AtOnce(Executor):
-    """A pool that runs each look when it is asked for: no threads, and always in the same order."""
-
-    def __init__(self, failed: Mistaken) -> None:
-        """`failed` is told what a look raised: what the world does to us never is an exception of the gateways."""
-        self._failed = failed
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """The finished future of this call."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as any executor does: the error is the answer
-            self._failed(f"a look raised {type(error).__name__}: {error}")
-            future.set_exception(error)
-        return future
 
 
 class _Listening:
@@ -106,23 +83,13 @@ class Daemon:
         self._calls = Calls(
             world, providers, self._ear, seed, may_act=self._journal.holds_lease, failed=self.mistakes.append
         )
+        self._eyes = Eyes(world, self._ear, providers, self.mistakes.append)
         self._loop = Loop(
             rulebook=world.fleet.rulebook(
                 {name: p.traits.settle_s for name, p in providers.items()}, self.becomes
             ),
             journal=_Writing(self._journal, self._commit, self._calls.read, world.fleet.earlier),
-            observer=Observer(
-                broker=gateways.open_broker(world),
-                workers=self._ear,
-                providers={
-                    name: Line(provider, lambda *_: None, partial(world.forgotten.shown, name))
-                    for name, provider in providers.items()
-                },
-                queues={pool: rules.queues for pool, rules in world.fleet.rules.items()},
-                clock=world.wall,
-                pace=Pace(timeout_s=30.0),
-                pool=AtOnce(self.mistakes.append),
-            ),
+            observer=self._eyes,
             executor=_Sending(self._calls, self._dispatch),
             clock=world.wall,
             log=_Listening(self.mistakes.append),
@@ -169,6 +136,7 @@ class Daemon:
             self._unwritten = record
             raise Crash
         self._journal.commit(record)
+        self._eyes.took_in()
         self._noted(record)
         if self.ends is End.BEFORE_DISPATCH:
             raise Crash

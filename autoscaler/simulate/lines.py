@@ -33,8 +33,8 @@ class Line:
 
     provider: Provider
     sends: Sends
-    shows: Callable[[Listing], None] = lambda _: None
-    """Told what a look at the account showed."""
+    looks: Callable[[], None] = lambda: None
+    """Told that a look at the account's machines leaves; raises where nothing comes of it."""
 
     @property
     def traits(self) -> ProviderTraits:
@@ -53,9 +53,8 @@ class Line:
 
     def list_instances(self, *, timeout_s: float) -> Listing:
         """Look. Raises what the account does."""
-        listing = self.provider.list_instances(timeout_s=timeout_s)
-        self.shows(listing)
-        return listing
+        self.looks()
+        return self.provider.list_instances(timeout_s=timeout_s)
 
     def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
         """Look whether this could be bought."""

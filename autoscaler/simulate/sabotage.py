@@ -36,6 +36,7 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             sabotage_acts.scales_in_on_the_first_good_look,
             sabotage_acts.counts_no_calls,
             sabotage_acts.asks_again_whatever_an_account_says,
+            sabotage_acts.looks_on_at_an_account_that_wants_peace,
             sabotage_acts.asks_for_an_end_on_every_tick,
             sabotage_acts.orders_on_from_an_account_that_is_silent,
             sabotage_acts.buys_many_of_a_new_kind,

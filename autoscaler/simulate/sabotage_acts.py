@@ -154,7 +154,12 @@ def counts_no_calls(parts: Parts) -> None:
 
 def asks_again_whatever_an_account_says(parts: Parts) -> None:
     """Who is told to come back later comes back on the next tick, which is later."""
-    parts.put(offers, "throttle_s", lambda _: 0.0)
+    parts.put(offers, "throttle_s", lambda *_: 0.0)
+
+
+def looks_on_at_an_account_that_wants_peace(parts: Parts) -> None:
+    """Orders wait for as long as it said; to look costs nothing."""
+    parts.put(offers, "why_quiet", lambda *_: {})
 
 
 def orders_on_from_an_account_that_is_silent(parts: Parts) -> None:

@@ -44,6 +44,8 @@ class Fault(StrEnum):
     """As `ANSWER_LOST`, and later still by up to `very_late_create_s`."""
     CREATED_TWICE = "created twice"
     """The create takes place twice under one name, and its caller is told of one machine."""
+    LISTING_THROTTLED = "listing throttled"
+    """The listing is refused for now: it is said for how long."""
     LISTING_FAILS = "listing fails"
     LISTING_CUT = "listing cut"
     """One machine in three, always the same, is missing from the listing, or one by dice where none of these stands;
@@ -80,7 +82,13 @@ OF_CREATES = (
     Fault.CREATED_LATE,
     Fault.CREATED_TWICE,
 )
-OF_LISTINGS = (Fault.LISTING_FAILS, Fault.LISTING_CUT, Fault.LISTING_EMPTY, Fault.PAGE_SKIPPED)
+OF_LISTINGS = (
+    Fault.LISTING_THROTTLED,
+    Fault.LISTING_FAILS,
+    Fault.LISTING_CUT,
+    Fault.LISTING_EMPTY,
+    Fault.PAGE_SKIPPED,
+)
 OF_DESTROYS = (
     Fault.DESTROY_THROTTLED,
     Fault.DESTROY_THROTTLED_MUTELY,

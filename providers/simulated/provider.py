@@ -50,6 +50,7 @@ _SHARES = {
     "lose_answers": Fault.ANSWER_LOST,
     "create_late": Fault.CREATED_LATE,
     "create_twice": Fault.CREATED_TWICE,
+    "throttle_listings": Fault.LISTING_THROTTLED,
     "fail_listings": Fault.LISTING_FAILS,
     "cut_listings": Fault.LISTING_CUT,
     "empty_listings": Fault.LISTING_EMPTY,
@@ -87,9 +88,9 @@ def open_simulated(
     """Options: `boot_s`, `slow_boot_s`, `list_lag_s`, `lies_s`, `late_create_s`, `very_late_create_s`, `retry_after_s`,
     `names_unique`, `seed`, and a share (0.0 to 1.0) of the calls for each fault: of creates `refuse_creates`,
     `refuse_by_quota`, `reject_creates`, `throttle_creates`, `throttle_creates_mutely`, `lose_requests`, `lose_answers`,
-    `create_late`, `create_twice`, `boot_slowly`, `never_boot`; of listings `fail_listings`, `cut_listings`,
-    `empty_listings`, `skip_pages`; of destroys `ignore_destroys`, `lose_destroys`, `lose_destroy_answers`,
-    `throttle_destroys`.
+    `create_late`, `create_twice`, `boot_slowly`, `never_boot`; of listings `throttle_listings`, `fail_listings`,
+    `cut_listings`, `empty_listings`, `skip_pages`; of destroys `ignore_destroys`, `lose_destroys`,
+    `lose_destroy_answers`, `throttle_destroys`.
 
     `lies_s` is a promise that the account's settle time rests on: who lets listings be empty or skip pages sees to it
     that none does for longer.
@@ -179,6 +180,10 @@ class SimulatedProvider:
         """What stood `list_lag_s` ago."""
         del timeout_s
         fault = self.cloud.met(OF_LISTINGS)
+        if fault is Fault.LISTING_THROTTLED:
+            raise Throttled(
+                f"fleet {self._fleet}: asked too often", retry_after_s=self.cloud.habits.retry_after_s
+            )
         if fault is Fault.LISTING_FAILS:
             raise ListingUnavailable(f"fleet {self._fleet}: listing met the fault {fault.value!r}")
         if fault is Fault.LISTING_EMPTY:

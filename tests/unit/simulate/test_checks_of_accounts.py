@@ -1,4 +1,4 @@
-"""What an account bears: each of the four ways to ask too much is told of, and nothing that is less."""
+"""What an account bears: each of the five ways to ask too much is told of, and nothing that is less."""
 
 from __future__ import annotations
 
@@ -45,6 +45,18 @@ def test_an_order_before_the_peace_is_over_is_told_of(world: WorldClock, account
     account.order_leaves(NODE)
 
     assert "20 s before the account wanted to be asked" in account.broken
+
+
+@pytest.mark.parametrize(("after_s", "borne"), [(20.0, True), (19.0, False)])
+def test_a_look_before_the_peace_is_over_is_told_of(
+    world: WorldClock, account: Manners, after_s: float, borne: bool
+) -> None:
+    """To ask for its machines is to ask."""
+    account.told_to_wait(world.now() + 20.0)
+    world.run_to(after_s)
+    account.looked()
+
+    assert borne == (account.broken == "")
 
 
 @pytest.mark.parametrize(("after_s", "borne"), [(5.0, True), (4.0, False)])
