@@ -177,7 +177,8 @@ class Loop:
         self._looked_at = monotonic
         longest_s = _ELAPSED_CAP_TICKS * self._rulebook.tick_s
         if not self._committed:
-            memory = offers.after_restart(memory, at)
+            # The journal may be an older copy, of whose missing records nobody knows before each account was seen.
+            memory = replace(offers.after_restart(memory, at), seen=())
         if first:
             # The row on record does not hold the last look, which may have seen nothing: it is another's, or unwritten.
             memory = replace(memory, good_looks={})

@@ -73,7 +73,7 @@ def buy(
 def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _Purchase | None:
     """What may be asked for at all; None, and a remark, where nothing may."""
     snapshot = draft.snapshot
-    blind = purchases.why_not(snapshot, pool) or _unsettled(draft, pool)
+    blind = purchases.why_not(snapshot, draft.memory, pool) or _unsettled(draft, pool)
     if blind:
         draft.remark(pool.name, blind)
         return None
@@ -90,7 +90,13 @@ def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _P
         )
         draft.remark(pool.name, f"no offer can be asked now: {why}")
         return None
-    return _Purchase(pool=pool, decision=decision, asked=asked, left=asked, offers=list(awake))
+    unseen = {offer.provider: purchases.why_blind(snapshot, offer.provider) for offer in awake}
+    seen = [offer for offer in awake if not unseen[offer.provider]]
+    reasons = [why for why in unseen.values() if why]
+    if not seen:
+        draft.remark(pool.name, f"no offer can be asked now: {reasons[0]}")
+        return None
+    return _Purchase(pool=pool, decision=decision, asked=asked, left=asked, offers=seen, reasons=reasons)
 
 
 def _go_on(draft: Draft, books: Books, one: _Purchase, at_most: int) -> None:

@@ -276,6 +276,8 @@ class Memory:
     held_by_broker: Mapping[PoolName, int] = field(default_factory=lambda: MappingProxyType({}))
     """Messages not acknowledged at the last look, of pools that have any."""
     bills: Bills = field(default_factory=Bills)
+    seen: tuple[ProviderName, ...] = ()
+    """Accounts that were listed completely since the daemon began: what it has no record of there is known."""
     rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
     """What accounts said last of how often they may still be asked, until that is over."""
 

@@ -13,6 +13,7 @@ from autoscaler.core import accounts, canary, drains, holdings, measuring, offer
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import FleetRules, PoolName, PoolRules, Transition
 from autoscaler.core.waking import Woken
+from providers.contract import Listing, ProviderName
 
 
 def learn(
@@ -37,6 +38,7 @@ def learn(
         holdings=holdings.learn(snapshot, clocks),
         held_by_broker=holdings.held_by_broker(snapshot),
         rate_limits=rations.remember(snapshot),
+        seen=_seen(snapshot),
     )
     return waking.wake(snapshot.orders, memory, rules)
 
@@ -47,3 +49,8 @@ def _good_looks(snapshot: Snapshot) -> dict[PoolName, int]:
         pool: 0 if isinstance(demand, Missing) else before.get(pool, 0) + 1
         for pool, demand in snapshot.demand.items()
     }
+
+
+def _seen(snapshot: Snapshot) -> tuple[ProviderName, ...]:
+    now = [name for name, seen in snapshot.listings.items() if isinstance(seen, Listing) and seen.complete]
+    return tuple(dict.fromkeys([*snapshot.memory.seen, *now]))

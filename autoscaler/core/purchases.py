@@ -13,7 +13,7 @@ from autoscaler.core import accounts, canary, offers
 from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Wait, WaitKind
-from providers.contract import NodeName
+from providers.contract import NodeName, ProviderName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +84,30 @@ def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bo
     return [(most, by, kind, subject) for most, by, kind, subject in found if most is not None]
 
 
-def why_not(snapshot: Snapshot, pool: PoolRules) -> str:
-    """Why nothing may be bought on this picture; empty when it may."""
+def why_not(snapshot: Snapshot, memory: Memory, pool: PoolRules) -> str:
+    """Why nothing may be bought on this picture; empty when something may, where machines are seen.
+
+    What an account shows no more was counted when it did, and is counted on. So the pool's other accounts may be asked,
+    but only by a daemon that has seen each once: a journal from an old copy does not know what stands there.
+    """
     if isinstance(snapshot.sightings, Missing):
         return f"not buying while workers cannot be heard: {snapshot.sightings.why}"
-    for provider in dict.fromkeys(offer.provider for offer in pool.offers):
-        listing = snapshot.listings.get(provider, Missing(why="it is not configured"))
-        if isinstance(listing, Missing):
-            return f"not buying while the machines at {provider} cannot be seen: {listing.why}"
-        if not listing.complete:
-            return (
-                f"not buying while the list of machines at {provider} is incomplete: {listing.why_incomplete}"
-            )
+    blind = {
+        provider: why
+        for provider in dict.fromkeys(offer.provider for offer in pool.offers)
+        if (why := why_blind(snapshot, provider))
+    }
+    never = [why for provider, why in blind.items() if provider not in memory.seen]
+    if never or (blind and all(offer.provider in blind for offer in pool.offers)):
+        return f"not buying while {[*never, *blind.values()][0]}"
+    return ""
+
+
+def why_blind(snapshot: Snapshot, provider: ProviderName) -> str:
+    """Why nothing may be bought at that account; empty when its machines are seen."""
+    listing = snapshot.listings.get(provider, Missing(why="it is not configured"))
+    if isinstance(listing, Missing):
+        return f"the machines at {provider} cannot be seen: {listing.why}"
+    if not listing.complete:
+        return f"the list of machines at {provider} is incomplete: {listing.why_incomplete}"
     return ""
