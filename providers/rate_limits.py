@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 from providers.contract import RateLimit
 
@@ -24,20 +24,29 @@ _FEW = 10.0
 """Requests that came back: after a refusal by an account that refills, so many make it worth to ask again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headers:
-    """What a cloud calls them, in lower case. One that says nothing has empty names."""
+class Names(Protocol):
+    """What a cloud calls its headers, in lower case; one that says nothing has empty names."""
 
-    remaining: str = ""
-    reset: str = ""
-    """Epoch seconds by the cloud's own clock, or seconds from now."""
-    limit: str = ""
-    """How many requests it takes in all; needed where they come back one by one."""
-    refills: bool = False
-    """Requests come back one by one until then, and not all at once."""
+    @property
+    def remaining(self) -> str: ...
+
+    @property
+    def reset(self) -> str:
+        """Epoch seconds by the cloud's own clock, or seconds from now."""
+        ...
+
+    @property
+    def limit(self) -> str:
+        """How many requests it takes in all; needed where they come back one by one."""
+        ...
+
+    @property
+    def refills(self) -> bool:
+        """Whether they do until then, and not all at once."""
+        ...
 
 
-def read(headers: Mapping[str, str], names: Headers, now: float) -> RateLimit | None:
+def read(headers: Mapping[str, str], names: Names, now: float) -> RateLimit | None:
     """What an answer that came now says; None where it does not say it. Names in `headers` are in lower case."""
     remaining, reset = _number(headers.get(names.remaining, "")), _number(headers.get(names.reset, ""))
     if remaining is None or reset is None:

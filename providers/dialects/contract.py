@@ -279,7 +279,7 @@ class RateLimit:
     limit: str = ""
     remaining: str = ""
     reset: str = ""
-    """Epoch seconds at which as much may be asked again as ever."""
+    """Epoch seconds at which as much may be asked again as ever, or the seconds until then."""
     refills: bool = False
     """Whether requests come back one by one until then, and not all at once."""
     documented: str = ""

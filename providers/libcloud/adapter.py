@@ -15,6 +15,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError as XmlParseError
@@ -23,6 +24,7 @@ from libcloud.common.exceptions import BaseHTTPError
 from libcloud.common.types import LibcloudError
 from libcloud.utils.iso8601 import ParseError as DateParseError
 
+from providers import rate_limits
 from providers.contract import (
     Finding,
     Instance,
@@ -37,6 +39,7 @@ from providers.contract import (
     ProviderOptionsWrong,
     ProviderTraits,
     Purchase,
+    RateLimit,
     RequestRejected,
     always,
 )
@@ -99,6 +102,8 @@ class LibcloudProvider:
         self._lock = threading.Lock()
         self._idle: list[Any] = []
         self._closed = False
+        self._rate_limit: RateLimit | None = None
+        self._listing_requests = 1
         try:
             if not self._dialect.asks_at_once:
                 self._idle.append(machines.driver_of(account, self._new_wire()))
@@ -169,6 +174,7 @@ class LibcloudProvider:
         """Every page, under our mark."""
         with self._talking(Call.LOOK, f"list {self._name}", timeout_s) as driver:
             walked, why_incomplete = self._walk(driver, {})
+            self._listing_requests = driver.connection.wire.sends
             if any(not node.id and self._owner(node, row) for node, row in walked):
                 why_incomplete = why_incomplete or "a machine of ours is listed without an id"
             instances = {seen.instance_id: seen for _, seen in self._ours(walked)}
@@ -186,6 +192,10 @@ class LibcloudProvider:
         limit = self._dialect.user_data.limit_bytes
         says = f"{purchase.user_data_bytes} of at most {limit} bytes"
         return (*findings, Finding(subject="user data", ok=purchase.user_data_bytes <= limit, says=says))
+
+    def rate_limit(self) -> RateLimit | None:
+        """What the last look at the machines was told. Not of other calls: some clouds count each kind by itself."""
+        return self._rate_limit
 
     def close(self) -> None:
         """Close every idle connection; those in use close when their call ends."""
@@ -215,11 +225,20 @@ class LibcloudProvider:
             )
             failure = errors.translate(trouble, scene=scene, wire=wire)
         finally:
+            if call is Call.LOOK:
+                self._note_rate_limit(wire)
             wire.forget()
             if driver is None or not self._give_back(driver, fit=failure is None):
                 wire.close()
         if failure is not None:
             raise failure from failure.__cause__
+
+    def _note_rate_limit(self, wire: Wire) -> None:
+        if wire.answer is None:
+            return
+        told = rate_limits.read(wire.answer.headers, self._dialect.rate_limit, self._clock.now())
+        if told is not None:
+            self._rate_limit = replace(told, listing_requests=self._listing_requests)
 
     def _take(self) -> Any:
         """A driver object nobody else holds: it keeps a call's answer, and two threads would swap machines. None: a

@@ -15,6 +15,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
+from providers import rate_limits
 from providers.contract import (
     CapacityRefused,
     InstanceAbsent,
@@ -119,7 +120,7 @@ def _judge_what_came_before(trouble: BaseException, scene: Scene, wire: Wire) ->
     if answer is not None and answer.status < 400:
         return scene.call.error(RequestRejected, says)
     means = _meaning(answer, scene.dialect) if answer is not None else OutcomeUnknown
-    wait_s = retry_after_s(answer.headers.get("retry-after", ""), scene.now) if answer is not None else None
+    wait_s = _wait_s(answer, scene) if answer is not None else None
     if means is OutcomeUnknown:
         return scene.call.error(Throttled, says, retry_after_s=wait_s or UNREACHABLE_RETRY_S)
     return scene.call.error(means, says, retry_after_s=wait_s)
@@ -136,8 +137,17 @@ def _judge_answer(answer: Answer, scene: Scene) -> ProviderError:
     return scene.call.error(
         _meaning(answer, scene.dialect),
         f"{scene.about}: {_told(answer, scene)}",
-        retry_after_s=retry_after_s(answer.headers.get("retry-after", ""), scene.now),
+        retry_after_s=_wait_s(answer, scene),
     )
+
+
+def _wait_s(answer: Answer, scene: Scene) -> float | None:
+    """How long to leave the account in peace, as the answer says or as follows from its rate limit; None: unsaid."""
+    told_s = retry_after_s(answer.headers.get("retry-after", ""), scene.now)
+    limit = rate_limits.read(answer.headers, scene.dialect.rate_limit, scene.now)
+    if told_s is not None or limit is None or limit.remaining >= 1:
+        return told_s
+    return min(rate_limits.rest_s(limit, scene.now), RETRY_AFTER_MAX_S)
 
 
 def _told(answer: Answer, scene: Scene) -> str:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.rate_limits import LONGEST_S, Headers, read, rest_s
+from providers.dialects.contract import RateLimit as Names
+from providers.rate_limits import LONGEST_S, read, rest_s
 
 NOW = 1_700_000_000.0
-WINDOW = Headers(remaining="x-ratelimit-remaining", reset="x-ratelimit-reset")
-REFILLING = Headers(
+WINDOW = Names(remaining="x-ratelimit-remaining", reset="x-ratelimit-reset")
+REFILLING = Names(
     limit="ratelimit-limit", remaining="ratelimit-remaining", reset="ratelimit-reset", refills=True
 )
 
@@ -71,7 +72,7 @@ def test_what_is_no_number_says_nothing(remaining: str, reset: str) -> None:
 
 def test_a_cloud_without_such_headers_says_nothing() -> None:
     """Names are empty where a dialect has none, whatever else its answers hold."""
-    assert read({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "7"}, Headers(), NOW) is None
+    assert read({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "7"}, Names(), NOW) is None
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
