@@ -19,7 +19,7 @@ LONGEST_S = 3600.0
 _REQUESTS_A_CALL = 2.0
 """Most clouds are asked what there is, and then for its end; an order takes one, and some another for its volume."""
 _SOON_S = 60.0
-"""Ends leave looks their next minute, purchases all until the limit is renewed."""
+"""Ends leave looks their next minute, as far as it is not renewed before; purchases that, and all until it is."""
 _NEXT_LOOKS = 2.0
 """Left to looks in any case."""
 _SHARE_ANYWAY = 0.02
@@ -57,7 +57,8 @@ def ration(provider: ProviderName, memory: Memory, at: float, tick_s: float, und
     # What comes back meanwhile serves looks first.
     looks_per_s = max(0.0, limit.listing_requests / tick_s - limit.per_s)
     least = _NEXT_LOOKS * limit.listing_requests
-    until_reset = least + looks_per_s * left_s
+    # Some clouds (DigitalOcean) tell when the first request comes back: what is spent at once comes back much later.
+    until_reset = least + looks_per_s * max(left_s, _SOON_S)
     soon = least + looks_per_s * min(left_s, _SOON_S)
     spare = have - until_reset if have >= until_reset else _SHARE_ANYWAY * have
     purchases = max(0.0, spare) / _REQUESTS_A_CALL
