@@ -49,7 +49,15 @@ from autoscaler.core.model import (
     worker_of,
 )
 from policies.contract import Decision, Limits
-from providers.contract import Instance, InstanceId, InstanceState, Listing, NodeName, ProviderName
+from providers.contract import (
+    Instance,
+    InstanceId,
+    InstanceState,
+    Listing,
+    NodeName,
+    ProviderName,
+    RateLimit,
+)
 from tests.unit.core.builders import AT, OFFER, a_demand, a_pool, wanted
 
 S = NodeState
@@ -109,6 +117,16 @@ def nodes(draw: st.DrawFn, name: NodeName) -> Node:
         destroy_asks=draw(st.integers(0, 6)),
         next_ask_at=draw(st.sampled_from([0.0, AT - 1, AT + 30, AT + 1e9])),
     )
+
+
+rate_limits = st.builds(
+    RateLimit,
+    remaining=st.integers(0, 200),
+    resets_at=st.floats(AT - 100.0, AT + 1e9),
+    told_at=st.floats(AT - 100.0, AT + 100.0),
+    per_s=st.floats(0.0, 2.0),
+    listing_requests=st.integers(1, 5),
+)
 
 
 @st.composite
@@ -253,9 +271,12 @@ def snapshots(draw: st.DrawFn, *, seen: bool = False) -> Snapshot:
             proven=draw(st.dictionaries(st.sampled_from(POOLS), st.just(("old",)), max_size=2)),
             stalls=draw(st.dictionaries(st.sampled_from(NAMES), standstills, max_size=6)),
             bills=Bills(gone=draw(st.dictionaries(st.just(MONTH), gone, max_size=1))),
+            seen=tuple(draw(st.lists(st.sampled_from(ACCOUNTS), max_size=2, unique=True))),
         ),
         name_seed="fresh",
         settle_s=dict.fromkeys(ACCOUNTS, 30.0),
+        listing_age_s=draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.floats(0.0, 60.0), max_size=2)),
+        rate_limits=draw(st.dictionaries(st.sampled_from(ACCOUNTS), rate_limits, max_size=1)),
     )
 
 

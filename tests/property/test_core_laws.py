@@ -9,7 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoscaler.core import invariants, lifecycle, money, supply
-from autoscaler.core.facts import REFUSALS, CallKind, Missing, Sighting, Sightings, Snapshot, Unconnected
+from autoscaler.core.facts import (
+    REFUSALS,
+    CallKind,
+    Missing,
+    Sighting,
+    Sightings,
+    Snapshot,
+    Unconnected,
+    listing_clock,
+)
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import ConsumerOrder, CreateNode, DestroyNode, OrderKind, Plan, WorkerName
 from autoscaler.core.plan import plan
@@ -117,7 +126,8 @@ def test_the_months_money_sends_away_nobody_whose_time_is_paid(tick: tuple[Snaps
 @much
 @given(ticks())
 def test_a_missing_fact_never_buys(tick: tuple[Snapshot, Rulings]) -> None:
-    """No sight of workers or machines: nothing; no sight of demand: no more than `on_unknown`."""
+    """No sight of workers: nothing; of machines: nothing there, and nothing elsewhere unless this daemon saw them once;
+    of demand: no more than `on_unknown`."""
     snapshot, ruled = tick
     _, made = think(snapshot, ruled)
 
@@ -126,8 +136,9 @@ def test_a_missing_fact_never_buys(tick: tuple[Snapshot, Rulings]) -> None:
             assert not isinstance(snapshot.sightings, Missing)
             for offer in ruled.pools[action.pool].offers:
                 listing = snapshot.listings[offer.provider]
-                assert isinstance(listing, Listing)
-                assert listing.complete
+                seen = isinstance(listing, Listing) and listing.complete
+                known = offer.provider in snapshot.memory.seen and offer.provider != action.offer.provider
+                assert seen or known
             if isinstance(snapshot.demand[action.pool], Missing):
                 have = supply.supply(supply.of_pool(made.nodes, action.pool), 2, snapshot).workers
                 assert have <= ruled.pools[action.pool].limits.on_unknown
@@ -171,6 +182,12 @@ def test_no_record_is_dropped_and_each_end_has_its_proof(tick: tuple[Snapshot, R
             listing = snapshot.listings.get(node.offer.provider, Missing(why="not configured"))
             settled = isinstance(listing, Listing) and listing.complete and node.missing_on is not None
             assert settled or {node.name, node.machine} & forgotten
+            if not {node.name, node.machine} & forgotten and node.missing_on is not None:
+                # A listing that came late shows what stood so long ago.
+                account = node.offer.provider
+                now_on = snapshot.memory.clocks.get(listing_clock(account), 0.0) + snapshot.elapsed_s
+                lasted_s = now_on - node.missing_on
+                assert lasted_s >= snapshot.settle_s[account] + snapshot.listing_age_s.get(account, 0.0)
 
 
 @much
