@@ -317,4 +317,4 @@ class Snapshot:
     listing_age_s: Mapping[ProviderName, float] = field(default_factory=lambda: MappingProxyType({}))
     """How long ago those listings were asked for that came late: they show what stood then."""
     rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
-    """What accounts said since the tick before of how often they may still be asked."""
+    """What accounts said last of how often they may still be asked."""
