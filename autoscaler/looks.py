@@ -130,7 +130,8 @@ class Looks:
         # Where it answers in time again it is asked anew, and waited for.
         if key not in self._slow or not age_s <= self._pace.oldest_s:
             return None
-        return Answered(value=_outcome(look.future), age_s=max(0.0, age_s))
+        value = _outcome(look.future)
+        return Answered(value=value, age_s=0.0 if isinstance(value, Missing) else max(0.0, age_s))
 
     def _judge(self, key: str, look: _Look) -> None:
         """Whether this one is to be waited for the next time."""

@@ -109,6 +109,7 @@ def test_an_account_whose_looks_end_by_their_own_timeout_is_not_waited_for_eithe
 
     assert [PATIENCE_S, *[0.1] * 11] == pytest.approx([took_s for _, took_s in ticks])
     assert len([name for name, _ in life.asked if name == CLOUD]) == 6
+    assert {0.0} == {answers[CLOUD].age_s for answers, _ in ticks}
     assert {"502"} == {
         a[CLOUD].value.why
         for a, _ in ticks
