@@ -27,7 +27,7 @@ taken for bad luck and lived with."""
 
 RARE = {
     "bills_a_machine_in_the_month_of_its_order": 300,
-    "leaves_strangers_out_of_the_ceiling": 60,
+    "leaves_strangers_out_of_the_ceiling": 53,
     "stops_buying_and_lets_them_run": 60,
     "forgets_what_is_gone": 60,
     "knows_a_worker_by_its_pid": 60,
