@@ -16,6 +16,7 @@ BUILT_IN = {
     "local": "providers.local.provider:open_local",
     "simulated": "providers.simulated:open_simulated",
     "libcloud": "providers.libcloud.adapter:open_libcloud",
+    "external": "providers.external:open_external",
 }
 GROUP = "autoscaler.providers"
 

@@ -22,6 +22,8 @@ _PATTERN_CHARACTERS = frozenset("*?[")
 _LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#\s]*)")
 """User, host and port of each URL in a text; a requirement may hold one without a space: `shop@git+https://…`."""
+_ELSEWHERE = frozenset({"libcloud", "external"})
+"""Kinds whose machines are other computers than this one."""
 _INSTALLED = frozenset({"pip", "wheel", "git"})
 
 
@@ -241,7 +243,7 @@ def _of_reach(
         return
     for offer in map(_table, _tables(pool.get("offers"))):
         provider = offer.get("provider")
-        if isinstance(provider, str) and _table(providers.get(provider)).get("kind") == "libcloud":
+        if isinstance(provider, str) and _table(providers.get(provider)).get("kind") in _ELSEWHERE:
             yield Finding(
                 place=place,
                 found=f"nothing, so machines of provider {provider} would look for the broker on themselves",

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationInfo
 
 from autoscaler.config import clouds
-from autoscaler.config.secret import Secret, environ_of, resolved, revealed
-from autoscaler.config.values import WRONG, AbsolutePath, Section, Span, other_kind
+from autoscaler.config.secret import PlainOrSecret, Secret, environ_of, resolved, revealed
+from autoscaler.config.values import WRONG, AbsolutePath, Line, Many, Section, Span, Text, Word, other_kind
 
-BUILT_IN = ("local", "simulated", "libcloud")
+BUILT_IN = ("local", "simulated", "libcloud", "external")
 _DAEMONS = frozenset({"kind", "calls_per_minute"})
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Key = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and `_`, no digit first")]
+Setting = bool | int | float | Line | Many[Line]
 
 
 class _Provider(Section):
@@ -121,6 +123,36 @@ CLOUDS: Mapping[str, type[LibcloudProvider]] = clouds.sections(LibcloudProvider)
 """By `driver`, each with the keys that its cloud's dialect names."""
 
 
+class ExternalProvider(_Provider):
+    """`kind = "external"`: a program of yours makes, ends and lists the machines (docs/providers/external.md)."""
+
+    kind: Literal["external"]
+    """A program of yours, for a host that no library knows."""
+    command: Annotated[Many[Word], Field(min_length=1)]
+    """The program and its arguments: a list that begins with an absolute path, and no shell. Arguments are seen by
+    everybody on this computer; secrets have a key of their own."""
+    directory: AbsolutePath = "/"
+    """Where the program is run."""
+    settings: Mapping[Key, Setting] = Field(default_factory=dict)
+    """What the program wants to know, such as the panel's address; it reads them from its standard input."""
+    secrets: Mapping[Key, Secret] = Field(default_factory=dict)
+    """What nobody else may know, by reference. The program reads them from its standard input too."""
+    environment: Mapping[Key, PlainOrSecret] = Field(default_factory=dict)
+    """Variables for the program: text, or a reference to a secret. Besides these it is given `PATH`, `HOME`, `LANG`,
+    `LC_ALL`, `TZ` and `TMPDIR`, and nothing else of the daemon's."""
+    at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many runs of the program there may be at once; with 1 each waits for the one before."""
+    settle_s: Annotated[float, Span("0s", "1d")] = Field(default=300.0, alias="settle")
+    """How long a machine must be absent from complete listings before that is believed: how late the panel's lists are,
+    with margin."""
+    user_data_limit_bytes: Annotated[int, Field(ge=1_024, le=1_000_000)] = 16_384
+    """The largest user data that the panel takes."""
+    user_data_gzip: bool = False
+    """Whether machines may be given user data compressed with gzip, which the panel must keep byte for byte."""
+    names_unique: bool = False
+    """Whether the panel itself refuses a second machine of the same name."""
+
+
 def _masked(value: object) -> object:
     """For JSON: as written, with a mask in place of every secret."""
     if isinstance(value, dict):
@@ -134,7 +166,7 @@ def _resolve(value: object, info: ValidationInfo) -> object:
     return resolved(value, environ_of(info))
 
 
-class ExternalProvider(_Provider, extra="allow"):
+class PluginProvider(_Provider, extra="allow"):
     """Any other kind: the name of an entry point in the group `autoscaler.providers`. Options pass through as they
     are."""
 
@@ -167,7 +199,7 @@ _WHICH = Discriminator(
 )
 
 if TYPE_CHECKING:
-    Provider = LocalProvider | SimulatedProvider | LibcloudProvider | ExternalProvider
+    Provider = LocalProvider | SimulatedProvider | LibcloudProvider | ExternalProvider | PluginProvider
 else:
     Provider = Annotated[
         Union[
@@ -175,7 +207,8 @@ else:
                 Annotated[LocalProvider, Tag("kind:local")],
                 Annotated[SimulatedProvider, Tag("kind:simulated")],
                 *(Annotated[section, Tag(f"kind:libcloud:{driver}")] for driver, section in CLOUDS.items()),
-                Annotated[ExternalProvider, Tag("kind:*")],
+                Annotated[ExternalProvider, Tag("kind:external")],
+                Annotated[PluginProvider, Tag("kind:*")],
             )
         ],
         _WHICH,

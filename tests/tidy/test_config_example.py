@@ -33,6 +33,7 @@ from autoscaler.config.providers import (
     ExternalProvider,
     LibcloudProvider,
     LocalProvider,
+    PluginProvider,
     SimulatedProvider,
 )
 from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy, ScheduleWindow
@@ -48,11 +49,13 @@ ENVIRON = {
     "RABBITMQ_PASSWORD": "one",
     "AWS_ACCESS_KEY_ID": "two",
     "AWS_SECRET_ACCESS_KEY": "three",
+    "PANEL_TOKEN": "five",
 }
-PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvider]] = {
+PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvider | ExternalProvider]] = {
     "local": LocalProvider,
     "simulated": SimulatedProvider,
     "libcloud": CLOUDS["ec2"],
+    "external": ExternalProvider,
 }
 OTHER_CLOUDS = {section for driver, section in CLOUDS.items() if driver != "ec2"}
 """The example shows one cloud; of the others each option stands in the reference, and an offer in the guides."""
@@ -91,7 +94,7 @@ def tables(document: Mapping[str, Any]) -> Iterator[tuple[Place, type[Section], 
         if shape.sections(kind):
             yield (name,), shape.sections(kind)[0], document[name]
     for name, provider in document["providers"].items():
-        yield ("providers", name), PROVIDERS.get(provider["kind"], ExternalProvider), provider
+        yield ("providers", name), PROVIDERS.get(provider["kind"], PluginProvider), provider
     for name, pool in document["pools"].items():
         place: Place = ("pools", name)
         yield place, Pool, pool

@@ -69,7 +69,7 @@ def test_other_peoples_kinds_come_through_the_entry_points(plug_in: Callable[[st
 
     assert "opened" == open_kind("elsewhere", rack=7)
     assert ("here", "production", {"rack": 7}) == (handed["name"], handed["fleet"], handed["options"])
-    with pytest.raises(ProviderOptionsWrong, match="elsewhere, libcloud"):
+    with pytest.raises(ProviderOptionsWrong, match="elsewhere, external, libcloud"):
         open_kind("clowd")
 
 
