@@ -176,16 +176,21 @@ def open_providers(
 ) -> Mapping[ProviderName, Provider]:
     """Every configured account."""
     return {
-        ProviderName(name): open_provider(
-            provider.kind,
-            name=name,
-            fleet=settings.fleet.name,
-            options=provider.options(),
-            clock=clock,
-            may_act=may_act,
+        ProviderName(name): open_account(
+            settings, name, fleet=settings.fleet.name, clock=clock, may_act=may_act
         )
-        for name, provider in settings.providers.items()
+        for name in settings.providers
     }
+
+
+def open_account(
+    settings: Settings, name: str, *, fleet: str, clock: Clock, may_act: MayAct = always
+) -> Provider:
+    """One configured account, for the machines of that mark."""
+    provider = settings.providers[name]
+    return open_provider(
+        provider.kind, name=name, fleet=fleet, options=provider.options(), clock=clock, may_act=may_act
+    )
 
 
 def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) -> Rulebook:

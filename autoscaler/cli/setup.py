@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from autoscaler.cli import checking, exits, opened, options, output, starter
+from autoscaler.cli import checking, conformance, exits, opened, options, output, starter
 from autoscaler.cli.checking import Checked
 from autoscaler.config import ConfigError, config_path, parse
 
@@ -147,10 +147,17 @@ def check(
     online: Annotated[
         bool, typer.Option("--online", help="Look at the broker, the journal and every offer, too.")
     ] = False,
+    conformance_of: conformance.Of = None,
+    offer: conformance.OfferName = None,
+    most_cost: conformance.MostCost = 1.0,
+    within: conformance.Within = "10m",
+    yes: conformance.SayYes = False,
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Tell every problem of the configuration. Changes nothing."""
+    """Tell every problem of the configuration. Changes nothing, but for the one machine of --conformance."""
+    if conformance_of is not None and not online:
+        raise exits.CommandFailed("--conformance buys a machine: it wants --online too.", code=exits.USAGE)
     try:
         settings = opened.settings(config)
     except ConfigError as error:
@@ -158,6 +165,11 @@ def check(
             raise
         output.say_json({"ok": False, "problems": [asdict(p) for p in error.problems], "findings": []})
         raise typer.Exit(exits.CONFIG) from error
+    if conformance_of is not None:
+        asked = conformance.Asked(
+            provider=conformance_of, offer=offer, within=within, most_cost=most_cost, yes=yes, as_json=as_json
+        )
+        conformance.run(settings, asked)
     found: list[Checked] = []
     with opened.works(settings) as works:
         found += checking.configuration(settings, works)

@@ -7,10 +7,13 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from autoscaler.cli.app import app
 from autoscaler.config.pools import Offer
 from autoscaler.config.providers import ExternalProvider
 from providers.contract import OutcomeUnknown, ProviderError, Purchase, RequestRejected
@@ -18,6 +21,28 @@ from tests.contract import world_external_example
 from tests.contract.world_external_example import PLACE, PROGRAM, ExampleWorld
 
 TIMEOUT_S = 20.0
+SETTING_ASIDE = re.compile(r"^# (?=\[\[|[a-z_]+ = )", re.MULTILINE)
+REST = """
+[fleet]
+name = "shop"
+[broker]
+management_url = "http://127.0.0.1:1"
+amqp_url = "amqp://rabbit.example"
+username = "autoscaler"
+password = {{ env = "RABBITMQ_PASSWORD" }}
+[journal]
+url = "sqlite:///{directory}/journal.db"
+[pools.images]
+queues = ["images"]
+slots = 2
+[pools.images.bootstrap]
+app = "shop.tasks"
+[pools.images.limits]
+max_workers = 5
+[[pools.images.policies]]
+kind = "backlog"
+messages_per_worker = 10
+"""
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +131,7 @@ def test_a_wrong_token_is_told_without_it(world: ExampleWorld) -> None:
 
 def test_the_fragment_is_a_configuration() -> None:
     """The provider's section, and the offer that stands aside."""
-    setting_aside = re.compile(r"^# (?=\[\[|[a-z_]+ = )", re.MULTILINE)
-    whole = tomllib.loads(setting_aside.sub("", (PLACE / "provider.toml").read_text()))
+    whole = tomllib.loads(SETTING_ASIDE.sub("", (PLACE / "provider.toml").read_text()))
     environ = {"environ": {"FJORD_TOKEN": "sesame"}}
 
     section = ExternalProvider.model_validate(whole["providers"]["fjord"], context=environ)
@@ -115,6 +139,31 @@ def test_the_fragment_is_a_configuration() -> None:
 
     assert {"token": "sesame"} == section.options()["secrets"]
     assert ("fjord", 3600) == (offer.provider, offer.quantum_s)
+
+
+def test_the_example_keeps_the_contract_by_its_own_trial(world: ExampleWorld, tmp_path: Path) -> None:
+    """`check --online --conformance`, as the README tells it: one machine is bought, and nothing is left."""
+    fragment = SETTING_ASIDE.sub("", (PLACE / "provider.toml").read_text())
+    offers = fragment[fragment.index("[[pools") :]
+    config = tmp_path / "config.toml"
+    config.write_text(
+        fragment.replace(offers, "")
+        .replace("/usr/local/lib/autoscaler/fjord_vps.py", str(PROGRAM))
+        .replace("https://panel.fjord.example", f"http://127.0.0.1:{world.port}")
+        .replace('settle = "1m"', 'settle = "1s"')
+        + REST.format(directory=tmp_path)
+        + offers
+    )
+    environment = {"FJORD_TOKEN": world_external_example.TOKEN, "RABBITMQ_PASSWORD": "of-the-broker"}
+    asked = ["check", "--online", "--conformance", "fjord", "--yes", "--json", "--config", str(config)]
+
+    done = CliRunner().invoke(app, asked, env=environment)
+
+    assert 0 == done.exit_code, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+    assert ["ok"] * 8 == [step["verdict"] for step in facts["steps"][:8]]
+    assert "0.0100" == f"{facts['plan']['most']:.4f}"
+    assert () == world.machines_of(fleet="conformance-shop")
 
 
 def test_the_program_runs_by_itself_and_refuses_another_protocol() -> None:
