@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import re
+import zlib
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 TEXT_LIMIT = 300
+_GZIP = b"\x1f\x8b"
+_UNPACKED_LIMIT_BYTES = 1_000_000
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=%_-]{48,}")
 """Encoded user data, signatures, tokens: no word a person reads is that long."""
 _TOKEN = re.compile(r"[^\s\"'`,;<>(){}\[\]]{8,}")
@@ -37,8 +40,18 @@ def last_line(text: str) -> str:
 def secrets_in(user_data: bytes) -> frozenset[str]:
     """What of a user data must stand in no message: we do not know which of its parts are secret, so all that are long
     enough to be, and the passwords of its URLs."""
-    text = user_data.decode(errors="replace")
+    text = _unpacked(user_data).decode(errors="replace")
     return frozenset((*_TOKEN.findall(text), *_PASSWORD_IN_URL.findall(text)))
+
+
+def _unpacked(user_data: bytes) -> bytes:
+    """As it was before it was compressed, if it was; as it is, if nobody can tell."""
+    if not user_data.startswith(_GZIP):
+        return user_data
+    try:
+        return zlib.decompressobj(wbits=31).decompress(user_data, _UNPACKED_LIMIT_BYTES)
+    except zlib.error:
+        return user_data
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

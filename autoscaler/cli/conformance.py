@@ -35,7 +35,7 @@ _FREE_KINDS = frozenset({"local", "simulated"})
 _SEED_DIGITS = 9
 _LONGEST_TRIAL_S = 86_400.0
 _LOOKS_A_SETTLE = 20
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_LONGEST_PAUSE_S = 5.0
 _HEAD = b"#cloud-config\n{}\n"
 _PADDING = b"# as long as the user data of a worker, and without its secrets\n"
 _STYLES: Mapping[Verdict, str] = {
@@ -228,7 +228,9 @@ def _open(settings: Settings, asked: Asked, pool: str, offer: Offer, fleet: str,
     except (UnusableSpec, UserDataTooLarge):
         size = 0  # `check` tells of it
     user_data = harmless(traits.user_data_format, size)
-    pause_s = min(max(traits.settle_s / _LOOKS_A_SETTLE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+    # No oftener than the operator lets the daemon ask this account: hosts block who asks too often.
+    least_s = 60.0 / settings.providers[asked.provider].calls_per_minute
+    pause_s = max(min(traits.settle_s / _LOOKS_A_SETTLE, _LONGEST_PAUSE_S), least_s)
     return Tried(
         provider=provider,
         beside=account(settings.fleet.name),

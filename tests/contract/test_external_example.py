@@ -151,6 +151,7 @@ def test_the_example_keeps_the_contract_by_its_own_trial(world: ExampleWorld, tm
         .replace("/usr/local/lib/autoscaler/fjord_vps.py", str(PROGRAM))
         .replace("https://panel.fjord.example", f"http://127.0.0.1:{world.port}")
         .replace('settle = "1m"', 'settle = "1s"')
+        .replace("calls_per_minute = 30", "calls_per_minute = 600")
         + REST.format(directory=tmp_path)
         + offers
     )

@@ -8,7 +8,7 @@ from providers.contract import NodeName
 from tests.unit.cli.office import Office
 
 ARGUMENTS = ("check", "--online", "--conformance", "cloud")
-SIMULATED = 'kind = "simulated"\nboot = "500ms"'
+SIMULATED = 'kind = "simulated"\nboot = "500ms"\ncalls_per_minute = 600'
 
 
 @pytest.fixture

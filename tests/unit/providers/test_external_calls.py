@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import threading
@@ -122,6 +123,16 @@ def test_no_secret_that_a_program_lets_slip_is_told(tmp_path: Path, leak: str) -
 
     assert leak not in f"{raised.value} {raised.value.__cause__} {raised.value.__context__} {provider!r}"
     assert leak not in repr(provider._account)
+
+
+def test_compressed_user_data_is_not_told_either(tmp_path: Path) -> None:
+    """The machine unpacks it, and so may a program that lets it slip."""
+    (tmp_path / "leak").write_text("no: hunter2-of-the-broker")
+    provider = an_account(tmp_path, 'cat >/dev/null; cat "$here/leak" >&2; exit 194', user_data_gzip=True)
+    packed = gzip.compress(b"#cloud-config\n- hunter2-of-the-broker\n")
+
+    with pytest.raises(RequestRejected, match=r"no: …$"):
+        provider.create(a_spec(user_data=packed), timeout_s=TIMEOUT_S)
 
 
 def test_of_a_long_complaint_the_end_is_told_on_one_line(tmp_path: Path) -> None:

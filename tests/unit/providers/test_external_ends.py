@@ -63,6 +63,8 @@ def test_an_exit_code_is_an_error_and_any_other_admits_ignorance(
         CALLS[verb](provider)
 
     assert MEANS.get((verb, code), IGNORANCE[verb]) is type(raised.value)
+    # Whatever it was: an order is run once.
+    assert 1 == (tmp_path / "asked").read_text().count(f'"verb": "{verb}"')
 
 
 @pytest.mark.parametrize("verb", IGNORANCE)
