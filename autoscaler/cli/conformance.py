@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.text import Text
@@ -24,10 +24,13 @@ from autoscaler.cli.yard import Patience
 from autoscaler.config import Settings
 from autoscaler.config.values import seconds
 from autoscaler.core import bills
-from autoscaler.core.model import Offer
+from autoscaler.core.model import Offer, PoolName
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies.phrases import count, duration
-from providers.contract import InstanceSpec, NodeName, Provider, Purchase, UserDataFormat
+from providers.contract import InstanceSpec, NodeName, Purchase, UserDataFormat
+
+if TYPE_CHECKING:
+    from autoscaler.wiring import Works
 
 POOL = "conformance"
 _FREE_KINDS = frozenset({"local", "simulated"})
@@ -116,10 +119,10 @@ class Plan:
 
 def run(settings: Settings, asked: Asked) -> NoReturn:
     """Show the plan; after a yes carry it out, tell the steps, and end the command."""
-    pool, offer = _choose(settings, asked)
     fleet = mark(settings.fleet.name)
-    with ExitStack() as closing:
-        tried = _open(settings, asked, pool, offer, fleet, closing)
+    with opened.works(settings) as works, ExitStack() as closing:
+        pool, offer = _choose(settings, works, asked)
+        tried = _open(settings, works, asked, pool, offer, closing)
         machines = 2 if tried.provider.traits.names_unique else 1
         plan = Plan(
             provider=asked.provider,
@@ -168,10 +171,8 @@ def harmless(user_data_format: UserDataFormat, size: int) -> bytes:
     return _HEAD + padding
 
 
-def _choose(settings: Settings, asked: Asked) -> tuple[str, Offer]:
+def _choose(settings: Settings, works: Works, asked: Asked) -> tuple[PoolName, Offer]:
     """The cheapest offer of that provider, or the one that was named, with its pool. Raises CommandFailed."""
-    from autoscaler import wiring  # noqa: PLC0415 - clients of clouds are slow to import
-
     if asked.provider not in settings.providers:
         known = ", ".join(settings.providers)
         raise exits.CommandFailed(
@@ -180,8 +181,8 @@ def _choose(settings: Settings, asked: Asked) -> tuple[str, Offer]:
     priced = settings.providers[asked.provider].kind in _FREE_KINDS
     sold = [
         (name, offer, priced or "price_per_h" in written.model_fields_set)
-        for name, pool in settings.pools.items()
-        for offer, written in zip(wiring.pool_rules(name, pool).offers, pool.offers, strict=True)
+        for name, rules in works.rulebook.pools.items()
+        for offer, written in zip(rules.offers, settings.pools[name].offers, strict=True)
         if offer.provider == asked.provider
     ]
     found = [each for each in sold if asked.offer in {None, output.offer(each[1])}]
@@ -213,15 +214,14 @@ def _span(text: str) -> float:
     return taken_s
 
 
-def _open(settings: Settings, asked: Asked, pool: str, offer: Offer, fleet: str, closing: ExitStack) -> Tried:
-    from autoscaler import wiring  # noqa: PLC0415 - as above
+def _open(
+    settings: Settings, works: Works, asked: Asked, pool: PoolName, offer: Offer, closing: ExitStack
+) -> Tried:
+    from autoscaler import wiring  # noqa: PLC0415 - clients of clouds are slow to import
 
-    def account(of_fleet: str) -> Provider:
-        provider = wiring.open_account(settings, asked.provider, fleet=of_fleet, clock=opened.CLOCK)
-        closing.callback(provider.close)
-        return provider
-
-    provider = account(fleet)
+    fleet = mark(settings.fleet.name)
+    provider = wiring.open_account(settings, asked.provider, fleet=fleet, clock=opened.CLOCK)
+    closing.callback(provider.close)
     traits = provider.traits
     try:
         size = len(opened.user_data(settings, pool, opened.sample_node(settings, pool), traits).content)
@@ -233,7 +233,7 @@ def _open(settings: Settings, asked: Asked, pool: str, offer: Offer, fleet: str,
     pause_s = max(min(traits.settle_s / _LOOKS_A_SETTLE, _LONGEST_PAUSE_S), least_s)
     return Tried(
         provider=provider,
-        beside=account(settings.fleet.name),
+        beside=works.providers[offer.provider],
         beside_fleet=settings.fleet.name,
         spec=InstanceSpec(
             name=NodeName(f"{fleet}-{secrets.token_hex(_SEED_DIGITS)[:_SEED_DIGITS]}"),

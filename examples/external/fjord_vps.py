@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
-DONE, CAPACITY, REJECTED, THROTTLED, ABSENT, UNSEEN, UNKNOWN = 0, 193, 194, 195, 196, 197, 198
+DONE, CAPACITY, REJECTED, THROTTLED, ABSENT, UNSEEN, UNKNOWN, QUOTA = 0, 193, 194, 195, 196, 197, 198, 199
 OURS = 0.9
 """We give up after so much of our time, and say why in the rest, before the daemon kills us."""
 
@@ -99,7 +99,7 @@ STATES = {
     "off": "stopped",
     "deleting": "ending",
 }
-REFUSALS = {"out_of_stock": CAPACITY, "quota_exceeded": CAPACITY}
+REFUSALS = {"out_of_stock": CAPACITY, "quota_exceeded": QUOTA}
 PAGE = 100
 
 

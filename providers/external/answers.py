@@ -24,7 +24,7 @@ _LONGEST_TEXT = 255
 _LONGEST_SAYING = 1_000
 _ADDRESSES_MAX, _FINDINGS_MAX = 64, 64
 _ID = re.compile(r"[!-~]{1,255}")
-_ROW = frozenset({"name", "id", "state", "fleet", "pool", "created_at", "location", "size", "addresses"})
+ROW_KEYS = frozenset({"name", "id", "state", "fleet", "pool", "created_at", "location", "size", "addresses"})
 
 
 class Unreadable(Exception):
@@ -141,7 +141,7 @@ def _ours(row: Any, fleet: str, place: str) -> Instance | None:
 
 
 def _instance(row: Mapping[str, Any], place: str) -> Instance:
-    _refuse_unknown(row, _ROW, f"{place}.")
+    _refuse_unknown(row, ROW_KEYS, f"{place}.")
     instance_id = row.get("id")
     if not isinstance(instance_id, str) or not _ID.fullmatch(instance_id):
         raise Unreadable(f"{place}.id is no text of 1 to 255 letters without spaces")

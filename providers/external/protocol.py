@@ -51,6 +51,7 @@ class Exit(IntEnum):
     ABSENT = 196
     UNSEEN = 197
     UNKNOWN = 198
+    QUOTA = 199
 
 
 IGNORANCE: Mapping[Verb, type[ProviderError]] = MappingProxyType(
@@ -67,6 +68,7 @@ _MEANS: Mapping[Verb, Mapping[int, type[ProviderError]]] = MappingProxyType(
     {
         Verb.CREATE: {
             Exit.CAPACITY: CapacityRefused,
+            Exit.QUOTA: CapacityRefused,
             Exit.REJECTED: RequestRejected,
             Exit.THROTTLED: Throttled,
         },
@@ -78,6 +80,7 @@ _MEANS: Mapping[Verb, Mapping[int, type[ProviderError]]] = MappingProxyType(
         Verb.LIST: {Exit.THROTTLED: Throttled},
         Verb.CHECK: {
             Exit.CAPACITY: CapacityRefused,
+            Exit.QUOTA: CapacityRefused,
             Exit.REJECTED: RequestRejected,
             Exit.THROTTLED: Throttled,
         },

@@ -35,6 +35,7 @@ from tests.unit.providers.external_stage import (
 IGNORANCE = {"create": OutcomeUnknown, "destroy": OutcomeUnknown, "list": ListingUnavailable}
 MEANS: dict[tuple[str, int], type[ProviderError]] = {
     ("create", 193): CapacityRefused,
+    ("create", 199): CapacityRefused,
     ("create", 194): RequestRejected,
     ("create", 195): Throttled,
     ("destroy", 194): RequestRejected,
@@ -42,7 +43,7 @@ MEANS: dict[tuple[str, int], type[ProviderError]] = {
     ("destroy", 196): InstanceAbsent,
     ("list", 195): Throttled,
 }
-ODD_CODES = (1, 2, 22, 70, 111, 127, 137, 192, 199, 255)
+ODD_CODES = (1, 2, 22, 70, 111, 127, 137, 192, 200, 255)
 
 
 def account_ending(place: Path, verb: str, end: str) -> external_stage.ExternalProvider:
@@ -52,7 +53,7 @@ def account_ending(place: Path, verb: str, end: str) -> external_stage.ExternalP
 
 
 @pytest.mark.parametrize("verb", IGNORANCE)
-@pytest.mark.parametrize("code", [193, 194, 195, 196, 197, 198, *ODD_CODES])
+@pytest.mark.parametrize("code", [193, 194, 195, 196, 197, 198, 199, *ODD_CODES])
 def test_an_exit_code_is_an_error_and_any_other_admits_ignorance(
     tmp_path: Path, verb: str, code: int
 ) -> None:
