@@ -7,6 +7,7 @@ happens here: a create beyond the one, and the second of its name where the prov
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -164,7 +165,7 @@ class Trial:
         if listing.instances:
             self._owed = True
             left = ", ".join(each.name for each in listing.instances)
-            self._narrate(f"an earlier trial left {left}: ended first")
+            self._waits(f"an earlier trial left {left}: ended first")
             if self._yard.empty(ask_after_s=0.0) is None:
                 self._told("listing", Verdict.BAD, f"what an earlier trial left could not be ended: {left}")
                 raise _Over
@@ -218,7 +219,7 @@ class Trial:
 
     def _listed(self) -> Instance:
         limit_s = max(self._patience.settle_s, 2 * self._patience.pause_s)
-        self._narrate(f"looking for it in the listings, for {duration(limit_s)} at most")
+        self._waits(f"looking for it in the listings, for {duration(limit_s)} at most")
         began = self._clock.monotonic()
         while not (rows := self._yard.rows(self._spec.name)):
             if self._clock.monotonic() - began > limit_s:
@@ -271,7 +272,7 @@ class Trial:
         self._told("mark", Verdict.BAD if taken else Verdict.OK, says)
 
     def _runs(self, first: Instance) -> Instance:
-        self._narrate(f"waiting until it runs, for {duration(self._patience.run_s)} at most")
+        self._waits(f"waiting until it runs, for {duration(self._patience.run_s)} at most")
         began = self._clock.monotonic()
         last = first
         while last.state is not InstanceState.RUNNING:
@@ -315,7 +316,7 @@ class Trial:
 
     def _gone(self) -> None:
         settle = duration(self._patience.settle_s)
-        self._narrate(f"looking until it is absent, and stays so for the settle time of {settle}")
+        self._waits(f"looking until it is absent, and stays so for the settle time of {settle}")
         began = self._clock.monotonic()
         absent_at = self._yard.empty(ask_after_s=yard.LONGEST_WAIT_S)
         if absent_at is None:
@@ -353,11 +354,16 @@ class Trial:
     def _told(self, subject: str, verdict: Verdict, says: str) -> None:
         step = Step(subject=subject, verdict=verdict, says=says)
         self._result.steps.append(step)
-        self._tell(step)
+        with contextlib.suppress(OSError):  # nobody listens any more; a machine costs money all the same
+            self._tell(step)
+
+    def _waits(self, says: str) -> None:
+        with contextlib.suppress(OSError):  # as above
+            self._narrate(says)
 
     def _clean_up(self) -> None:
         """End what may stand. Listings that never showed it do not prove that it is gone, unless its end was taken."""
-        self._narrate("cleaning up; a second Ctrl-C breaks this off, too")
+        self._waits("cleaning up; a second Ctrl-C breaks this off, too")
         taken = self._yard.try_to_end(self._spec.name, self._made)
         if self._yard.empty(ask_after_s=0.0) is None:
             self._told("cleaning up", Verdict.BAD, self._yard.blind or "it is listed still")

@@ -29,6 +29,7 @@ class Stage:
         self.steps: list[Step] = []
         self.calls = 0
         self.interrupt_at: set[int] = set()
+        self.nobody_listens = False
 
     def now(self) -> float:
         return self.at
@@ -59,9 +60,16 @@ class Stage:
             purchase=Purchase(size="small", image="debian-12", location="no-1"),
             patience=Patience(call_s=10.0, run_s=300.0, settle_s=11.0, pause_s=2.0),
         )
-        return Trial(
-            tried, clock=self, pause=self.pause, tell=self.steps.append, narrate=lambda _: None
-        ).run()
+        return Trial(tried, clock=self, pause=self.pause, tell=self.tell, narrate=self.narrate).run()
+
+    def tell(self, step: Step) -> None:
+        self.steps.append(step)
+        if self.nobody_listens:
+            raise BrokenPipeError
+
+    def narrate(self, _says: str) -> None:
+        if self.nobody_listens:
+            raise BrokenPipeError
 
     @property
     def bad(self) -> list[str]:
@@ -197,6 +205,18 @@ def test_an_interruption_at_any_moment_leaves_nothing() -> None:
         stage.interrupt_at = {moment}
         result = stage.run()
         assert (moment, True, [], ()) == (moment, result.interrupted, stage.standing, result.left)
+
+
+def test_a_trial_to_which_nobody_listens_cleans_up_too() -> None:
+    """As in `… | head -3`: what cannot be said any more must still be ended."""
+    for fault in (None, Fault.ANSWER_LOST, Fault.NEVER_BOOTS):
+        stage = Stage()
+        stage.nobody_listens = True
+        if fault:
+            stage.cloud.disturb(fault, times=1)
+        result = stage.run()
+        assert ([], ()) == (stage.standing, result.left)
+        assert result.ok is (fault is None)
 
 
 def test_a_second_interruption_leaves_word() -> None:
