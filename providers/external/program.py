@@ -62,8 +62,8 @@ def run(program: Program, request: bytes, *, timeout_s: float, monotonic: Callab
     """Run it once. Raises NotStarted where nothing of it ran."""
     deadline = monotonic() + timeout_s
     child = _start(program)
-    conversation = _Conversation(child, request)
     try:
+        conversation = _Conversation(child, request)
         conversation.go_on(deadline, monotonic)
     finally:
         # Also where we ourselves are interrupted. Not waited for before its group is ended: until then its number,
@@ -73,7 +73,9 @@ def run(program: Program, request: bytes, *, timeout_s: float, monotonic: Callab
             os.killpg(child.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_KILLED_WITHIN_S)
-        conversation.close()
+        for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
+            with contextlib.suppress(OSError):
+                pipe.close()
     why_killed = conversation.too_much or ("" if in_time else f"it did not end within {timeout_s:.3g} s")
     return Ended(
         code=None if why_killed else child.returncode,
@@ -115,7 +117,8 @@ class _Conversation:
         self._stderr: IO[bytes] = child.stderr
         self._rest = memoryview(request)
         self._cut = False
-        self._selector = selectors.DefaultSelector()
+        # The one that needs no descriptor of its own: we may have none left, and the program runs by now.
+        self._selector = selectors.PollSelector()
         for pipe, events in (
             (self._stdin, selectors.EVENT_WRITE),
             (self._stdout, selectors.EVENT_READ),
@@ -142,12 +145,6 @@ class _Conversation:
     def complaint_whole_lines(self) -> bytes:
         """The end of the standard error, without a line that may begin in the middle of a secret."""
         return bytes(self.complaint.partition(b"\n")[2] if self._cut else self.complaint)
-
-    def close(self) -> None:
-        self._selector.close()
-        for pipe in (self._stdin, self._stdout, self._stderr):
-            with contextlib.suppress(OSError):
-                pipe.close()
 
     def _serve(self, pipe: object) -> bool:
         """One piece through this pipe; whether there may be more."""

@@ -173,8 +173,6 @@ class ExternalProvider:
     ) -> bytes:
         """The answer of one run that ended well. Raises the error that any other end means."""
         ended = self._run(verb, body, about, timeout_s)
-        unspoken |= self._account.unspoken
-        told = words.clean(words.last_line(ended.complaint.decode(errors="replace")), unspoken)
         if ended.code == Exit.DONE:
             return ended.answer
         refusal, fault = answers.Refusal(), ended.why_killed
@@ -184,7 +182,8 @@ class ExternalProvider:
             except Unreadable as error:
                 fault = f"the answer cannot be read: {error}"
         means = IGNORANCE[verb] if fault or ended.code is None else protocol.meaning_of(verb, ended.code)
-        said = words.clean(refusal.message, unspoken) or told or "it said nothing"
+        told = refusal.message or words.last_line(ended.complaint.decode(errors="replace"))
+        said = words.clean(told, unspoken | self._account.unspoken) or "it said nothing"
         says = f"{about}: {_end(ended)}{fault and f': {fault}'}: {said}"
         if means is Throttled:
             wait_s = refusal.retry_after_s
