@@ -6,20 +6,32 @@ whether the account works; that is `check --online`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationInfo
+from pydantic import (
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from autoscaler.config import clouds
-from autoscaler.config.secret import PlainOrSecret, Secret, environ_of, resolved, revealed
-from autoscaler.config.values import WRONG, AbsolutePath, Line, Many, Section, Span, Text, Word, other_kind
+from autoscaler.config.problem import described, quoted
+from autoscaler.config.secret import PlainOrSecret, Secret, environ_of, is_reference, resolved, revealed
+from autoscaler.config.values import WRONG, AbsolutePath, Many, Section, Span, Text, Word, other_kind, wrong
 
 BUILT_IN = ("local", "simulated", "libcloud", "external")
 _DAEMONS = frozenset({"kind", "calls_per_minute"})
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Key = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and `_`, no digit first")]
-Setting = bool | int | float | Line | Many[Line]
 
 
 class _Provider(Section):
@@ -123,6 +135,32 @@ CLOUDS: Mapping[str, type[LibcloudProvider]] = clouds.sections(LibcloudProvider)
 """By `driver`, each with the keys that its cloud's dialect names."""
 
 
+class _Plain:
+    """Marks a setting for a program: text on one line, a number, true or false, or a list of them."""
+
+    def parse(self, value: object) -> object:
+        parts = value if isinstance(value, list) else [value]
+        if not all(map(self._is_plain, parts)):
+            advice = "Secrets have a table of their own: secrets." if is_reference(value) else ""
+            raise wrong(
+                described(value), "text on one line, a number, true or false, or a list of them", advice
+            )
+        return tuple(parts) if isinstance(value, list) else value
+
+    def _is_plain(self, value: object) -> bool:
+        if isinstance(value, str):
+            return value.isprintable()
+        return isinstance(value, int | float) and math.isfinite(value)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": ["string", "number", "boolean", "array"]}
+
+
 class ExternalProvider(_Provider):
     """`kind = "external"`: a program of yours makes, ends and lists the machines (docs/providers/external.md)."""
 
@@ -133,7 +171,7 @@ class ExternalProvider(_Provider):
     everybody on this computer; secrets have a key of their own."""
     directory: AbsolutePath = "/"
     """Where the program is run."""
-    settings: Mapping[Key, Setting] = Field(default_factory=dict)
+    settings: Mapping[Key, Annotated[Any, _Plain()]] = Field(default_factory=dict)
     """What the program wants to know, such as the panel's address; it reads them from its standard input."""
     secrets: Mapping[Key, Secret] = Field(default_factory=dict)
     """What nobody else may know, by reference. The program reads them from its standard input too."""
@@ -151,6 +189,13 @@ class ExternalProvider(_Provider):
     """Whether machines may be given user data compressed with gzip, which the panel must keep byte for byte."""
     names_unique: bool = False
     """Whether the panel itself refuses a second machine of the same name."""
+
+    @field_validator("command")
+    @classmethod
+    def _begins_with_a_path(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if not command[0].startswith("/"):
+            raise wrong(quoted(command[0]), "the absolute path of a program first, such as /opt/panel.py")
+        return command
 
 
 def _masked(value: object) -> object:
