@@ -364,7 +364,7 @@ class Trial:
     def _clean_up(self) -> None:
         """End what may stand. Listings that never showed it do not prove that it is gone, unless its end was taken."""
         self._waits("cleaning up; a second Ctrl-C breaks this off, too")
-        taken = self._yard.try_to_end(self._spec.name, self._made)
+        taken = self._end_what_was_made()
         if self._yard.empty(ask_after_s=0.0) is None:
             self._told("cleaning up", Verdict.BAD, self._yard.blind or "it is listed still")
             return
@@ -376,6 +376,17 @@ class Trial:
             "; a create without an answer may still come late: run this again later" if self._unknown else ""
         )
         self._told("cleaning up", Verdict.OK, f"nothing of this trial is left{late}")
+
+    def _end_what_was_made(self) -> bool:
+        """Whether its end was taken. One that was made and is not listed may be listed later than was promised."""
+        until = self._clock.monotonic() + self._patience.run_s
+        while not self._yard.try_to_end(self._spec.name, self._made):
+            unseen = self._made is not None and self._made.instance_id not in self._yard.ever
+            if not unseen or self._clock.monotonic() >= until:
+                return False
+            self._pause(self._patience.pause_s)
+            self._yard.look()
+        return True
 
 
 def _after(seconds: float) -> str:

@@ -158,6 +158,17 @@ def test_trouble_is_told_and_cleaned_up(fault: Fault, bad: list[str]) -> None:
     assert ([], ()) == (stage.standing, result.left)
 
 
+def test_a_machine_that_is_listed_later_than_was_promised_is_found_and_ended() -> None:
+    """The settle time is said to be too short, and the machine is waited for all the same."""
+    stage = Stage(lies_s=0.0)
+    stage.cloud = SimulatedCloud(clock=stage, habits=Habits(boot_s=30.0, list_lag_s=60.0))
+    result = stage.run()
+
+    assert ["listed"] == stage.bad
+    assert "the settle time is too short" in stage.steps[-2].says
+    assert ([], ()) == (stage.standing, result.left)
+
+
 def test_a_machine_that_cannot_be_ended_is_named() -> None:
     """With its id, because it costs money from now on."""
     stage = Stage()
