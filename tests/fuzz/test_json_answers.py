@@ -28,7 +28,9 @@ SECRETS = ("token", "secret", "password")
 NAMES = ("images-1", "images-2")
 TIMEOUT_S = 5.0
 ON_LOOPBACK = [
-    kind for kind in worlds.kinds() if "loopback" in (Path(worlds.__file__).parent / f"{kind}.py").read_text()
+    kind
+    for kind in worlds.kinds()
+    if "import LoopbackWorld" in (Path(worlds.__file__).parent / f"{kind}.py").read_text()
 ]
 
 

@@ -38,7 +38,7 @@ def made() -> Record:
 def desk(office: Office, made: Record, monkeypatch: pytest.MonkeyPatch) -> Office:
     """An office whose daemon has worked for three hours; one core, because processes take long to begin."""
     monkeypatch.setattr(parallel, "cores", lambda: 1)
-    office.rewrite('tick = "100ms"', 'tick = "10s"')
+    office.rewrite('tick = "100ms"', 'tick = "5s"')
     office.rewrite('observe_timeout = "500ms"', 'observe_timeout = "5s"')
     office.secrets = {}
     with office.journal() as journal:
@@ -227,7 +227,7 @@ def test_gaps_older_rows_and_other_settings_are_told(
 ) -> None:
     """Everything that makes the figures less than exact is a sentence."""
     monkeypatch.setattr(parallel, "cores", lambda: 1)
-    office.rewrite('tick = "100ms"', 'tick = "10s"')
+    office.rewrite('tick = "100ms"', 'tick = "5s"')
     office.rewrite('observe_timeout = "500ms"', 'observe_timeout = "5s"')
     office.rewrite("price_per_hour = 0.1", "price_per_hour = 0.2")
     office.secrets = {}
@@ -245,8 +245,8 @@ def test_gaps_older_rows_and_other_settings_are_told(
 
     out = office.command("backtest", "--candidate", _candidate(office)).out
 
-    assert "No daemon looked for 20 min 10 s from " in out
-    assert "Demand could not be seen for 5 min 10 s from " in out
+    assert "No daemon looked for 10 min 5 s from " in out
+    assert "Demand could not be seen for 2 min 35 s from " in out
     assert "were not counted but follow from rates and queues (rough)" in out
     assert "For all of that time the pool's settings were others than today's" in out
     assert "bought at other prices or quanta" in out
