@@ -1,7 +1,8 @@
 """Files that commands write: beside their place, which they take when all is there.
 
-So nobody ever reads half a file, and one that cannot be written is told before anything was computed for it. What never
-happens here: a look at what is written.
+So nobody ever reads half a file, and one that cannot be written is told before anything was computed for it. A database
+is never written over: it may be a journal, which knows what is paid. What never happens here: a look at what is
+written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import BinaryIO
 
 from autoscaler.cli import exits
 
+_DATABASE = b"SQLite format 3\0"
+"""How each begins (https://www.sqlite.org/fileformat.html, 1.3.1)."""
+
 
 @contextmanager
 def placed(path: Path, expected: str) -> Iterator[BinaryIO]:
@@ -25,6 +29,10 @@ def placed(path: Path, expected: str) -> Iterator[BinaryIO]:
         place = path.resolve()
         if place.exists() and not place.is_file():
             raise exits.CommandFailed(f"{path} is no ordinary file; expected a name for {expected}.")
+        if is_database(place):
+            raise exits.CommandFailed(
+                f"{path} is a database, perhaps a journal; expected a name for {expected}."
+            )
         beside = place.with_name(f".{place.name[:200]}.{os.getpid()}")
         file = beside.open("xb")
         try:
@@ -34,6 +42,14 @@ def placed(path: Path, expected: str) -> Iterator[BinaryIO]:
         finally:
             with suppress(OSError):
                 beside.unlink()
+
+
+def is_database(path: Path) -> bool:
+    """Whether there is one by that name. Raises OSError where that cannot be seen."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_DATABASE)) == _DATABASE
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoscaler.cli import exits, inputs, opened, options, output, replays, tuned
+from autoscaler.cli import exits, files, inputs, opened, options, output, replays, tuned
 from autoscaler.cli.tuned import Findings, Tried
 from autoscaler.config import ConfigError, Settings, config_path
 from autoscaler.config import fragment as fragments
@@ -163,9 +163,10 @@ def _may_be_written(to: Path, kept: Mapping[str, Path | None]) -> None:
     try:
         why = "it is a directory" if to.is_dir() else ""
         why = why or ("" if to.absolute().parent.is_dir() else "there is no such directory")
+        why = why or ("it is a database, perhaps a journal" if files.is_database(to) else "")
         # By whatever name: a link is written through.
-        files = {name: path for name, path in kept.items() if path is not None and path.exists()}
-        taken = [name for name, path in files.items() if to.exists() and to.samefile(path)]
+        read = {name: path for name, path in kept.items() if path is not None and path.exists()}
+        taken = [name for name, path in read.items() if to.exists() and to.samefile(path)]
     except OSError as error:
         why, taken = str(error.strerror), []
     if why:

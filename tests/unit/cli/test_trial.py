@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -233,6 +235,22 @@ def test_a_timeline_that_cannot_be_written_is_told_at_once(
 
     assert (1, "") == (answer.code, answer.out)
     assert says in answer.err
+
+
+def test_no_journal_is_written_over(quick_office: Office, tasks: Path, tmp_path: Path) -> None:
+    """A slip of the keyboard must not cost the record of what is paid."""
+    journal = tmp_path / "journal.db"
+    with closing(sqlite3.connect(journal)) as link:
+        link.execute("CREATE TABLE nodes (name TEXT)")
+    before = journal.read_bytes()
+
+    for command in (("simulate", "--timeline"), ("simulate", "--plot"), ("tune", "--output")):
+        answer = quick_office.command(command[0], "--workload", str(tasks), command[1], str(journal))
+        assert answer.code != 0
+        if command[1] != "--plot":  # by its name it is no plot
+            assert "is a database, perhaps a journal" in answer.err
+
+    assert before == journal.read_bytes()
 
 
 def test_a_file_that_is_no_workload_ends_in_its_sentence(quick_office: Office, tmp_path: Path) -> None:
