@@ -25,6 +25,7 @@ from autoscaler.study.contract import Outcome, Start, Terms, Workload
 from autoscaler.study.history import Given, History
 from autoscaler.study.run import Configured, run
 from policies.phrases import duration
+from policies.seasons import KEPT_S
 
 _DAY_S = 86_400.0
 _LONGEST_S = 520 * 7 * _DAY_S
@@ -145,6 +146,7 @@ def past(
             from_at = math.nextafter(to_at, math.inf)
         nodes = read.nodes(journal, pool=pool, include_gone=True)
         decisions = _decisions(journal, pool, samples)
+        slices = journal.slices(pool, samples[0].at - KEPT_S, samples[0].at) if samples else ()
         place = journal.place
     if not samples:
         raise exits.CommandFailed(_nothing(place, pool, asked_s, now, span))
@@ -157,6 +159,7 @@ def past(
             target_wait_s=target_wait_s,
             given=said,
             known=known,
+            slices=slices,
             seed=seed,
         )
     except histories.TaskTimesUnknown as error:

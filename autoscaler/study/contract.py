@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from policies.contract import Traffic
+from policies.prospect import Slice
 
 EPOCH = 1_700_000_000.0
 """The instant of the wall clock at second 0, where nothing else is said: any will do, but it must not be near 0."""
@@ -66,6 +67,8 @@ class Start:
     """Of the machines that serve already: seconds since each was ordered. What they cost before is not counted."""
     traffic: Traffic = field(default_factory=Traffic)
     """What was measured before."""
+    slices: tuple[Slice, ...] = ()
+    """What came in the weeks before, for a `forecast` to foretell from."""
     ends_s: float | None = None
     """The run ends then, whatever is left; None lets it go on until all is done."""
 

@@ -22,6 +22,8 @@ from autoscaler.study.recorded import Arrivals
 from autoscaler.study.workload import TASKS_AT_MOST, runtimes
 from policies import traffic as traffics
 from policies.contract import Traffic
+from policies.prospect import Slice
+from policies.seasons import SLICE_S
 
 ASSUMED_CV = 1.0
 """Spread of task times ÷ mean, where nobody says another: that of exponential ones."""
@@ -77,12 +79,14 @@ def history(
     target_wait_s: float,
     given: Given,
     known: Traffic | None = None,
+    slices: Sequence[Slice] = (),
     seed: int = 0,
 ) -> History:
     """The time between the first and the last look of these samples, which are in order, of one pool and its nodes.
 
-    `known` is what the daemon had measured by the first look; without it, it is taken to have known its tasks. Equal
-    arguments give equal histories. Raises HistoryUnusable where there are not two looks, TaskTimesUnknown.
+    `known` is what the daemon had measured by the first look; without it, it is taken to have known its tasks. `slices`
+    may begin weeks before: those that ended by the first look are what a `forecast` foretells from. Equal arguments
+    give equal histories. Raises HistoryUnusable where there are not two looks, TaskTimesUnknown.
     """
     looks = recorded.seen(samples)
     if len(looks) < 2:
@@ -108,6 +112,7 @@ def history(
             at=begins_at,
             ages_s=happened.serving_ages_s(nodes, looks[0]),
             traffic=known or _learnt(first_task_s, boots.mean_s if boots else boot[0]),
+            slices=tuple(of for of in slices if of.since_at + SLICE_S <= begins_at),
             ends_s=ends_at - begins_at,
         ),
         recorded=happened.outcome(samples, came, nodes, slots, target_wait_s),

@@ -140,7 +140,7 @@ class _Run:
         self.traffic = start.traffic
         """As the memory has it after a whole tick; quiet ones leave the memory alone."""
         self.past: deque[Past] = deque()
-        self.slices: dict[float, Slice] = {}
+        self.slices = {of.since_at: of for of in start.slices}
         self.prospects = Prospects(self.rules, self._slices)
         self.looked_s = -float("inf")
         self.choice = terms.min_workers

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 from array import array
+from dataclasses import replace
 
 import pytest
 
-from autoscaler.study.contract import Terms, Workload
+from autoscaler.study import run
+from autoscaler.study.contract import EPOCH, Start, Terms, Workload
+from benchmarks.forecast import DAY_S, Peaks, line, peaks, played, with_and_without
 from benchmarks.forecast import Job as Comparison
-from benchmarks.forecast import Peaks, line, peaks, played, with_and_without
+from policies.contract import PolicySpec
+from policies.prospect import Slice
+from policies.seasons import SLICE_S
 
 LEAP = Peaks(days=5, workers=15.0, hours=0.5)
 """From one machine to fifteen at nine, every day."""
@@ -29,6 +34,34 @@ def test_a_daily_leap_faster_than_a_boot_is_met_by_machines_that_are_there(quant
     assert late > 0.02
     assert late_beside < 0.6 * late
     assert beside.cost <= 1.05 * alone.cost
+
+
+def test_a_past_that_is_given_is_foretold_from() -> None:
+    """As in a backtest: the weeks before the time that is played are known, and the first morning is met."""
+    tasks = peaks(Peaks(days=4, workers=15.0, hours=0.5))
+    opens_at = EPOCH + 3 * DAY_S - EPOCH % SLICE_S
+    known = dict.fromkeys((opens_at - number * SLICE_S for number in range(1, 3 * 288 + 1)), 0.0)
+    morning = Workload(name="morning", submit_s=array("d"), runtime_s=array("d"))
+    for at_s, runtime_s in zip(tasks.submit_s, tasks.runtime_s, strict=True):
+        if EPOCH + at_s >= opens_at:
+            morning.submit_s.append(EPOCH + at_s - opens_at)
+            morning.runtime_s.append(runtime_s)
+        else:
+            known[EPOCH + at_s - (EPOCH + at_s) % SLICE_S] += 1.0
+    terms = Terms(target_wait_s=30.0, boot_s=120.0, quantum_s=60)
+    default = run.default(terms.target_wait_s, terms.quantum_s)
+    beside = replace(
+        default, policies=(*default.policies, PolicySpec(kind="forecast", options={"target_wait_s": 30.0}))
+    )
+    past = tuple(Slice(since_at=at, arrived=of, looked_s=SLICE_S) for at, of in sorted(known.items()))
+
+    late = [
+        1.0 - run.run(morning, terms, beside, start=Start(at=opens_at, slices=slices)).within_target
+        for slices in ((), past)
+    ]
+
+    assert late[0] > 0.02
+    assert late[1] < 0.5 * late[0]
 
 
 def test_where_the_past_foretells_nothing_nothing_is_bought_for_it() -> None:

@@ -13,6 +13,8 @@ from autoscaler.study.contract import Outcome, Terms
 from autoscaler.study.history import Given, History, HistoryUnusable, TaskTimesUnknown, history
 from autoscaler.study.run import default, run
 from benchmarks.recording import Record, record
+from policies.prospect import Slice
+from policies.seasons import SLICE_S
 from tests.unit.study.looked import BEGINS_AT, a_look, a_machine, uncounted
 
 HOUR_S = 3600.0
@@ -24,7 +26,7 @@ def _of(made: Record, **given: object) -> History:
     known = made.first.decision.input.history.traffic
     return history(
         made.samples, made.nodes, slots=2, target_wait_s=120.0, given=Given(), known=known, **given
-    )  # type: ignore[arg-type] # only the seed
+    )  # type: ignore[arg-type] # the seed, the slices
 
 
 def _actual(samples: list[recorded.Sample], *nodes: object) -> Outcome:
@@ -82,6 +84,16 @@ def test_boots_are_taken_from_when_the_worker_was_there(made: Record) -> None:
 
     assert past.boots is not None
     assert (95.0, 92.5) == (past.boots.mean_s, past.boot[0])
+
+
+def test_the_past_ends_where_the_replay_begins(made: Record) -> None:
+    """A slice that was not over by the first look would be counted again."""
+    begins_at = made.samples[0].at
+    before, amid = (
+        Slice(since_at=begins_at + since_s, arrived=9.0, looked_s=SLICE_S) for since_s in (-SLICE_S, -1.0)
+    )
+
+    assert (before,) == _of(made, slices=(before, amid)).start.slices
 
 
 def test_the_fleet_that_stood_begins_the_replay() -> None:
