@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from autoscaler.config import budgets, clouds
+from autoscaler.config import budgets, clouds, places
 from autoscaler.config.problem import Place, nearest
 from autoscaler.config.report import Finding
 
@@ -49,6 +49,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _of_reach((*place, "bootstrap", "broker_url"), pool, providers, document)
         yield from _of_source((*place, "bootstrap"), _table(pool.get("bootstrap")))
     yield from budgets.disagreements(_table(document.get("fleet")), pools)
+    yield from places.disagreements(_table(document.get("fleet")), providers, pools)
     yield from _shared_queues(pools)
 
 

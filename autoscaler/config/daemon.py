@@ -12,8 +12,9 @@ from urllib.parse import quote
 from pydantic import AfterValidator, Field
 
 from autoscaler.config import journal_url
+from autoscaler.config.countries import Country
 from autoscaler.config.secret import Secret
-from autoscaler.config.values import AbsolutePath, Address, Section, Span, Text, Word
+from autoscaler.config.values import AbsolutePath, Address, Many, Section, Span, Text, Word
 
 FleetName = Annotated[
     str, Text(r"[a-z][a-z0-9-]{0,19}", "a name of 1 to 20 lower case letters, digits and `-`, a letter first")
@@ -41,6 +42,9 @@ class Fleet(Section):
     """The budget of all pools together: nothing is bought that would pass it."""
     max_cost_per_month: Annotated[float, Field(gt=0.0)] | None = None
     """The same for a calendar month (UTC). As it runs out all pools shrink to their floors."""
+    residency: Annotated[Many[Country], Field(min_length=1)] | None = None
+    """Countries (ISO 3166-1, two letters) where machines may stand. Without it anywhere; with it an offer whose country
+    is another, or is not known, is refused."""
 
 
 class Loop(Section):

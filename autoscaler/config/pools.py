@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from autoscaler.config.countries import Country
 from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy
 from autoscaler.config.secret import PlainOrSecret, Secret
 from autoscaler.config.values import (
@@ -209,6 +210,9 @@ class Offer(Section):
     """The provider's own name for a size."""
     image: Line = ""
     """The provider's own id of an image with cloud-init."""
+    country: Country | None = None
+    """The country this location is in, where the provider cannot tell; residency rests on it. Never another than the
+    provider knows."""
     price_per_h: Annotated[float, Field(ge=0.0, le=1e6)] = Field(default=0.0, alias="price_per_hour")
     """In the fleet's currency; budgets rest on it."""
     quantum_s: Annotated[int, Span("1s", "4w", whole=True)] = Field(default=1, alias="billing_quantum")
@@ -266,6 +270,8 @@ class Pool(Section):
     """Keep what is there and change nothing, until resumed."""
     canary: bool = True
     """After a change of image, size or bootstrap buy one machine alone first, until it has become a worker."""
+    residency: Annotated[Many[Country], Field(min_length=1)] | None = None
+    """Countries where machines of this pool may stand, some of the fleet's; without it, the fleet's own list."""
     limits: Limits
     """Bounds in workers and money."""
     policies: Annotated[Many[Policy], Field(min_length=1, max_length=20)]

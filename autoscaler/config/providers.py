@@ -24,12 +24,13 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from autoscaler.config import clouds
+from autoscaler.config.countries import Country
 from autoscaler.config.problem import described, quoted
 from autoscaler.config.secret import PlainOrSecret, Secret, environ_of, is_reference, resolved, revealed
 from autoscaler.config.values import WRONG, AbsolutePath, Many, Section, Span, Text, Word, other_kind, wrong
 
 BUILT_IN = ("local", "simulated", "libcloud", "external")
-_DAEMONS = frozenset({"kind", "calls_per_minute"})
+_DAEMONS = frozenset({"kind", "calls_per_minute", "country"})
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Key = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and `_`, no digit first")]
 
@@ -39,6 +40,9 @@ class _Provider(Section):
 
     calls_per_minute: Annotated[float, Field(ge=1.0, le=60_000.0)] = 60.0
     """Orders and ends of machines asked of this account in a minute, and as many at once after a quiet one."""
+    country: Country | None = None
+    """The country that all of this account's locations are in, where the provider cannot tell; residency rests on it.
+    Never another than the provider knows."""
 
     def options(self) -> Mapping[str, object]:
         """The settings as plain values, secrets revealed, keys as attributes are named (`boot_s`); unset ones left

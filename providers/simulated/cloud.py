@@ -119,6 +119,8 @@ class Habits:
     """What a throttled caller is told to wait."""
     names_unique: bool = False
     """Whether a name that a standing machine of the fleet bears is refused."""
+    countries: Mapping[str, str] = field(default_factory=dict)
+    """In which country each location is."""
     shares: Mapping[Fault, float] = field(default_factory=dict)
     """The part of all calls that meets a fault, 0.0 to 1.0."""
     seed: int = 0

@@ -106,6 +106,7 @@ def open_simulated(
     habits = Habits(
         **{each: reader.number(each, default=getattr(usual, each), most=_LONGEST_S) for each in _SPANS_S},
         names_unique=reader.flag("names_unique", default=False),
+        countries=usual.countries,
         seed=reader.whole("seed", default=0),
         shares={fault: reader.number(option, default=0.0, most=1.0) for option, fault in _SHARES.items()},
     )
@@ -129,6 +130,7 @@ class SimulatedProvider:
             user_data_limit_bytes=_USER_DATA_LIMIT_BYTES,
             user_data_gzip=True,
             names_unique=self.cloud.habits.names_unique,
+            countries=self.cloud.habits.countries,
         )
 
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:

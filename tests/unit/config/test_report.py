@@ -25,7 +25,7 @@ shop.toml has 9 problems:
   line 2, fleet.name: found "Shop"; expected a name of 1 to 20 lower case letters, digits and `-`, a letter first.
   line 3, fleet.curency: found the key "curency", which is unknown here; expected one of currency, \
 max_cost_per_hour, max_cost_per_month, name, orphan_every, \
-orphan_share, orphans. \
+orphan_share, orphans, residency. \
 Did you mean currency?
   line 6, broker.management_url: found "rabbit:15672"; expected an address such as http://rabbit.example:15672.
   line 9, broker.password: found the environment variable ABSENT, which is not set; expected the secret in the \

@@ -8,6 +8,7 @@ import pytest
 
 from autoscaler.clock import SystemClock
 from providers.contract import ProviderOptionsWrong
+from providers.dialects import DIALECTS
 from providers.libcloud import options
 from providers.libcloud.adapter import create_token, open_libcloud
 
@@ -123,13 +124,36 @@ def countries(**changes: object) -> Mapping[str, str]:
     return options.read("any", {**GOOD, **changes}).countries
 
 
-def test_a_zone_stands_in_the_country_of_its_region() -> None:
-    """One letter behind the account's region, or none; a local zone, which may be abroad, is not known."""
-    sweden = countries(region="eu-north-1")
+@pytest.mark.parametrize(
+    ("region", "location", "country"),
+    [
+        ("eu-north-1", "eu-north-1a", "SE"),
+        ("eu-north-1", "eu-north-1", "SE"),
+        ("eu-north-1", "", "SE"),
+        ("eu-west-1", "eu-west-1c", "IE"),
+        (None, "us-east-1b", "US"),
+        ("eu-north-9", "", None),
+        # A local zone may be in another country than its region, and another region's zone is not this account's.
+        ("eu-north-1", "eu-north-1-hel-1a", None),
+        ("eu-north-1", "eu-west-1a", None),
+        ("eu-north-1", "eu-north-1ab", None),
+    ],
+)
+def test_a_zone_is_in_its_regions_country_and_nothing_else_is_known(
+    region: str | None, location: str, country: str | None
+) -> None:
+    """One letter behind the account's region, or none; a region left to the driver is the driver's own."""
+    known = countries(region=region) if region else countries()
 
-    assert ["SE", "SE", "SE"] == [sweden.get(each) for each in ("", "eu-north-1", "eu-north-1b")]
-    assert {} == countries(region="eu-north-9")
-    assert [None, None] == [sweden.get(each) for each in ("eu-north-1-hel-1a", "us-east-1a")]
+    assert country == known.get(location)
+
+
+def test_every_region_of_the_table_has_a_country() -> None:
+    """Each line of the table is read; codes are two capital letters."""
+    table = DIALECTS["ec2"].location.countries
+
+    assert 38 == len(table)
+    assert all(2 == len(country) and country.isupper() for country in table.values())
 
 
 def test_where_a_subnet_decides_the_zone_an_empty_location_is_not_known() -> None:
