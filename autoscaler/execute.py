@@ -61,6 +61,15 @@ class WorkerControl(Protocol):
 Render = Callable[[CreateNode], InstanceSpec]
 """Makes the whole order for a machine, user data included. Raises `ValueError` (`UserDataTooLarge` is one)."""
 
+WhyNotThere = Callable[[ProviderName, InstanceSpec], str]
+"""Why no machine of that order may stand where it asks for; empty where one may."""
+
+
+def anywhere(_provider: ProviderName, _order: InstanceSpec) -> str:
+    """For those to whom it does not matter where machines stand."""
+    return ""
+
+
 _CALLS: Mapping[type, CallKind] = {
     CreateNode: CallKind.CREATE,
     DrainNode: CallKind.DRAIN,
@@ -86,6 +95,8 @@ class Ways:
     providers: Mapping[ProviderName, Provider]
     workers: WorkerControl
     render: Render
+    why_not_there: WhyNotThere = anywhere
+    """Why an order, as it was written, may not go to that account; empty where it may. Asked right before it goes."""
     may_act: MayAct = always
     """Asked before each call begins, on the thread that sends it; after a no, nothing is sent. A call of several steps
     asks the same again before each of them, by itself: those who send were opened with it."""
@@ -104,6 +115,11 @@ def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
         return ended(OutcomeKind.REJECTED, str(error))
     except Exception as error:  # noqa: BLE001 - around one action; as definite, but the message may hold anything
         return ended(OutcomeKind.REJECTED, f"the order could not be written: {type(error).__name__}")
+    if isinstance(action, CreateNode) and order is not None:
+        # The plan chose no such offer; but what was chosen, and what was made of it, are two things.
+        why = ways.why_not_there(action.offer.provider, order)
+        if why:
+            return ended(OutcomeKind.REJECTED, f"not sent: {why}")
     if not ways.may_act():
         # Not a refusal: the node's record waits for its own expiry, whoever leads then.
         return ended(OutcomeKind.NOT_SENT, "not sent: the lease is not surely ours")
@@ -163,8 +179,15 @@ class Executor:
         clock: Clock,
         max_calls: int,
         may_act: MayAct = always,
+        why_not_there: WhyNotThere = anywhere,
     ) -> None:
-        self._ways = Ways(providers=providers, workers=workers, render=render, may_act=may_act)
+        self._ways = Ways(
+            providers=providers,
+            workers=workers,
+            render=render,
+            may_act=may_act,
+            why_not_there=why_not_there,
+        )
         self._clock = clock
         # Threads of its own for each account, and for the workers: one that hangs holds up none of the others. They
         # begin as they are needed.

@@ -212,7 +212,9 @@ def _told(instance: Instance) -> Instance:
         instance = replace(instance, created_at=None)
     if not all(text.isprintable() for text in (instance.pool or "", instance.location, instance.size)):
         pool = instance.pool if instance.pool and instance.pool.isprintable() else None
-        place, size = (text if text.isprintable() else "" for text in (instance.location, instance.size))
+        size = instance.size if instance.size.isprintable() else ""
+        # Not empty: an account may be known to be in one country, wherever it does not say where.
+        place = instance.location if instance.location.isprintable() else ascii(instance.location)
         instance = replace(instance, pool=pool, location=place, size=size)
     return instance
 

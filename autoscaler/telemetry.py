@@ -96,6 +96,15 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "warning", "call node kind says", "a provider or worker did not do what was asked"
         ),
         "stranger.seen": _kind("warning", "machine provider", "a machine of ours has no record"),
+        "machine.misplaced": _kind(
+            "error",
+            "machine pool provider location country allowed",
+            "a machine of ours stands where residency does not allow it, or nobody knows where; it serves on, and no "
+            "other is bought there",
+        ),
+        "misplacement.ended": _kind(
+            "info", "machine provider", "it is gone, or is known to stand where it may"
+        ),
         "hold.began": _kind(
             "warning", "kind subject why", "something wanted is held back, as `status` shows"
         ),

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autoscaler.core import held_back, rations, stalls, unseen
-from autoscaler.core.facts import Memory, Missing, OutcomeKind, Snapshot
+from autoscaler.core.facts import Memory, Misplaced, Missing, OutcomeKind, Snapshot
 from autoscaler.core.model import DestroyNode, Plan, PoolName, PoolRules, Transition
 from autoscaler.core.reconcile import Reconciled
 from autoscaler.journal.contract import TickRecord
 from autoscaler.telemetry import Log
 from policies.contract import Decision
-from providers.contract import NodeName, ProviderName
+from providers.contract import InstanceId, NodeName, ProviderName
 
 _OVERDUE_ASKS = 5
 """From this ask on, each further one is said out loud: a machine that does not go is paid."""
@@ -47,6 +47,7 @@ class Teller:
         self._held: frozenset[tuple[str, str]] = frozenset()
         self._slowed: frozenset[ProviderName] = frozenset()
         self._limited: frozenset[ProviderName] = frozenset()
+        self._misplaced: Mapping[tuple[ProviderName, InstanceId, str], Misplaced] = {}
 
     def tell(self, tick: Tick) -> None:
         """Say what happened, after it was written down."""
@@ -82,6 +83,7 @@ class Teller:
         ):
             self._log.say("node.stalled", node=node.name, pool=node.pool, starved_s=round(starved_s))
         self._tell_strangers(tick.reconciled.memory)
+        self._tell_misplaced(tick.reconciled.memory)
         self._tell_held(tick)
         for decision in tick.record.decisions:
             # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
@@ -118,6 +120,26 @@ class Teller:
             if f"{stranger.provider}/{stranger.instance.instance_id}" not in self._strangers:
                 self._log.say("stranger.seen", machine=stranger.instance.name, provider=stranger.provider)
         self._strangers = seen
+
+    def _tell_misplaced(self, memory: Memory) -> None:
+        """Say which machine stands elsewhere when that is found, and again if it is found to be somewhere else."""
+        now = {(one.provider, one.instance_id, one.location): one for one in memory.misplaced}
+        for key, one in now.items():
+            if key not in self._misplaced:
+                self._log.say(
+                    "machine.misplaced",
+                    machine=one.machine,
+                    pool=one.pool,
+                    provider=one.provider,
+                    location=one.location,
+                    country=one.country or "not known",
+                    allowed=list(one.allowed),
+                )
+        standing = {key[:2] for key in now}
+        for key, one in self._misplaced.items():
+            if key[:2] not in standing:
+                self._log.say("misplacement.ended", machine=one.machine, provider=one.provider)
+        self._misplaced = now
 
     def _tell_held(self, tick: Tick) -> None:
         now = held_back.look(tick.record.memory, tick.snapshot.at)

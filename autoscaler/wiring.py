@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
+from autoscaler import whereabouts
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
@@ -98,21 +99,27 @@ class Works:
             part.close()
 
 
-def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always, ticks: bool = False) -> Works:
+def open_works(
+    settings: Settings, *, clock: Clock, may_act: MayAct = always, ticks: bool = False, buys: bool = True
+) -> Works:
     """Open every part; connects to nothing yet. Each order to a provider or worker asks `may_act` before each send.
 
     `ticks`: looks will follow each other at the loop's pace, so none waits long for an account that is slow to answer.
-    Raises `ProviderOptionsWrong` or `PolicyOptionsWrong` for settings that a provider or a policy cannot use: better
-    now than on the first tick.
+    Raises `ProviderOptionsWrong` or `PolicyOptionsWrong` for settings that a provider or a policy cannot use, and
+    `ResidencyRefused` for offers that may not be bought where they are: better now than on the first tick. Who only
+    looks and never `buys` is told nothing of the latter.
     """
     providers = open_providers(settings, clock=clock, may_act=may_act)
+    rules = rulebook(settings, {name: provider.traits for name, provider in providers.items()})
+    if buys:
+        whereabouts.require(rules.pools, rules.fleet)
     for name, pool in settings.pools.items():
         open_policies(pool_rules(name, pool).policies)
     broker = open_broker(settings, clock=clock)
     workers = open_workers(settings, clock=clock, may_act=may_act)
     return Works(
         settings=settings,
-        rulebook=rulebook(settings, {name: provider.traits for name, provider in providers.items()}),
+        rulebook=rules,
         broker=broker,
         workers=workers,
         providers=providers,
@@ -135,6 +142,7 @@ def open_works(settings: Settings, *, clock: Clock, may_act: MayAct = always, ti
             clock=clock,
             max_calls=settings.loop.max_calls_in_flight,
             may_act=may_act,
+            why_not_there=whereabouts.gate(rules.pools, rules.fleet),
         ),
     )
 
@@ -213,6 +221,8 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             tick_s=settings.loop.tick_s,
             max_cost_per_hour=settings.fleet.max_cost_per_hour,
             max_cost_per_month=settings.fleet.max_cost_per_month,
+            residency=settings.fleet.residency,
+            places=whereabouts.places(settings, traits),
         ),
         pools=MappingProxyType(
             {
@@ -279,6 +289,7 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
         offers=offers,
         paused=pool.paused,
         canary=pool.canary,
+        residency=pool.residency,
     )
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from autoscaler.cli import exits, opened, output
 from autoscaler.config import Settings
+from autoscaler.core import residency
 from autoscaler.core.facts import Missing
-from autoscaler.core.model import Offer, PoolName, PoolRules
+from autoscaler.core.model import FleetRules, Offer, PoolName, PoolRules
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.journal import JournalAbsent, JournalUnavailable
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
@@ -45,6 +46,9 @@ def configuration(settings: Settings, works: Works) -> Iterator[Checked]:
         yield _checked(f"pools.{name}", _policies(rules), exits.CONFIG)
         for offer in rules.offers:
             yield _checked(f"pools.{name}", _user_data(settings, works, name, offer)[1], exits.CONFIG)
+        for offer in rules.offers:
+            where = f"pools.{name}, offer {output.offer(offer)}"
+            yield _checked(where, _country(works.rulebook.fleet, rules, offer), exits.CONFIG)
 
 
 def services(settings: Settings, works: Works) -> Iterator[Checked]:
@@ -105,6 +109,19 @@ def _user_data(settings: Settings, works: Works, pool: PoolName, offer: Offer) -
     size = len(made.content)
     says = f"{size} of at most {traits.user_data_limit_bytes} bytes for {offer.provider}"
     return size, Finding(subject="user data", ok=True, says=says)
+
+
+def _country(fleet: FleetRules, pool: PoolRules, offer: Offer) -> Finding:
+    """Where the offer stands, whether machines of the pool may, and what would help where they may not."""
+    country = fleet.places.country(offer.provider, offer.location)
+    allowed = residency.allowed(pool, fleet)
+    place = residency.where(offer.provider, offer.location, country)
+    if allowed is None:
+        return Finding(subject="country", ok=True, says=f"{place}; no residency is asked for")
+    says = f"{place}; residency allows {residency.in_words(allowed)}"
+    if country is None:
+        says += f"; if you know it, state it: country in the offer, or in providers.{offer.provider}"
+    return Finding(subject="country", ok=country in allowed, says=says)
 
 
 def _workers(works: Works) -> tuple[Finding, ...]:

@@ -120,7 +120,7 @@ class Plan:
 def run(settings: Settings, asked: Asked) -> NoReturn:
     """Show the plan; after a yes carry it out, tell the steps, and end the command."""
     fleet = mark(settings.fleet.name)
-    with opened.works(settings) as works, ExitStack() as closing:
+    with opened.works(settings, buys=True) as works, ExitStack() as closing:
         pool, offer = _choose(settings, works, asked)
         tried = _open(settings, works, asked, pool, offer, closing)
         machines = 2 if tried.provider.traits.names_unique else 1

@@ -14,6 +14,7 @@ from autoscaler.journal.contract import JournalUnavailable, LeaseHeld, LeaseLost
 from autoscaler.plots.contract import PlotsUnavailable
 from autoscaler.study.solver import OptimumUnavailable
 from autoscaler.study.workload import WorkloadWrong
+from autoscaler.whereabouts import ResidencyRefused
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong
 from providers.contract import ProviderError, ProviderOptionsWrong
@@ -36,6 +37,7 @@ CODES: Mapping[type[Exception], int] = MappingProxyType(
         ConfigError: CONFIG,
         ProviderOptionsWrong: CONFIG,
         PolicyOptionsWrong: CONFIG,
+        ResidencyRefused: CONFIG,
         UnusableSpec: CONFIG,
         UserDataTooLarge: CONFIG,
         LeaseHeld: LEASE_HELD,

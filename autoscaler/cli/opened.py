@@ -105,13 +105,18 @@ def _nobody_beside_us() -> bool:
 
 @contextmanager
 def works(
-    given: Settings, *, may_act: Callable[[], bool] = _nobody_beside_us, ticks: bool = False
+    given: Settings,
+    *,
+    may_act: Callable[[], bool] = _nobody_beside_us,
+    ticks: bool = False,
+    buys: bool = False,
 ) -> Iterator[Works]:
-    """Every part that touches the outside; connected to nothing yet. `ticks`: for a daemon, not for one look."""
+    """Every part that touches the outside; connected to nothing yet. `ticks`: for a daemon, not for one look. Who
+    `buys` is refused offers that are where no machine may stand."""
     # Clients of clouds and brokers are slow to import, and most commands do without them.
     from autoscaler import wiring  # noqa: PLC0415
 
-    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks)
+    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks, buys=buys)
     try:
         yield opened
     finally:

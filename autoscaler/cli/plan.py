@@ -56,7 +56,7 @@ def plan(
     settings = opened.settings(config)
     pools = tuple(map(PoolName, settings.pools)) if pool is None else (opened.pool(settings, pool),)
     failures = _PoolFailures()
-    with opened.records(settings) as journal, opened.works(settings) as works:
+    with opened.records(settings) as journal, opened.works(settings, buys=True) as works:
         works.workers.start()
         opened.wait_for(lambda: _heard(works.workers), _LISTEN_S)
         tick = works.loop(journal, clock=opened.CLOCK, log=failures).think()

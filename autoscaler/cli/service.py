@@ -37,7 +37,9 @@ def run(config: options.Config = None) -> None:
         everything.callback(journal.close)
         if not journal.served:
             journal.claim(identity.process())
-        works = everything.enter_context(opened.works(settings, may_act=journal.may_act, ticks=True))
+        works = everything.enter_context(
+            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True)
+        )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log):

@@ -14,7 +14,7 @@ from autoscaler.cli import heartbeat
 from autoscaler.cli.heartbeat import Heartbeat
 from autoscaler.config import Settings
 from autoscaler.core import held_back, lifecycle, projection, supply
-from autoscaler.core.facts import Memory, Stranger
+from autoscaler.core.facts import Memory, Misplaced, Stranger
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
@@ -73,6 +73,8 @@ class Standing:
     orders: tuple[Order, ...]
     strangers: tuple[Stranger, ...]
     held_back: tuple[HeldBack, ...]
+    misplaced: tuple[Misplaced, ...]
+    """Machines that stand where residency does not allow them."""
     bill: Projection
     """Of all pools together, those that are no longer configured too."""
 
@@ -99,6 +101,7 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
         orders=journal.waiting_orders(),
         strangers=memory.strangers,
         held_back=held_back.look(memory, at),
+        misplaced=memory.misplaced,
         bill=projection.of_fleet(bills.values(), settings.fleet.max_cost_per_month, memory, at),
     )
 

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from autoscaler.cli import exits, opened, options, output, standing
 from autoscaler.cli.standing import AccountStanding, PoolStanding, Standing
+from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.projection import Projection
 from policies.phrases import count, duration
@@ -197,6 +198,12 @@ def _notes(now: Standing) -> Iterator[Text]:
     for order in now.orders:
         given = f"given by {order.given_by} {output.ago(order.given_at, now.at)}"
         yield output.words(f"order waiting: {order.kind.value} {order.target}, {given}", output.NOTE)
+    for one in now.misplaced:
+        since = duration(max(0.0, now.at - one.since_at))
+        says = (
+            f"{residency.why_misplaced(one)}\n  since {since}; it serves on, and no other is bought there; "
+        )
+        yield output.words(f"{says}`autoscaler drain {one.machine}` lets it finish and go", output.BAD)
     for held in now.held_back:
         yield output.words(_held(held, now.at), output.NOTE)
     if now.strangers:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autoscaler.core import limits, money, offers, purchases, strangers
+from autoscaler.core import limits, money, offers, purchases, residency, strangers
 from autoscaler.core.draft import Draft
 from autoscaler.core.facts import Missing, listing_clock
 from autoscaler.core.lifecycle import NodeState
@@ -81,14 +81,10 @@ def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _P
         asked = _asked_unseen(draft, pool, decision, asked)
         if not asked:
             return None
-    awake = offers.awake(pool.offers, pool.name, draft.memory, snapshot.at)
+    buyable = residency.buyable(pool.offers, pool, draft.fleet)
+    awake = offers.awake(buyable, pool.name, draft.memory, snapshot.at)
     if not awake:
-        why = (
-            offers.why_resting(pool.offers[0], pool.name, draft.memory, snapshot.at)
-            if pool.offers
-            else "none configured"
-        )
-        draft.remark(pool.name, f"no offer can be asked now: {why}")
+        draft.remark(pool.name, f"no offer can be asked now: {_why_none(draft, pool, buyable)}")
         return None
     unseen = {offer.provider: purchases.why_blind(snapshot, offer.provider) for offer in awake}
     seen = [offer for offer in awake if not unseen[offer.provider]]
@@ -97,6 +93,15 @@ def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _P
         draft.remark(pool.name, f"no offer can be asked now: {reasons[0]}")
         return None
     return _Purchase(pool=pool, decision=decision, asked=asked, left=asked, offers=seen, reasons=reasons)
+
+
+def _why_none(draft: Draft, pool: PoolRules, buyable: tuple[Offer, ...]) -> str | None:
+    """Why no offer of the pool may be asked, by its first one."""
+    if buyable:
+        return offers.why_resting(buyable[0], pool.name, draft.memory, draft.snapshot.at)
+    if not pool.offers:
+        return "none configured"
+    return residency.why_refused(pool.offers[0].provider, pool.offers[0].location, pool, draft.fleet)
 
 
 def _go_on(draft: Draft, books: Books, one: _Purchase, at_most: int) -> None:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
 from policies.contract import Demand, Past, Span, Traffic
 from policies.prospect import Prospect
-from providers.contract import Instance, Listing, NodeName, ProviderName, RateLimit
+from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName, RateLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +145,8 @@ class RestKind(StrEnum):
     """The account asked for peace."""
     FAILING = "failing"
     """The account does not answer."""
+    MISPLACED = "misplaced"
+    """A machine that it brought stands where the pool's machines may not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,24 @@ class Stranger:
     missing_on: float | None = None
     """First complete listing without it, on that clock; None while it is listed. Until its absence lasted the settle
     time it is counted as before: it is paid, whatever one listing says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misplaced:
+    """A machine of ours that stands where residency does not allow it, as far as is known."""
+
+    provider: ProviderName
+    machine: str
+    instance_id: InstanceId
+    location: str
+    """As it was reported last."""
+    pool: PoolName
+    country: str | None
+    """None: not known."""
+    allowed: tuple[str, ...]
+    since_at: float
+    bought_by: OfferName = OfferName("")  # noqa: RUF009 - a text
+    """The offer for a pool that brought it; empty for a machine without a record of its order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +300,8 @@ class Memory:
     """Accounts that were listed completely since the daemon began: what it has no record of there is known."""
     rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
     """What accounts said last of how often they may still be asked, until that is over."""
+    misplaced: tuple[Misplaced, ...] = ()
+    """Machines that stand where residency does not allow them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ _HALF_OPEN = {
     RestKind.REJECTED: "one machine is tried until one enrols",
     RestKind.NEVER_ENROLLED: "one machine is tried until one enrols",
     RestKind.FAILING: "one order is tried until one is answered",
+    RestKind.MISPLACED: "one machine is tried, to see where it stands",
 }
 _WAITS_END = {
     WaitKind.CANARY: "it ends when its worker is heard",

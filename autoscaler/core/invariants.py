@@ -42,6 +42,7 @@ def check(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, 
     _one_action_a_node(snapshot, plan)
     _actions_fit_their_nodes(nodes, plan)
     _creates_are_new(snapshot, reconciled, plan)
+    _residency_holds(plan, rules, fleet)
     _limits_hold(reconciled, plan, rules)
     _money_holds(snapshot, reconciled, plan, rules, fleet)
     _nothing_is_forgotten(snapshot, reconciled, plan)
@@ -84,6 +85,18 @@ def _creates_are_new(snapshot: Snapshot, reconciled: Reconciled, plan: Plan) -> 
     ordered = {a.node for a in plan.actions if isinstance(a, CreateNode)}
     fresh = {n.name for n in plan.nodes} - known
     _require(ordered == fresh, f"records without an order, or orders without a record: {ordered ^ fresh}")
+
+
+def _residency_holds(plan: Plan, rules: Rules, fleet: FleetRules) -> None:
+    """Nothing is ordered in a country that the fleet or its pool does not name, nor in one that is not known."""
+    for action in plan.actions:
+        if isinstance(action, CreateNode):
+            country = fleet.places.country(action.offer.provider, action.offer.location)
+            for countries in (fleet.residency, rules[action.pool].residency):
+                _require(
+                    countries is None or country in countries,
+                    f"{action.node} would be bought in {country or 'a country that is not known'}",
+                )
 
 
 def _limits_hold(reconciled: Reconciled, plan: Plan, rules: Rules) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoscaler.core import accounts, canary, drains, holdings, measuring, offers, rations, waking
+from autoscaler.core import accounts, canary, drains, holdings, measuring, offers, rations, residency, waking
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import FleetRules, PoolName, PoolRules, Transition
 from autoscaler.core.waking import Woken
@@ -40,7 +40,9 @@ def learn(
         rate_limits=rations.remember(snapshot),
         seen=_seen(snapshot),
     )
-    return waking.wake(snapshot.orders, memory, rules)
+    woken = waking.wake(snapshot.orders, memory, rules)
+    # After everything that lets an offer be asked again: a machine that stands elsewhere outlasts an operator's word.
+    return replace(woken, memory=residency.watch(snapshot, woken.memory, rules, fleet))
 
 
 def _good_looks(snapshot: Snapshot) -> dict[PoolName, int]:

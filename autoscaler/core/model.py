@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NewType
 
 from autoscaler.core.lifecycle import Event, NodeState
+from autoscaler.core.places import Places
 from policies.contract import Decision, Limits, PolicySpec, Stabilization
 from providers.contract import InstanceId, NodeName, ProviderName
 
@@ -88,6 +89,8 @@ class PoolRules:
     """Whether a machine that is to become something new is tried alone first."""
     becomes: Mapping[OfferName, str] = field(default_factory=lambda: MappingProxyType({}))
     """A fingerprint of what a new machine of each offer becomes; without one nothing is known to have changed."""
+    residency: tuple[str, ...] | None = None
+    """Countries where its machines may stand, of those of the fleet; None: wherever the fleet's may."""
 
 
 class OrphanRule(StrEnum):
@@ -121,6 +124,9 @@ class FleetRules:
     max_cost_per_hour: float | None = None
     """What the machines of all pools may cost together."""
     max_cost_per_month: float | None = None
+    residency: tuple[str, ...] | None = None
+    """Countries where machines may stand; None: anywhere."""
+    places: Places = field(default_factory=Places)
 
 
 class ConsumerOrder(StrEnum):

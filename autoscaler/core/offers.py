@@ -25,8 +25,9 @@ _REJECTED_REST_S = 86_400.0
 _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
 _LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
 _QUIET_S = 10.0  # for looks, where it names no time: while blind nothing is bought
-TRIED_ONE_BY_ONE = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED})
+TRIED_ONE_BY_ONE = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.MISPLACED})
 """After these a rest's end proves nothing: the cause may last."""
+_WOKEN_BY_A_RESTART = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED})
 
 
 def awake(offers: Iterable[Offer], pool: PoolName, memory: Memory, at: float) -> tuple[Offer, ...]:
@@ -105,8 +106,11 @@ def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable
             becomes = memory.becoming.get(node.name, "")
             memory = _rested(memory, key, move.at, why, RestKind.NEVER_ENROLLED, becomes=becomes)
         elif move.event in {Event.WORKER_SEEN, Event.WORK_SEEN} and node.enrolled_at is None:
+            # Where it stands is not for its worker to say.
             rests = {
-                name: rest for name, rest in memory.offer_rests.items() if name not in {node.offer.name, key}
+                name: rest
+                for name, rest in memory.offer_rests.items()
+                if name not in {node.offer.name, key} or rest.kind is RestKind.MISPLACED
             }
             memory = replace(memory, offer_rests=rests)
     return memory
@@ -139,7 +143,7 @@ def after_restart(memory: Memory, at: float) -> Memory:
     a restart brings no stock back.
     """
     rests = {
-        name: replace(rest, until_at=min(rest.until_at, at)) if rest.kind in TRIED_ONE_BY_ONE else rest
+        name: replace(rest, until_at=min(rest.until_at, at)) if rest.kind in _WOKEN_BY_A_RESTART else rest
         for name, rest in memory.offer_rests.items()
     }
     return replace(memory, offer_rests=rests)

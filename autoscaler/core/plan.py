@@ -94,6 +94,7 @@ def plan(
         ),
         remarks=(
             *draft.remarks,
+            *remarks.misplaced(reconciled.memory),
             *remarks.slow_drains(snapshot, sound, rules, reconciled.memory.clocks),
             *remarks.troubles(draft.troubles),
             *remarks.late_enrolments(snapshot, sound, rules, reconciled.memory.clocks),

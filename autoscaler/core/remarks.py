@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from autoscaler.core import lifecycle, moves, quanta
-from autoscaler.core.facts import Idleness, Missing, Snapshot
+from autoscaler.core import lifecycle, moves, quanta, residency
+from autoscaler.core.facts import Idleness, Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, NodeTrouble, PoolName, PoolRules, Timeouts
 from policies.phrases import duration
@@ -40,6 +40,11 @@ def paid_surplus(nodes: Iterable[Node], wanted: int, at: float) -> str:
     if more <= 0:
         return ""
     return f"{more} more than wanted stay, paid already; the first quantum ends in {duration(min(paid))}"
+
+
+def misplaced(memory: Memory) -> tuple[Remark, ...]:
+    """One remark for each machine that stands where its pool's machines may not."""
+    return tuple((one.pool, residency.why_misplaced(one)) for one in memory.misplaced)
 
 
 def troubles(found: Iterable[NodeTrouble]) -> tuple[Remark, ...]:

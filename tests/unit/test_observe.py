@@ -252,13 +252,17 @@ def test_of_strangers_the_broker_alone_is_asked_and_each_worker_once() -> None:
 
 def test_marks_that_cannot_be_written_down_are_left_out() -> None:
     """A tag may hold what no database takes, and one machine's would fail every commit. It is ours and paid all the
-    same, so it stays in the list."""
+    same, so it stays in the list. A place is told in escapes: an empty one may be known to be somewhere."""
     odd = replace(an_instance("x"), pool="\ud800", location="o\0slo", size="s")
     listing = Listing(instances=(odd, an_instance("y")), complete=True)
 
     seen = sound(listing)
 
-    assert (None, "", "s") == (seen.instances[0].pool, seen.instances[0].location, seen.instances[0].size)
+    assert (None, r"'o\x00slo'", "s") == (
+        seen.instances[0].pool,
+        seen.instances[0].location,
+        seen.instances[0].size,
+    )
     assert (["x", "y"], True) == ([each.name for each in seen.instances], seen.complete)
 
 

@@ -71,6 +71,7 @@ def test_status_as_json_names_every_fact(office: Office) -> None:
         "orders",
         "strangers",
         "held_back",
+        "misplaced",
         "bill",
     }
     assert names == facts.keys()
