@@ -36,6 +36,7 @@ from providers.contract import (
     Provider,
     ProviderError,
     ProviderName,
+    QuotaRefused,
     RequestRejected,
     Throttled,
     always,
@@ -79,6 +80,7 @@ _CALLS: Mapping[type, CallKind] = {
 }
 _KINDS: Mapping[type[BaseException], OutcomeKind] = {
     InstanceAbsent: OutcomeKind.ABSENT,
+    QuotaRefused: OutcomeKind.QUOTA_REFUSED,  # the narrower one first
     CapacityRefused: OutcomeKind.CAPACITY_REFUSED,
     RequestRejected: OutcomeKind.REJECTED,
     Throttled: OutcomeKind.THROTTLED,

@@ -24,6 +24,7 @@ from autoscaler.core.model import (
     FleetRules,
     Offer,
     OfferName,
+    OfferOrder,
     OrphanRule,
     PoolName,
     PoolRules,
@@ -290,6 +291,8 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
         paused=pool.paused,
         canary=pool.canary,
         residency=pool.residency,
+        offer_order=OfferOrder(pool.offers_order),
+        offer_margin=pool.offers_margin,
     )
 
 

@@ -142,7 +142,11 @@ class InstanceAbsent(ProviderError):
 
 
 class CapacityRefused(ProviderError):
-    """A definite no: stock or quota. Nothing was made; rest this offer and try the next."""
+    """A definite no: no stock. Nothing was made; rest this offer and try the next."""
+
+
+class QuotaRefused(CapacityRefused):
+    """A definite no: the account has all that it may have. Nothing was made; another offer of it would fare alike."""
 
 
 class RequestRejected(ProviderError):
@@ -185,7 +189,8 @@ class Provider(Protocol):
     def create(self, spec: InstanceSpec, *, timeout_s: float) -> Instance:
         """Order one machine.
 
-        Raises CapacityRefused, RequestRejected, Throttled or NotSent (nothing was made), or OutcomeUnknown.
+        Raises CapacityRefused, QuotaRefused, RequestRejected, Throttled or NotSent (nothing was made), or
+        OutcomeUnknown.
         """
         ...
 

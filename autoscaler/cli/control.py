@@ -155,7 +155,7 @@ def _wakeable(settings: Settings, memory: Memory) -> tuple[str, ...]:
         for pool in settings.pools.values()
         for offer in pool.offers
     )
-    resting = (*memory.account_rests, *memory.troubles)
+    resting = (*memory.account_rests, *memory.troubles, *memory.quotas)
     return tuple(
         dict.fromkeys((*settings.pools, *settings.providers, *offers, *resting, ordering.EVERYTHING))
     )

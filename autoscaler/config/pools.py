@@ -200,7 +200,7 @@ class Timeouts(Section):
 
 
 class Offer(Section):
-    """`[[pools.NAME.offers]]`: one way to buy a machine. The first one that the provider can serve is taken."""
+    """`[[pools.NAME.offers]]`: one way to buy a machine."""
 
     provider: Word
     """The NAME of a `[providers.NAME]`."""
@@ -281,7 +281,12 @@ class Pool(Section):
     timeouts: Timeouts = Field(default_factory=Timeouts)
     """How long each state of a machine may last."""
     offers: Annotated[Many[Offer], Field(min_length=1, max_length=100)]
-    """Ways to buy a machine, in the order of preference."""
+    """Ways to buy a machine."""
+    offers_order: Literal["listed", "price"] = "listed"
+    """Which offer is asked first: the first one listed, or the one where a slot of the same speed costs least. Either
+    way the next one serves while it cannot be had."""
+    offers_margin: Annotated[float, Field(ge=0.0, le=10.0)] = 0.1
+    """By price: the offer bought last is bought on while it costs no more than this share above the cheapest."""
     bootstrap: Bootstrap
     """How a machine becomes a worker."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autoscaler.core import limits, money, offers, purchases, residency, strangers
+from autoscaler.core import limits, money, offers, preference, purchases, residency, strangers
 from autoscaler.core.draft import Draft
 from autoscaler.core.facts import Missing, listing_clock
 from autoscaler.core.lifecycle import NodeState
@@ -92,7 +92,14 @@ def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _P
     if not seen:
         draft.remark(pool.name, f"no offer can be asked now: {reasons[0]}")
         return None
-    return _Purchase(pool=pool, decision=decision, asked=asked, left=asked, offers=seen, reasons=reasons)
+    return _Purchase(
+        pool=pool,
+        decision=decision,
+        asked=asked,
+        left=asked,
+        offers=list(preference.in_order(seen, pool, draft.memory)),
+        reasons=reasons,
+    )
 
 
 def _why_none(draft: Draft, pool: PoolRules, buyable: tuple[Offer, ...]) -> str | None:
@@ -107,7 +114,7 @@ def _why_none(draft: Draft, pool: PoolRules, buyable: tuple[Offer, ...]) -> str 
 def _go_on(draft: Draft, books: Books, one: _Purchase, at_most: int) -> None:
     """Order up to so many of the offer that comes next, and leave it if it can give no more."""
     offer = one.offers[0]
-    count, by, exhausted = _part(draft, books, one.pool, offer, at_most)
+    count, by, exhausted = _part(draft, books, one, offer, at_most)
     _order(draft, one.pool, one.decision, offer, count)
     books.ordered(one.pool, offer, count)
     one.left -= count
@@ -116,8 +123,9 @@ def _go_on(draft: Draft, books: Books, one: _Purchase, at_most: int) -> None:
         one.offers = [] if exhausted else one.offers[1:]
 
 
-def _part(draft: Draft, books: Books, pool: PoolRules, offer: Offer, asked: int) -> tuple[int, str, bool]:
+def _part(draft: Draft, books: Books, one: _Purchase, offer: Offer, asked: int) -> tuple[int, str, bool]:
     """How many of `asked` are bought of this offer, what binds that, and whether it binds the other offers too."""
+    pool = one.pool
     nodes, memory = draft.of_pool(pool.name), draft.memory
     room = limits.room(
         pool,
@@ -135,6 +143,7 @@ def _part(draft: Draft, books: Books, pool: PoolRules, offer: Offer, asked: int)
         under_way=draft.under_way[offer.provider],
         nodes=draft.nodes.values(),
         becoming={**memory.becoming, **draft.becoming},
+        others=len(one.offers) > 1,
     )
     lot = purchases.lot(offer, pool, room.nodes, means)
     draft.waits.extend(lot.waits)

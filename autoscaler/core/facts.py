@@ -98,6 +98,9 @@ class OutcomeKind(StrEnum):
     DONE = "done"
     ABSENT = "absent"
     CAPACITY_REFUSED = "capacity_refused"
+    """No stock."""
+    QUOTA_REFUSED = "quota_refused"
+    """The account has all that it may have."""
     REJECTED = "rejected"
     THROTTLED = "throttled"
     NOT_SENT = "not_sent"
@@ -105,7 +108,14 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-REFUSALS = frozenset({OutcomeKind.CAPACITY_REFUSED, OutcomeKind.REJECTED, OutcomeKind.THROTTLED})
+REFUSALS = frozenset(
+    {
+        OutcomeKind.CAPACITY_REFUSED,
+        OutcomeKind.QUOTA_REFUSED,
+        OutcomeKind.REJECTED,
+        OutcomeKind.THROTTLED,
+    }
+)
 """A definite no: nothing was made."""
 
 
@@ -136,7 +146,9 @@ class RestKind(StrEnum):
     """Why somebody is not asked for machines: what is tried afterwards, and what ends it early, differs."""
 
     REFUSED = "refused"
-    """No stock, or no quota."""
+    """No stock; in records of an older release also no quota."""
+    QUOTA = "quota"
+    """The account has all that it may have."""
     REJECTED = "rejected"
     """The order itself was wrong."""
     NEVER_ENROLLED = "never_enrolled"
@@ -177,6 +189,16 @@ class Trouble:
     """Ticks in a row without a complete list of its machines."""
     unlisted_since_at: float = 0.0
     why_unlisted: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """An account that refused a machine because it has all that it may have."""
+
+    held: int
+    """Machines of ours that it held then, or was seen to hold since."""
+    rest: Rest
+    """Until then no more are ordered than were given back; after it one more is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +322,12 @@ class Memory:
     """Accounts that were listed completely since the daemon began: what it has no record of there is known."""
     rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
     """What accounts said last of how often they may still be asked, until that is over."""
+    delivered: Mapping[OfferName, Span] = field(default_factory=lambda: MappingProxyType({}))
+    """Of each offer for a pool: seconds that slots of its machines were busy, and tasks begun in them."""
+    bought: Mapping[PoolName, OfferName] = field(default_factory=lambda: MappingProxyType({}))
+    """What was bought last of each pool."""
+    quotas: Mapping[ProviderName, Full] = field(default_factory=lambda: MappingProxyType({}))
+    """Accounts that are full, as far as is known."""
     misplaced: tuple[Misplaced, ...] = ()
     """Machines that stand where residency does not allow them."""
 

@@ -20,6 +20,7 @@ _HALF_OPEN = {
     RestKind.REJECTED: "one machine is tried until one enrols",
     RestKind.NEVER_ENROLLED: "one machine is tried until one enrols",
     RestKind.FAILING: "one order is tried until one is answered",
+    RestKind.QUOTA: "one machine more is tried; as many as are given back are ordered before",
     RestKind.MISPLACED: "one machine is tried, to see where it stands",
 }
 _WAITS_END = {
@@ -59,6 +60,9 @@ def _accounts(memory: Memory, at: float) -> Iterator[HeldBack]:
     for provider, rest in memory.account_rests.items():
         if rest.until_at > at:
             yield _resting(provider, rest, at, wakes=provider)
+    for provider, full in memory.quotas.items():
+        if full.rest.until_at > at:
+            yield _resting(provider, full.rest, at, wakes=provider)
     for provider, trouble in memory.troubles.items():
         if trouble.rest is not None:
             yield _resting(provider, trouble.rest, at, wakes=provider)

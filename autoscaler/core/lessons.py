@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoscaler.core import accounts, canary, drains, holdings, measuring, offers, rations, residency, waking
+from autoscaler.core import (
+    accounts,
+    canary,
+    drains,
+    holdings,
+    measuring,
+    offers,
+    preference,
+    quotas,
+    rations,
+    residency,
+    waking,
+)
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import FleetRules, PoolName, PoolRules, Transition
 from autoscaler.core.waking import Woken
@@ -25,6 +37,7 @@ def learn(
 ) -> Woken:
     """The memory after this tick's facts, but for strangers and what the plan adds."""
     memory = accounts.remember(snapshot, offers.remember(snapshot))
+    memory = quotas.remember(snapshot, memory)
     memory = offers.after_enrolments(memory, told, snapshot.nodes)
     memory = canary.learn(memory, told, snapshot.nodes, rules)
     memory = offers.after_changes(memory, rules, snapshot.at)
@@ -34,6 +47,8 @@ def learn(
         good_looks=_good_looks(snapshot),
         traffic=measuring.traffic(snapshot, told, rules, fleet),
         boots=measuring.boots_by_offer(snapshot, told, rules),
+        delivered=preference.delivered(snapshot, rules),
+        bought={pool: name for pool, name in memory.bought.items() if pool in rules},
         drains=drains.watch(snapshot, told),
         holdings=holdings.learn(snapshot, clocks),
         held_by_broker=holdings.held_by_broker(snapshot),

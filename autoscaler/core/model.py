@@ -45,6 +45,15 @@ class Offer:
         return OfferName(f"{self.provider}/{self.location}/{self.size}/{self.image}")
 
 
+class OfferOrder(StrEnum):
+    """In which order a pool's offers are asked."""
+
+    LISTED = "listed"
+    """The first one that can be had."""
+    PRICE = "price"
+    """The one whose work costs least."""
+
+
 class DrainExpiry(StrEnum):
     """The operator's choice for a drain that takes too long."""
 
@@ -91,6 +100,16 @@ class PoolRules:
     """A fingerprint of what a new machine of each offer becomes; without one nothing is known to have changed."""
     residency: tuple[str, ...] | None = None
     """Countries where its machines may stand, of those of the fleet; None: wherever the fleet's may."""
+    offer_order: OfferOrder = OfferOrder.LISTED
+    offer_margin: float = 0.1
+    """By price: how much dearer the work of the offer bought last may be while it is bought on."""
+
+    own_slots: Mapping[OfferName, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Of offers whose machines run another number of tasks at once than `slots`."""
+
+    def slots_of(self, offer: OfferName) -> int:
+        """Tasks that a worker on a machine of that offer runs at once."""
+        return self.own_slots.get(offer, self.slots)
 
 
 class OrphanRule(StrEnum):

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from autoscaler.core import accounts
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, RestKind, SlowDown, Snapshot
-from autoscaler.core.lifecycle import ARRIVING, Event
+from autoscaler.core.lifecycle import ARRIVING, Event, NodeState
 from autoscaler.core.model import Node, Offer, OfferName, PoolName, PoolRules, Transition
 from providers.contract import ProviderName
 
@@ -64,6 +64,19 @@ def probes_left(offer: Offer, pool: PoolName, memory: Memory, nodes: Iterable[No
         for n in nodes
     )
     return 0 if tried else 1
+
+
+def stock_left(offer: Offer, memory: Memory, nodes: Iterable[Node]) -> int | None:
+    """How many machines may be ordered where stock was empty, while another offer serves: one at a time.
+
+    So the next refusal costs one machine's tick and not that of all. It ends with the first order that is taken; None
+    where nothing was refused.
+    """
+    rest = memory.offer_rests.get(offer.name)
+    if rest is None or rest.kind is not RestKind.REFUSED:
+        return None
+    asked = any(n.state is NodeState.CREATING and n.offer.name == offer.name for n in nodes)
+    return 0 if asked else 1
 
 
 def remember(snapshot: Snapshot) -> Memory:
@@ -191,6 +204,8 @@ def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
         quiet_s = 0.0 if told_s is None else throttle_s(told_s)
         return _in_peace(memory, offer.provider, outcome.says, outcome.at, told_s, quiet_s)
     kind = _REFUSALS.get(outcome.kind)
+    if outcome.call is CallKind.CREATE and outcome.kind is OutcomeKind.DONE:
+        return _taken(memory, node)
     if outcome.call is not CallKind.CREATE or kind is None:
         return memory
     return _rested(memory, offer.name, outcome.at, f"{offer.name} refused: {outcome.says}", kind)
@@ -212,6 +227,16 @@ def _in_peace(
         quiet_until_at=max(quiet_until_at, before.quiet_until_at if before and resting else 0.0),
     )
     return replace(memory, account_rests={**memory.account_rests, provider: rest})
+
+
+def _taken(memory: Memory, node: Node) -> Memory:
+    """There is stock again. What was ordered before the rest was over proves nothing: of a burst the last ones fail."""
+    rest = memory.offer_rests.get(node.offer.name)
+    if rest is None or rest.kind is not RestKind.REFUSED or node.ordered_at < rest.until_at:
+        return memory
+    return replace(
+        memory, offer_rests={name: r for name, r in memory.offer_rests.items() if name != node.offer.name}
+    )
 
 
 _REFUSALS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from autoscaler.core import accounts, canary, offers
+from autoscaler.core import accounts, canary, offers, quotas
 from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Wait, WaitKind
@@ -37,6 +37,8 @@ class Means:
     """Calls in flight at the offer's account, with those of this plan."""
     nodes: Collection[Node]
     becoming: Mapping[NodeName, str]
+    others: bool = False
+    """Whether another offer can be asked for what this one may not give."""
 
 
 def lot(offer: Offer, pool: PoolRules, asked: int, means: Means) -> Lot:
@@ -56,13 +58,21 @@ def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bo
     key = offers.for_pool(offer.name, pool.name)
     new = canary.probes_left(offer, pool, memory, means.becoming, nodes)
     doubtful = offers.probes_left(offer, pool.name, memory, nodes)
+    stock = offers.stock_left(offer, memory, nodes) if means.others else None
     failing = accounts.probes_left(offer.provider, memory, nodes)
+    room = quotas.room(offer.provider, memory, nodes, means.at)
     calls = means.calls.why(offer.provider)
     found: list[tuple[int | None, str, WaitKind | None, str]] = [
         (
             new,
             f"one machine of {offer.name} is tried first, its image or bootstrap is new",
             WaitKind.CANARY,
+            key,
+        ),
+        (
+            stock,
+            f"one machine of {offer.name} is tried, there was no stock; the others come from the next",
+            None,
             key,
         ),
         (doubtful, f"one machine of {offer.name} is tried first, the last ones failed", None, key),
@@ -72,6 +82,7 @@ def _bounds(offer: Offer, pool: PoolRules, asked: int, means: Means) -> list[_Bo
             None,
             offer.provider,
         ),
+        (room, quotas.why_full(offer.provider, memory), None, offer.provider),
         (means.calls.whole(offer.provider), calls, WaitKind.CALLS, offer.provider),
         (
             max(0, means.fleet.max_calls - means.under_way),

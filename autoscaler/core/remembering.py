@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.core import bills, call_budget
+from autoscaler.core import bills, call_budget, preference
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import ARRIVING
 from autoscaler.core.model import CreateNode, FleetRules, Plan, Wait
@@ -16,7 +16,7 @@ from autoscaler.core.reconcile import Reconciled, Rules
 
 def after(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, fleet: FleetRules) -> Memory:
     """The memory to write down with this plan."""
-    memory = reconciled.memory
+    memory = preference.bought(reconciled.memory, plan)
     arriving = {node.name for node in plan.nodes if node.state in ARRIVING}
     ordered = {
         action.node: becomes

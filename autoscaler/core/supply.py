@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from autoscaler.core import boots, holdings, lifecycle, offers
+from autoscaler.core import boots, holdings, lifecycle, offers, preference
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
@@ -48,7 +48,7 @@ def supply(nodes: Iterable[Node], slots: int, snapshot: Snapshot) -> Supply:
 
 
 def quantum_s(offers: Iterable[Offer]) -> float:
-    """What one more machine is paid for at least: the quantum of the first offer. An hour where none is configured."""
+    """What one more machine is paid for at least: the quantum of the first of these. An hour where there is none."""
     return next((float(offer.quantum_s) for offer in offers), 3600.0)
 
 
@@ -83,7 +83,7 @@ def decision_input(
         demand_missing=demand.why if isinstance(demand, Missing) else "",
         supply=replace(
             present,
-            quantum_s=quantum_s(rules.offers),
+            quantum_s=quantum_s(preference.in_order(rules.offers, rules, memory)),
             scheduled=held.scheduled,
             prefetched=held.prefetched,
             idle=held.idle,
@@ -114,7 +114,7 @@ def _to_do_now(demand: Demand | None, scheduled: int) -> Demand | None:
 def _traffic(rules: PoolRules, memory: Memory, at: float) -> Traffic:
     """What was measured, with the boots of the offer that would be bought now."""
     awake = offers.awake(rules.offers, rules.name, memory, at) or rules.offers
-    offer = next(iter(awake), None)
+    offer = next(iter(preference.in_order(awake, rules, memory)), None)
     traffic = memory.traffic.get(rules.name) or Traffic()
     key = offers.for_pool(offer.name, rules.name) if offer else None
     return traffic if key is None else boots.of_offer(traffic, offer, memory.boots, key)

@@ -56,7 +56,11 @@ def wake(orders: Iterable[Order], memory: Memory, rules: Mapping[PoolName, PoolR
 def _scope(target: str, memory: Memory, rules: Mapping[PoolName, PoolRules]) -> _Scope | None:
     """What the target names, None if nothing. A pool stands for all that may keep it from buying."""
     bought = [offer for pool in rules.values() for offer in pool.offers]
-    accounts = {offer.provider for offer in bought} | {*memory.account_rests, *memory.troubles}
+    accounts = {offer.provider for offer in bought} | {
+        *memory.account_rests,
+        *memory.troubles,
+        *memory.quotas,
+    }
     if target == EVERYTHING:
         offers = {offer.name for offer in bought} | {*memory.offer_rests}
         return _Scope(accounts=frozenset(accounts), offers=frozenset(offers), pools=frozenset(rules))
@@ -84,9 +88,10 @@ def _without(memory: Memory, scope: _Scope, rules: Mapping[PoolName, PoolRules])
         offer_rests={name: rest for name, rest in memory.offer_rests.items() if name not in keys},
         account_rests={a: rest for a, rest in memory.account_rests.items() if a not in scope.accounts},
         troubles={a: trouble for a, trouble in memory.troubles.items() if a not in scope.accounts},
+        quotas={a: full for a, full in memory.quotas.items() if a not in scope.accounts},
         proven=trusted,
     )
 
 
 def _resting(memory: Memory) -> set[str]:
-    return {*memory.offer_rests, *memory.account_rests, *memory.troubles}
+    return {*memory.offer_rests, *memory.account_rests, *memory.troubles, *memory.quotas}

@@ -9,6 +9,7 @@ from providers.contract import (
     InstanceAbsent,
     InstanceState,
     OutcomeUnknown,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -161,10 +162,14 @@ DIALECT = Dialect(
         rules=(
             # AWS answers 500 and 503 to some of these, so codes come before statuses.
             ErrorRule(
+                codes=r"InstanceLimitExceeded|VcpuLimitExceeded|MaxSpotInstanceCountExceeded|AddressLimitExceeded"
+                r"|VolumeLimitExceeded|NetworkInterfaceLimitExceeded",
+                means=QuotaRefused,
+            ),
+            ErrorRule(
                 codes=r"Insufficient\w*Capacity|InsufficientAddressCapacity|InsufficientFreeAddressesInSubnet"
-                r"|InstanceLimitExceeded|VcpuLimitExceeded|MaxSpotInstanceCountExceeded|UnfulfillableCapacity"
                 # A size that this zone does not sell, which comes and goes where the zone is left to AWS.
-                r"|AddressLimitExceeded|VolumeLimitExceeded|NetworkInterfaceLimitExceeded|Unsupported",
+                r"|UnfulfillableCapacity|Unsupported",
                 means=CapacityRefused,
             ),
             ErrorRule(

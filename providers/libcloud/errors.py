@@ -23,6 +23,7 @@ from providers.contract import (
     NotSent,
     OutcomeUnknown,
     ProviderError,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -42,7 +43,7 @@ class Call(Enum):
     """A kind of call: which errors its contract allows, and which one stands for all that is not understood."""
 
     CREATE = (
-        frozenset({CapacityRefused, RequestRejected, Throttled, NotSent, OutcomeUnknown}),
+        frozenset({CapacityRefused, QuotaRefused, RequestRejected, Throttled, NotSent, OutcomeUnknown}),
         OutcomeUnknown,
     )
     DESTROY = (

@@ -23,6 +23,7 @@ from providers.contract import (
     ProviderError,
     ProviderTraits,
     Purchase,
+    QuotaRefused,
     RequestRejected,
     Throttled,
     always,
@@ -64,7 +65,7 @@ _SHARES = {
 }
 _REFUSALS: dict[Fault, type[ProviderError]] = {
     Fault.CAPACITY: CapacityRefused,
-    Fault.QUOTA: CapacityRefused,
+    Fault.QUOTA: QuotaRefused,
     Fault.REJECTED: RequestRejected,
     Fault.REQUEST_LOST: OutcomeUnknown,
     Fault.THROTTLED_MUTELY: Throttled,

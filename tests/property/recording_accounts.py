@@ -26,13 +26,14 @@ from providers.contract import (
     Listing,
     NodeName,
     OutcomeUnknown,
+    Provider,
     ProviderName,
     ProviderTraits,
     Purchase,
     RequestRejected,
     Throttled,
 )
-from tests.unit.core.builders import a_demand, heard
+from tests.unit.core.builders import a_demand, a_sighting, heard
 from tests.unit.stand_ins import FixedClock, Heard, ScriptedWorkers
 
 REFUSALS: Mapping[str, Exception] = {
@@ -84,9 +85,18 @@ class Recording:
 class Ground:
     """A journal in memory, and the loop and the execution over recording accounts; configured anew at will."""
 
-    def __init__(self, accounts: Mapping[str, Recording]) -> None:
+    def __init__(
+        self,
+        accounts: Mapping[str, Provider],
+        *,
+        backlog: int = 40,
+        hears: bool = False,
+        clock: FixedClock | None = None,
+    ) -> None:
+        """`backlog` waits for each pool; `hears` is whether every machine's worker is heard."""
         self.accounts = {ProviderName(name): account for name, account in accounts.items()}
-        self.clock, self.kept = FixedClock(), Memory()
+        self.backlog, self.hears = backlog, hears
+        self.clock, self.kept = clock or FixedClock(), Memory()
         self.nodes: tuple[Node, ...] = ()
         self.orders: tuple[Order, ...] = ()
         self.mailbox: tuple[Outcome, ...] = ()
@@ -172,9 +182,9 @@ class Ground:
         quiet: Mapping[ProviderName, str],
     ) -> Seen:
         return Seen(
-            demand=dict.fromkeys(self.pools, a_demand(backlog=40)),
+            demand=dict.fromkeys(self.pools, a_demand(backlog=self.backlog)),
             listings={name: self._listing(name, quiet) for name in self.accounts},
-            sightings=heard(),
+            sightings=heard(*(a_sighting(node.machine) for node in self.nodes if self.hears)),
             idleness={},
         )
 

@@ -31,6 +31,7 @@ from providers.contract import (
     NotSent,
     OutcomeUnknown,
     ProviderName,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -105,6 +106,7 @@ def outcome_of(action: Action, *args: Any, **fields: Any) -> Outcome:
     [
         (InstanceAbsent("x"), KIND.ABSENT),
         (CapacityRefused("x"), KIND.CAPACITY_REFUSED),
+        (QuotaRefused("x"), KIND.QUOTA_REFUSED),
         (RequestRejected("x"), KIND.REJECTED),
         (Throttled("x", retry_after_s=7.0), KIND.THROTTLED),
         (OutcomeUnknown("x"), KIND.UNKNOWN),

@@ -14,6 +14,7 @@ from providers.contract import (
     OutcomeUnknown,
     ProviderError,
     ProviderOptionsWrong,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -262,7 +263,7 @@ def test_an_option_that_cannot_be_used_is_named(options: dict[str, object], name
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (Fault.QUOTA, CapacityRefused),
+        (Fault.QUOTA, QuotaRefused),
         (Fault.THROTTLED_MUTELY, Throttled),
         (Fault.REJECTED, RequestRejected),
         (Fault.REQUEST_LOST, OutcomeUnknown),

@@ -22,6 +22,7 @@ from providers.contract import (
     OutcomeUnknown,
     ProviderError,
     Purchase,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -108,8 +109,8 @@ def test_an_unanswered_create_is_sent_once_and_its_outcome_unknown(
 
 REFUSED: dict[str, tuple[int, str, type[ProviderError]]] = {
     "no stock": (500, "InsufficientInstanceCapacity", CapacityRefused),
-    "too many instances": (400, "InstanceLimitExceeded", CapacityRefused),
-    "too many processors": (400, "VcpuLimitExceeded", CapacityRefused),
+    "too many instances": (400, "InstanceLimitExceeded", QuotaRefused),
+    "too many processors": (400, "VcpuLimitExceeded", QuotaRefused),
     "no addresses": (400, "InsufficientFreeAddressesInSubnet", CapacityRefused),
     "unknown image": (400, "InvalidAMIID.NotFound", RequestRejected),
     "malformed image": (400, "InvalidAMIID.Malformed", RequestRejected),
