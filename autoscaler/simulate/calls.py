@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from autoscaler import whereabouts
 from autoscaler.core import actions
 from autoscaler.core.facts import REFUSALS, CallKind, Outcome, OutcomeKind
-from autoscaler.core.model import Action, CreateNode, DestroyNode, Node
+from autoscaler.core.model import Action, CreateNode, DestroyNode, FleetRules, Node
 from autoscaler.execute import Ways, WorkerControl, carry_out, timeout_s
 from autoscaler.simulate.clouds import FLEET
+from autoscaler.simulate.fleet import PLACES, RESIDENCY
 from autoscaler.simulate.lines import CREATE, DESTROY, Control, Line
 from autoscaler.simulate.world import World
 from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, always
@@ -49,6 +51,9 @@ class Calls:
             workers=Control(workers, self._sends),
             render=self._render,
             may_act=may_act,
+            why_not_there=whereabouts.gate(
+                world.fleet.rules, FleetRules(name=FLEET, residency=RESIDENCY, places=PLACES)
+            ),
         )
         self._dice = random.Random(f"calls {seed}")
         self._under_way: set[NodeName] = set()

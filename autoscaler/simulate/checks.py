@@ -235,6 +235,8 @@ def always(world: World, known: Known) -> None:
     """Raise Harm for the first rule that is broken now."""
     if world.doubled:
         raise Harm("double_creates", f"{world.doubled} was ordered a second time")
+    if world.astray:
+        raise Harm("misplaced", world.astray)
     if world.trespass:
         raise Harm("failed_ticks", f"a daemon whose lease was taken sent this: {world.trespass}")
     for name in world.newly_asked:

@@ -145,6 +145,8 @@ class Counts:
     account_abuse: int = 0
     """Calls that no account need bear: far more than it takes in a minute, an order while it asked for peace, several
     at once while it answers nothing, or the end of a machine asked for again without a pause."""
+    misplaced: int = 0
+    """Machines that were ordered where residency does not allow them, or where nobody knows."""
     unconverged: int = 0
     failed_ticks: int = 0
     """Ticks that ended in anything but a journal that could not be written; that could not deal with a node of which
@@ -171,6 +173,7 @@ HARMS = (
     "wrong_supply",
     "unheeded_orders",
     "account_abuse",
+    "misplaced",
     "unconverged",
     "failed_ticks",
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from autoscaler.core.model import DrainExpiry, FleetRules, Offer, OfferName, PoolName, PoolRules, Timeouts
+from autoscaler.core.places import Places
 from autoscaler.loop import Rulebook
 from autoscaler.simulate.clock import EPOCH
 from autoscaler.simulate.clouds import FLEET
@@ -28,6 +29,11 @@ PROOF_LAG_S = 11.0
 """As `wiring` has it for the broker's usual statistics interval of 5 s."""
 CALL_S = 15.0
 CREATE_S = 90.0
+HERE, ABROAD, NOWHERE = "here", "abroad", "nowhere"
+"""Where machines may stand, where they may not, and what nobody knows the country of. In most pools one of the latter
+two is the first offer, so that whoever heeds no residency buys there at once."""
+RESIDENCY = ("NO",)
+PLACES = Places(known={account: {HERE: "NO", ABROAD: "SE"} for account in ACCOUNTS})
 _DAYS_BEFORE = 3.0
 """One to learn from, and some to be judged by."""
 _NAMES = ("images", "mails", "sums")
@@ -90,6 +96,8 @@ class Fleet:
                 tick_s=TICK_S,
                 max_cost_per_hour=self.max_cost_per_hour,
                 max_cost_per_month=self.max_cost_per_month,
+                residency=RESIDENCY,
+                places=PLACES,
             ),
             pools={name: replace(pool, becomes=becomes[name]) for name, pool in self.rules.items()},
             settle_s=settle_s,
@@ -109,6 +117,7 @@ def draw(scenario: Scenario) -> Fleet:
     others = random.Random(f"policies {scenario.seed}")
     behind = random.Random(f"behind {scenario.seed}")
     foresights = random.Random(f"foresights {scenario.seed}")
+    places = random.Random(f"places {scenario.seed}")
     # All in some lives, so that the others are as they would be without.
     share = 0.6 if foresights.random() < 0.2 else 0.0
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
@@ -122,6 +131,7 @@ def draw(scenario: Scenario) -> Fleet:
         task_s[name] = dice.choice((8.0, 30.0, 90.0))
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
         pool = _foresees(_decides_otherwise(pool, others), foresights, share)
+        pool = _tempted(pool, places)
         rules[name] = replace(pool, timeouts=_drains(pool.timeouts, expiries, task_s[name]))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
@@ -175,6 +185,14 @@ def _foresees(pool: PoolRules, dice: random.Random, share: float) -> PoolRules:
     return replace(pool, policies=(*pool.policies, foresight))
 
 
+def _tempted(pool: PoolRules, dice: random.Random) -> PoolRules:
+    """Most pools are offered the same machine elsewhere, before any other."""
+    where = dice.choice((ABROAD, NOWHERE, ""))
+    if not where:
+        return pool
+    return replace(pool, offers=(replace(pool.offers[0], location=where), *pool.offers))
+
+
 def _drains(times: Timeouts, dice: random.Random, task_s: float) -> Timeouts:
     """A quarter of all operators do not wait for a drain without end; half of them not even for all that it holds."""
     if dice.random() < 0.75:
@@ -187,7 +205,7 @@ def _pool(name: PoolName, dice: random.Random, *, ceiling: int, slots: int, task
     sizes = dice.choice((("small",), ("small", "large")))
     accounts = ACCOUNTS if dice.random() < 0.5 else ACCOUNTS[::-1]
     offers = tuple(
-        Offer(provider=p, location="here", size=s, image="debian", price_per_h=_PRICES[s], quantum_s=60)
+        Offer(provider=p, location=HERE, size=s, image="debian", price_per_h=_PRICES[s], quantum_s=60)
         for s in sizes
         for p in accounts
     )

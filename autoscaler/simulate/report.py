@@ -26,6 +26,7 @@ HARM_WORDS: Mapping[str, str] = {
     "wrong_supply": "a pool was changed otherwise than wanted",
     "unheeded_orders": "an operator's order was not answered as it should be",
     "account_abuse": "an account was called as none need bear",
+    "misplaced": "a machine was ordered where none may stand",
     "unconverged": "the world did not come to rest after the trouble",
     "failed_ticks": "a tick failed",
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 
-from autoscaler.simulate import sabotage_acts, sabotage_money, sabotage_sight
+from autoscaler.simulate import sabotage_acts, sabotage_money, sabotage_places, sabotage_sight
 from autoscaler.simulate.sabotage_parts import Parts
 
 SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
@@ -59,6 +59,8 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             sabotage_money.stops_buying_and_lets_them_run,
             sabotage_money.bills_a_machine_in_the_month_of_its_order,
             sabotage_money.pays_by_the_second,
+            sabotage_places.takes_residency_for_a_wish,
+            sabotage_places.lets_be_what_is_not_known,
         )
     }
 )

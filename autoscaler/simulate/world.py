@@ -17,7 +17,7 @@ from autoscaler.simulate import clouds
 from autoscaler.simulate.checks_of_accounts import Manners
 from autoscaler.simulate.clock import SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
-from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, Fleet
+from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, HERE, Fleet
 from autoscaler.simulate.restored import Forgotten
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.till import Till
@@ -121,8 +121,8 @@ class World:
         """A name that was ordered a second time."""
         self._ticks_began_at = self.odd_told_at = float("-inf")
         """When a worker last answered what is no number."""
-        self.trespass: str = ""
-        """What a daemon sent whose lease another had taken before."""
+        self.trespass = self.astray = ""
+        """What a daemon sent whose lease another had taken before; a machine that was ordered where none may stand."""
         self.made_twice: dict[str, float] = {}
         """Names that the provider gave to two machines, and when."""
         self.node_s = 0.0
@@ -236,6 +236,8 @@ class World:
         offer = next(o for o in offers if o.provider == account and o.size == machine.size)
         price = offer.price_per_h
         place = Place(machine, account, pool, price)
+        if machine.location != HERE:
+            self.astray = f"{machine.name} of {pool} was ordered {machine.location}"
         self.places[account, machine.instance_id] = place
         self.forgotten.stands(account, machine.instance_id, machine.name, pool)
         self.nodes += 1
