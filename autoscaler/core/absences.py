@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, Wait, WaitKind
+from autoscaler.core.model import Node
+from autoscaler.core.waits import Wait, WaitKind
 from providers.contract import InstanceId, Listing, ProviderName
 
 SUSPICIOUS = 3

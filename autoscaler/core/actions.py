@@ -22,9 +22,8 @@ from autoscaler.core.model import (
     StopWorker,
     Timeouts,
     UndrainNode,
-    Wait,
-    WaitKind,
 )
+from autoscaler.core.waits import Wait, WaitKind
 from providers.contract import ProviderName
 
 _FIRST_ASK_S = 5.0

@@ -12,16 +12,8 @@ from autoscaler.core import actions, moves, supply
 from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import Event
-from autoscaler.core.model import (
-    CreateNode,
-    FleetRules,
-    Node,
-    NodeTrouble,
-    OrderAnswer,
-    PoolName,
-    Transition,
-    Wait,
-)
+from autoscaler.core.model import CreateNode, FleetRules, Node, NodeTrouble, OrderAnswer, PoolName, Transition
+from autoscaler.core.waits import Wait
 from providers.contract import NodeName
 
 

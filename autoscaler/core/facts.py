@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, Wait, WorkerName
+from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, WorkerName
+from autoscaler.core.waits import Wait
 from policies.contract import Demand, Past, Span, Traffic
 from policies.prospect import Prospect
 from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName, RateLimit

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from autoscaler.core.accounts import LISTINGS_TO_TELL
 from autoscaler.core.facts import Memory, Rest, RestKind
-from autoscaler.core.model import Wait, WaitKind
 from autoscaler.core.offers import TRIED_ONE_BY_ONE
+from autoscaler.core.waits import Wait, WaitKind
 
 UNLISTED = "unlisted"
 _HALF_OPEN = {

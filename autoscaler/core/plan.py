@@ -39,10 +39,9 @@ from autoscaler.core.model import (
     PoolName,
     PoolRules,
     Timeouts,
-    Wait,
-    WaitKind,
 )
 from autoscaler.core.reconcile import Reconciled, Rules
+from autoscaler.core.waits import Wait, WaitKind
 from policies.contract import Decision
 from providers.contract import ProviderName
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from autoscaler.core import accounts, canary, offers, quotas
 from autoscaler.core.call_budget import CallBudget
 from autoscaler.core.facts import Memory, Missing, Snapshot
-from autoscaler.core.model import FleetRules, Node, Offer, PoolRules, Wait, WaitKind
+from autoscaler.core.model import FleetRules, Node, Offer, PoolRules
+from autoscaler.core.waits import Wait, WaitKind
 from providers.contract import NodeName, ProviderName
 
 

@@ -46,8 +46,8 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
     Transition,
-    Wait,
 )
+from autoscaler.core.waits import Wait
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
 Rules = Mapping[PoolName, PoolRules]

@@ -10,8 +10,9 @@ from dataclasses import replace
 from autoscaler.core import bills, call_budget, preference
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import ARRIVING
-from autoscaler.core.model import CreateNode, FleetRules, Plan, Wait
+from autoscaler.core.model import CreateNode, FleetRules, Plan
 from autoscaler.core.reconcile import Reconciled, Rules
+from autoscaler.core.waits import Wait
 
 
 def after(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, fleet: FleetRules) -> Memory:

@@ -36,11 +36,10 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
     Transition,
-    Wait,
-    WaitKind,
     worker_of,
 )
 from autoscaler.core.sweep_quota import Quota
+from autoscaler.core.waits import Wait, WaitKind
 from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName
 
 

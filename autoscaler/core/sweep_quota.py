@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autoscaler.core.facts import Memory, listing_clock
-from autoscaler.core.model import FleetRules, Wait, WaitKind
+from autoscaler.core.model import FleetRules
+from autoscaler.core.waits import Wait, WaitKind
 from providers.contract import Listing, ProviderName
 
 

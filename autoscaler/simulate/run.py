@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from autoscaler.core.model import OrderKind, WaitKind
+from autoscaler.core.model import OrderKind
+from autoscaler.core.waits import WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.simulate import checks, checks_of_money, checks_of_ticks, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known

@@ -10,8 +10,9 @@ import pytest
 from autoscaler.cli import opened
 from autoscaler.core.facts import Bills, Memory, Rest, RestKind, Stranger, Trouble
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import OrderKind, PoolName, PoolWish, Transition, Wait, WaitKind
+from autoscaler.core.model import OrderKind, PoolName, PoolWish, Transition
 from autoscaler.core.offers import for_pool
+from autoscaler.core.waits import Wait, WaitKind
 from autoscaler.journal import TickRecord, orders
 from providers.contract import NodeName
 from tests.unit.cli.office import Office, a_decision

@@ -8,8 +8,8 @@ import pytest
 
 from autoscaler.core.facts import Memory, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import WaitKind
 from autoscaler.core.reconcile import Reconciled, reconcile
+from autoscaler.core.waits import WaitKind
 from tests.unit.core.builders import CLOCKS, CLOUD, FLEET, a_listing, a_node, a_snapshot, heard, rules
 
 NODES = tuple(a_node(f"n{i}", NodeState.BOOTING, missing_on=5_000.0) for i in range(4))

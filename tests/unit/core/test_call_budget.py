@@ -9,9 +9,10 @@ import pytest
 from autoscaler.core.call_budget import budget, per_minute, remember
 from autoscaler.core.facts import Bucket, Memory
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import CreateNode, DestroyNode, FleetRules, Node, Offer, Plan, WaitKind
+from autoscaler.core.model import CreateNode, DestroyNode, FleetRules, Node, Offer, Plan
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.waits import WaitKind
 from policies.contract import Limits
 from providers.contract import ProviderName
 from tests.unit.core.builders import (

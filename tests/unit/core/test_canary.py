@@ -9,9 +9,10 @@ from autoscaler.core import remembering
 from autoscaler.core.canary import learn
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import CreateNode, Node, OfferName, Plan, Transition, WaitKind
+from autoscaler.core.model import CreateNode, Node, OfferName, Plan, Transition
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.waits import WaitKind
 from tests.unit.core.builders import (
     AT,
     CLOCKS,

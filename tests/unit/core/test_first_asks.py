@@ -9,8 +9,9 @@ import pytest
 
 from autoscaler.core.facts import CallKind, Memory, Missing, Outcome, OutcomeKind, Unconnected
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import DrainExpiry, Node, Order, OrderKind, Timeouts, WaitKind
+from autoscaler.core.model import DrainExpiry, Node, Order, OrderKind, Timeouts
 from autoscaler.core.reconcile import of_interest
+from autoscaler.core.waits import WaitKind
 from providers.contract import InstanceId
 from tests.unit.core.builders import (
     AT,

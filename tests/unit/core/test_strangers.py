@@ -8,8 +8,9 @@ import pytest
 
 from autoscaler.core.facts import Memory, Missing, Snapshot, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, WaitKind, worker_of
+from autoscaler.core.model import ConsumerOrder, Order, OrderKind, OrphanRule, worker_of
 from autoscaler.core.reconcile import Reconciled, reconcile
+from autoscaler.core.waits import WaitKind
 from providers.contract import NodeName, ProviderName
 from tests.unit.core.builders import (
     AT,

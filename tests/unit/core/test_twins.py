@@ -8,8 +8,8 @@ import pytest
 
 from autoscaler.core.facts import Memory, Rest, Stranger, listing_clock
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import WaitKind
 from autoscaler.core.reconcile import reconcile
+from autoscaler.core.waits import WaitKind
 from providers.contract import ProviderName
 from tests.unit.core.builders import (
     AT,
