@@ -16,7 +16,6 @@ from autoscaler.clock import Clock
 from autoscaler.core import (
     holdings,
     invariants,
-    lifecycle,
     measuring,
     money,
     offers,
@@ -268,26 +267,29 @@ class Loop:
             answers=(*asked.answers, *plan.answers),
             wishes=asked.changed,
             memory=remembering.after(snapshot, reconciled, plan, self._rules, self._fleet),
-            samples=tuple(_sample(pool, decision, plan, snapshot) for pool, decision in decisions.items()),
+            samples=tuple(
+                _sample(self._rules[pool], decision, plan, snapshot) for pool, decision in decisions.items()
+            ),
             slices=measuring.slices(snapshot, self._rules),
         )
 
 
-def _sample(pool: PoolName, decision: Decision, plan: Plan, snapshot: Snapshot) -> Sample:
-    nodes = supply.of_pool(plan.nodes, pool)
+def _sample(pool: PoolRules, decision: Decision, plan: Plan, snapshot: Snapshot) -> Sample:
+    nodes = supply.of_pool(plan.nodes, pool.name)
+    workers = supply.supply(nodes, pool.slots, snapshot, pool.counts_as)
     demand = decision.input.demand
     flow = demand.flow if demand else None
     return Sample(
-        pool=pool,
+        pool=pool.name,
         at=decision.input.at,
         backlog=demand.backlog if demand else None,
         in_progress=demand.in_progress if demand else None,
         arrivals_per_s=demand.arrivals_per_s.value if demand else None,
         completions_per_s=demand.completions_per_s.value if demand else None,
         wait_s=demand.wait_s.value if demand else None,
-        serving=sum(n.state in lifecycle.SERVING for n in nodes),
-        arriving=sum(n.state in lifecycle.ARRIVING for n in nodes),
-        leaving=sum(n.state in lifecycle.LEAVING for n in nodes),
+        serving=workers.serving,
+        arriving=workers.arriving,
+        leaving=workers.leaving,
         wanted=decision.wanted,
         cost_per_h=supply.cost_per_h(nodes),
         arrived=flow.arrived if flow else None,

@@ -139,7 +139,7 @@ def open_works(
         executor=Executor(
             providers=providers,
             workers=workers,
-            render=_render_with(settings, providers),
+            render=_render_with(settings, rules, providers),
             clock=clock,
             max_calls=settings.loop.max_calls_in_flight,
             may_act=may_act,
@@ -293,6 +293,11 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
         residency=pool.residency,
         offer_order=OfferOrder(pool.offers_order),
         offer_margin=pool.offers_margin,
+        own_slots={
+            made.name: written.slots
+            for made, written in zip(offers, pool.offers, strict=True)
+            if written.slots is not None and written.slots != pool.slots
+        },
     )
 
 
@@ -304,9 +309,11 @@ def _fingerprints(
     Changed assets of a new release of ours change it too; a new password does not.
     """
     found = {}
-    for offer in pool_rules(pool_name, settings.pools[pool_name]).offers:
+    rules = pool_rules(pool_name, settings.pools[pool_name])
+    for offer in rules.offers:
+        slots = rules.slots_of(offer.name)
         try:
-            made = user_data(settings, pool_name, _ANY_NODE, traits[offer.provider]).masked
+            made = user_data(settings, pool_name, _ANY_NODE, traits[offer.provider], slots=slots).masked
         except ValueError as error:  # each order will be rejected with the same reason
             made = str(error)
         parts = json.dumps([offer.image, offer.size, made])
@@ -314,8 +321,11 @@ def _fingerprints(
     return MappingProxyType(found)
 
 
-def worker_spec(settings: Settings, pool_name: str, node: NodeName) -> WorkerSpec:
-    """What a machine of that pool, by that name, is to become; secrets revealed."""
+def worker_spec(
+    settings: Settings, pool_name: str, node: NodeName, *, slots: int | None = None
+) -> WorkerSpec:
+    """What a machine of that pool, by that name, is to become; secrets revealed. `slots` are those of its offer, if
+    they are not the pool's."""
     pool = settings.pools[pool_name]
     start = pool.bootstrap
     return WorkerSpec(
@@ -324,7 +334,7 @@ def worker_spec(settings: Settings, pool_name: str, node: NodeName) -> WorkerSpe
         fleet=settings.fleet.name,
         app=start.app,
         queues=pool.consumed,
-        slots=pool.slots,
+        slots=slots or pool.slots,
         application=Application(
             source=ApplicationSource(start.source),
             reference=start.reference,
@@ -343,17 +353,19 @@ def worker_spec(settings: Settings, pool_name: str, node: NodeName) -> WorkerSpe
     )
 
 
-def user_data(settings: Settings, pool_name: str, node: NodeName, traits: ProviderTraits) -> UserData:
+def user_data(
+    settings: Settings, pool_name: str, node: NodeName, traits: ProviderTraits, *, slots: int | None = None
+) -> UserData:
     """The user data of that machine, in the form that provider takes. Raises a `ValueError` that says what is wrong."""
     return render(
-        worker_spec(settings, pool_name, node),
+        worker_spec(settings, pool_name, node, slots=slots),
         user_data_format=UserDataFormat(traits.user_data_format).value,
         limit_bytes=traits.user_data_limit_bytes,
         gzip=traits.user_data_gzip,
     )
 
 
-def _render_with(settings: Settings, providers: Mapping[ProviderName, Provider]) -> Render:
+def _render_with(settings: Settings, rules: Rulebook, providers: Mapping[ProviderName, Provider]) -> Render:
     def order(action: CreateNode) -> InstanceSpec:
         traits = providers[action.offer.provider].traits
         return InstanceSpec(
@@ -363,7 +375,13 @@ def _render_with(settings: Settings, providers: Mapping[ProviderName, Provider])
             size=action.offer.size,
             image=action.offer.image,
             location=action.offer.location,
-            user_data=user_data(settings, action.pool, action.node, traits).content,
+            user_data=user_data(
+                settings,
+                action.pool,
+                action.node,
+                traits,
+                slots=rules.pools[action.pool].slots_of(action.offer.name),
+            ).content,
         )
 
     return order

@@ -103,7 +103,8 @@ def _user_data(settings: Settings, works: Works, pool: PoolName, offer: Offer) -
     """Its size in bytes (0 where it cannot be made), and what is to be said of it."""
     traits = works.providers[offer.provider].traits
     try:
-        made = opened.user_data(settings, pool, opened.sample_node(settings, pool), traits)
+        slots = works.rulebook.pools[pool].slots_of(offer.name)
+        made = opened.user_data(settings, pool, opened.sample_node(settings, pool), traits, slots=slots)
     except (UnusableSpec, UserDataTooLarge) as error:
         return 0, Finding(subject="user data", ok=False, says=str(error))
     size = len(made.content)

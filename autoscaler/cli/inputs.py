@@ -115,7 +115,7 @@ def of_pool(
         target_wait_s=target_wait_s,
         min_workers=pool.limits.min_workers,
         max_workers=pool.limits.max_workers,
-        price_per_h=offer.price_per_h,
+        price_per_h=offer.price_per_h / pool.weight_of(offer.name),
         quantum_s=offer.quantum_s,
     )
     configured = Configured(

@@ -123,11 +123,13 @@ def works(
         opened.close()
 
 
-def user_data(given: Settings, pool_name: str, node: NodeName, traits: ProviderTraits) -> UserData:
+def user_data(
+    given: Settings, pool_name: str, node: NodeName, traits: ProviderTraits, *, slots: int | None = None
+) -> UserData:
     """What a machine by that name would be started with. Raises UnusableSpec or UserDataTooLarge."""
     from autoscaler import wiring  # noqa: PLC0415 - as above
 
-    return wiring.user_data(given, pool_name, node, traits)
+    return wiring.user_data(given, pool_name, node, traits, slots=slots)
 
 
 def sample_node(given: Settings, pool_name: str) -> NodeName:

@@ -6,7 +6,7 @@ are counted as they are on record now. What never happens here: words for people
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from autoscaler import wiring
@@ -17,7 +17,7 @@ from autoscaler.core import held_back, lifecycle, projection, supply
 from autoscaler.core.facts import Memory, Misplaced, Stranger
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolWish
+from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolRules, PoolWish
 from autoscaler.core.projection import Projection
 from autoscaler.journal import Journal, read
 from providers.contract import ProviderName
@@ -94,7 +94,9 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
         currency=settings.fleet.currency,
         daemon=heartbeat.listen(journal, settings, at),
         pools=tuple(
-            _pool(name, settings, nodes, decisions.get(name), wishes.get(name), bills[name], at)
+            _pool(
+                name, settings, nodes, decisions.get(name), wishes.get(name), bills[name], rules.get(name), at
+            )
             for name in names
         ),
         accounts=_accounts(settings, memory, at),
@@ -138,10 +140,15 @@ def _pool(
     last: PoolDecision | None,
     wish: PoolWish | None,
     bill: Projection,
+    rules: PoolRules | None,
     at: float,
 ) -> PoolStanding:
     mine = supply.of_pool(nodes, name)
-    states = [node.state for node in mine]
+    counts_as = rules.counts_as if rules else supply.one_each
+
+    def workers(states: Collection[NodeState]) -> int:
+        return sum(counts_as(node) for node in mine if node.state in states)
+
     given = last.decision.input if last else None
     demand = given.demand if given else None
     configured = settings.pools.get(name)
@@ -157,10 +164,10 @@ def _pool(
         waiting=demand.backlog if demand else None,
         oldest_s=demand.wait_s.value if demand else None,
         in_progress=demand.in_progress if demand else None,
-        serving=sum(state in lifecycle.SERVING for state in states),
-        arriving=sum(state in lifecycle.ARRIVING for state in states),
-        leaving=sum(state in lifecycle.LEAVING for state in states),
-        lost=states.count(NodeState.LOST),
+        serving=workers(lifecycle.SERVING),
+        arriving=workers(lifecycle.ARRIVING),
+        leaving=workers(lifecycle.LEAVING),
+        lost=workers({NodeState.LOST}),
         wanted=last.decision.wanted if last else None,
         cost_per_h=supply.cost_per_h(mine),
         bill=bill,

@@ -48,7 +48,9 @@ def cloud_init(
             )
         chosen = offers[offer - 1]
         traits = works.providers[chosen.provider].traits
-        made = opened.user_data(settings, name, NodeName(node or opened.sample_node(settings, name)), traits)
+        slots = works.rulebook.pools[name].slots_of(chosen.name)
+        sample = NodeName(node or opened.sample_node(settings, name))
+        made = opened.user_data(settings, name, sample, traits, slots=slots)
     compressed = made.content.startswith(_GZIP_MAGIC)
     text = _plain(made.content) if reveal else made.masked
     if as_json:

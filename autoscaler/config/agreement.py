@@ -46,6 +46,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _of_schedules((*place, "policies"), pool)
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
+        yield from _of_slots((*place, "offers"), pool)
         yield from _of_reach((*place, "bootstrap", "broker_url"), pool, providers, document)
         yield from _of_source((*place, "bootstrap"), _table(pool.get("bootstrap")))
     yield from budgets.disagreements(_table(document.get("fleet")), pools)
@@ -231,6 +232,20 @@ def _of_offers(place: Place, offers: list[Any], providers: Mapping[str, Any]) ->
                 expected="each offer once",
             )
         seen.setdefault(same, number)
+
+
+def _of_slots(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    """A machine counts as a whole number of workers."""
+    least = _whole(pool.get("slots"))
+    for number, offer in enumerate(map(_table, _tables(pool.get("offers")))):
+        slots = _whole(offer.get("slots"))
+        if least is not None and least > 0 and slots is not None and slots % least:
+            yield Finding(
+                place=(*place, number, "slots"),
+                found=str(slots),
+                expected=f"a whole multiple of the pool's slots, which are {least}",
+                advice="The pool's slots are those of its smallest machine; a larger one counts as several workers.",
+            )
 
 
 def _of_reach(

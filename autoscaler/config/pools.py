@@ -46,8 +46,8 @@ class Limits(Section):
     min_workers: Count = 0
     """The floor: never fewer workers."""
     max_workers: Annotated[int, Field(ge=1, le=100_000)]
-    """The ceiling: never more machines that may be billed, leaving ones included. Above 1000 only with
-    `allow_large`."""
+    """The ceiling: never more machines that may be billed, leaving ones included; a machine of an offer with more slots
+    counts as several. Above 1000 only with `allow_large`."""
     allow_large: bool = False
     """Says that a ceiling above 1000 is no slip of the hand."""
     on_unknown: Count = 0
@@ -210,6 +210,9 @@ class Offer(Section):
     """The provider's own name for a size."""
     image: Line = ""
     """The provider's own id of an image with cloud-init."""
+    slots: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Tasks a worker on this machine runs at once: the pool's `slots`, or a whole multiple of them. A machine of twice
+    the slots counts as two workers in every number of the pool."""
     country: Country | None = None
     """The country this location is in, where the provider cannot tell; residency rests on it. Never another than the
     provider knows."""

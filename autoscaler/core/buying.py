@@ -29,7 +29,7 @@ class _Purchase:
     asked: int
     left: int
     offers: list[Offer]
-    """Those that may still be asked, in the order of preference."""
+    """Those that may still be asked."""
     reasons: list[str] = field(default_factory=list)
 
     @property
@@ -97,7 +97,7 @@ def _wanted(draft: Draft, pool: PoolRules, decision: Decision, asked: int) -> _P
         decision=decision,
         asked=asked,
         left=asked,
-        offers=list(preference.in_order(seen, pool, draft.memory)),
+        offers=seen,
         reasons=reasons,
     )
 
@@ -113,13 +113,19 @@ def _why_none(draft: Draft, pool: PoolRules, buyable: tuple[Offer, ...]) -> str 
 
 def _go_on(draft: Draft, books: Books, one: _Purchase, at_most: int) -> None:
     """Order up to so many of the offer that comes next, and leave it if it can give no more."""
+    one.offers = list(preference.in_order(one.offers, one.pool, draft.memory, workers=one.left))
     offer = one.offers[0]
-    count, by, exhausted = _part(draft, books, one, offer, at_most)
+    weight = one.pool.weight_of(offer.name)
+    # What is less than a large machine is bought of it all the same, if nothing better is to be had.
+    asked = max(1, at_most // weight)
+    count, by, exhausted = _part(draft, books, one, offer, asked)
     _order(draft, one.pool, one.decision, offer, count)
     books.ordered(one.pool, offer, count)
-    one.left -= count
-    if count < at_most:
+    one.left = max(0, one.left - count * weight)
+    if count < asked:
         one.reasons += [by] if by else []
+        # What leaves no room for a large machine may leave some for a smaller one.
+        exhausted = exhausted and weight == min(one.pool.weight_of(each.name) for each in one.offers)
         one.offers = [] if exhausted else one.offers[1:]
 
 
@@ -131,6 +137,8 @@ def _part(draft: Draft, books: Books, one: _Purchase, offer: Offer, asked: int) 
         pool,
         nodes,
         unrecorded=strangers.prices_per_h(memory, pool),
+        unrecorded_workers=strangers.workers(memory, pool),
+        weight=pool.weight_of(offer.name),
         price_per_h=offer.price_per_h,
         asked=asked,
         further=books.bounds(pool, offer, asked),
@@ -161,7 +169,7 @@ def _order(draft: Draft, pool: PoolRules, decision: Decision, offer: Offer, coun
             machine=name,
             pool=pool.name,
             offer=offer,
-            slots=pool.slots,
+            slots=pool.slots_of(offer.name),
             queues=pool.queues,
             state=NodeState.CREATING,
             reason=f"wanted workers: {decision.wanted}",

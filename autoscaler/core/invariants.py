@@ -106,9 +106,11 @@ def _limits_hold(reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
         paid = supply.billable(supply.of_pool(plan.nodes, name))
         bound = rules[name].limits
         unrecorded = strangers.prices_per_h(reconciled.memory, rules[name])
+        strange = strangers.workers(reconciled.memory, rules[name])
+        workers = sum(map(rules[name].counts_as, paid))
         _require(
-            len(paid) + len(unrecorded) <= bound.max_workers,
-            f"{name} would have {len(paid)} billable nodes and {len(unrecorded)} machines without a record, "
+            workers + strange <= bound.max_workers,
+            f"{name} would have {workers} billable workers and {strange} without a record, "
             f"allowed are {bound.max_workers}",
         )
         cost = supply.cost_per_h(paid) + sum(unrecorded)

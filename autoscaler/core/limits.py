@@ -27,21 +27,26 @@ def room(
     nodes: Iterable[Node],
     *,
     unrecorded: Sequence[float],
+    unrecorded_workers: int | None = None,
+    weight: int = 1,
     price_per_h: float,
     asked: int,
     further: Iterable[tuple[int, str]] = (),
 ) -> Room:
-    """The part of `asked` purchases at that price which every limit of the pool allows.
+    """The part of `asked` purchases at that price which every limit of the pool allows; each counts as `weight`
+    workers.
 
-    `unrecorded` are the prices of this pool's machines without a record: they are paid too. `further` are bounds that
+    `unrecorded` are the prices of this pool's machines without a record: they are paid too; one worker each, if it is
+    not said that they are others. `further` are bounds that
     rest on more than the pool as it is now, each by its name.
     """
     paid = supply.billable(nodes)
     limits = rules.limits
+    strange = len(unrecorded) if unrecorded_workers is None else unrecorded_workers
     creating = sum(n.state is NodeState.CREATING for n in paid)
     bounds = [
         (
-            limits.max_workers - len(paid) - len(unrecorded),
+            (limits.max_workers - sum(map(rules.counts_as, paid)) - strange) // weight,
             f"max_workers {limits.max_workers}, leaving ones included",
         ),
         (limits.max_creates_in_flight - creating, f"max_creates_in_flight {limits.max_creates_in_flight}"),

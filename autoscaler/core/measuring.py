@@ -45,8 +45,10 @@ def traffic(
                 redeliveries=redelivery.unseen(of_pool.redeliveries, snapshot.elapsed_s),
             )
         else:
-            workers = supply.supply(supply.of_pool(snapshot.nodes, name), pool.slots, snapshot)
-            excused = _excused(name, pool.slots, demand, workers, snapshot)
+            workers = supply.supply(
+                supply.of_pool(snapshot.nodes, name), pool.slots, snapshot, pool.counts_as
+            )
+            excused = _excused(pool, demand, workers, snapshot)
             of_pool = with_look(of_pool, demand, workers, excused, elapsed_s=snapshot.elapsed_s)
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
         longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
@@ -124,19 +126,20 @@ def boots_by_offer(
     return {key: span for key, span in after.items() if key in keys}
 
 
-def _excused(pool: PoolName, slots: int, demand: Demand, workers: Supply, snapshot: Snapshot) -> float:
+def _excused(pool: PoolRules, demand: Demand, workers: Supply, snapshot: Snapshot) -> float:
     """Messages that the workers which we sent away since the last look may have given back."""
     sent_away = sum(
-        node.pool == pool
+        pool.counts_as(node)
+        for node in snapshot.nodes
+        if node.pool == pool.name
         and node.state is NodeState.DESTROYING
         and (node.stop_due or node.given_up)
         and snapshot.at - node.entered_at <= snapshot.elapsed_s + _AT_ONCE_S
-        for node in snapshot.nodes
     )
     if not sent_away:
         return 0.0
     each = _UNEVEN * demand.in_progress / max(1, workers.serving + workers.leaving)
-    return sent_away * max(_MAY_HOLD_A_SLOT * slots, each)
+    return sent_away * max(_MAY_HOLD_A_SLOT * pool.slots, each)
 
 
 def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[tuple[PoolName, OfferName], list[float]]:

@@ -47,12 +47,10 @@ class Offer:
 
 
 class OfferOrder(StrEnum):
-    """In which order a pool's offers are asked."""
+    """In which order a pool's offers are asked: as they stand there, or that whose work costs least first."""
 
     LISTED = "listed"
-    """The first one that can be had."""
     PRICE = "price"
-    """The one whose work costs least."""
 
 
 class DrainExpiry(StrEnum):
@@ -111,6 +109,17 @@ class PoolRules:
     def slots_of(self, offer: OfferName) -> int:
         """Tasks that a worker on a machine of that offer runs at once."""
         return self.own_slots.get(offer, self.slots)
+
+    def weight_of(self, offer: OfferName) -> int:
+        """As how many workers a new machine of that offer counts, in every number of the pool."""
+        return max(1, self.slots_of(offer) // self.slots)
+
+    def counts_as(self, node: Node) -> int:
+        """As how many workers a machine counts: one of an offer without own slots as one, even if `slots` changed."""
+        if node.slots == self.slots:
+            return 1
+        plain = node.offer.name not in self.own_slots and any(o.name == node.offer.name for o in self.offers)
+        return 1 if plain else max(1, node.slots // self.slots)
 
 
 class OrphanRule(StrEnum):

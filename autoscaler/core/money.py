@@ -41,6 +41,8 @@ class _ToCome(NamedTuple):
     """Before it could have left."""
     after: float
     """From then on, if it stays."""
+    workers: int = 1
+    """As how many it counts."""
 
 
 _ROUNDING = 1e-4
@@ -121,7 +123,9 @@ class Books:
         """The floor's machines are bought of what was set aside for them, all others of what is left beside it."""
         price = self._price(pool, offer)
         lacking = max(0, pool.limits.min_workers - self.workers[pool.name])
-        for_floor = min(lacking, affordable(limit, bound, price, asked))
+        for_floor = min(
+            math.ceil(lacking / pool.weight_of(offer.name)), affordable(limit, bound, price, asked)
+        )
         return max(0, affordable(limit, bound + aside, price, asked), for_floor)
 
     def _price(self, pool: PoolRules, offer: Offer) -> float:
@@ -133,7 +137,7 @@ class Books:
         """So many were ordered."""
         self.per_h += count * offer.price_per_h
         self.bound[pool.name] = self.bound.get(pool.name, 0.0) + count * self._price(pool, offer)
-        self.workers[pool.name] += count
+        self.workers[pool.name] += count * pool.weight_of(offer.name)
 
 
 def _in_words(limit: float, bound: float, aside: float) -> str:
@@ -160,6 +164,10 @@ def open_books(nodes: Iterable[Node], memory: Memory, rules: Rules, fleet: Fleet
         strangers.offer_of(stranger, rules.get(bills.pool_of(stranger))).price_per_h
         for stranger in memory.strangers
     ]
+    workers: Counter[PoolName] = Counter()
+    for node in live:
+        if node.state in _STAYING:
+            workers[node.pool] += rules[node.pool].counts_as(node) if node.pool in rules else 1
     return Books(
         at=at,
         month=month,
@@ -167,7 +175,7 @@ def open_books(nodes: Iterable[Node], memory: Memory, rules: Rules, fleet: Fleet
         fleet=fleet,
         per_h=sum(node.offer.price_per_h for node in live) + sum(unrecorded),
         bound=bound,
-        workers=Counter(node.pool for node in live if node.state in _STAYING),
+        workers=workers,
         staying=staying,
     )
 
@@ -198,6 +206,11 @@ class _Staying:
     @property
     def share(self) -> float:
         return self.paid / len(self.to_come)
+
+    @property
+    def workers(self) -> int:
+        """As how many those that can be paid count."""
+        return sum(one.workers for one in self.to_come[: self.paid])
 
 
 def allowances(
@@ -233,7 +246,7 @@ def allowances(
             to_come=sorted(to_come[name]),
             spent=spent.get(name, 0.0),
             aside=_floor_cost(pool, to_come[name], month, at),
-            paid=_unconditional(pool, (wishes or {}).get(name), len(to_come[name]), at),
+            paid=_unconditional(pool, (wishes or {}).get(name), sorted(to_come[name]), at),
         )
         for name, pool in rules.items()
     }
@@ -248,9 +261,9 @@ def allowances(
         )
         asides = staying[name].aside if whose is _Whose.POOL else sum(one.aside for one in staying.values())
         kept = f", {asides:.2f} is set aside for min_workers" if asides else ""
-        pays = f"{amount:.2f} is spent in {month.name}{kept}, the rest pays on for {staying[name].paid}"
+        pays = f"{amount:.2f} is spent in {month.name}{kept}, the rest pays on for {staying[name].workers}"
         found[name] = Allowance(
-            workers=staying[name].paid, why=f"{whose} max_cost_per_month {limit:g}: {pays}"
+            workers=staying[name].workers, why=f"{whose} max_cost_per_month {limit:g}: {pays}"
         )
     return found
 
@@ -279,12 +292,23 @@ def _share_out(pools: list[_Staying], others: float, fleet: FleetRules) -> dict[
     return stuck
 
 
-def _unconditional(pool: PoolRules, wish: PoolWish | None, there: int, at: float) -> int:
+def _unconditional(pool: PoolRules, wish: PoolWish | None, there: list[_ToCome], at: float) -> int:
     """How many of those there stay whatever that costs: the floor's, and those that a person keeps."""
     if supply.is_paused(pool, wish):
-        return there
+        return len(there)
     held = supply.hold(wish, at)
-    return min(there, max(pool.limits.min_workers, held.workers if held else 0))
+    return len(_first(there, max(pool.limits.min_workers, held.workers if held else 0)))
+
+
+def _first(there: list[_ToCome], workers: int) -> list[_ToCome]:
+    """The first of them that together count as so many workers, or all."""
+    found = []
+    for one in there:
+        if workers <= 0:
+            break
+        found.append(one)
+        workers -= one.workers
+    return found
 
 
 def _fits(limit: float | None, amount: float) -> bool:
@@ -305,7 +329,8 @@ def _to_come(node: Node, month: Month, rules: Rules, fleet: FleetRules, at: floa
         bills.cost_to_come(node.offer, month, node.ordered_at, at=at, within_s=within_s)
         for within_s in (stays_s, month.end_at - at)
     )
-    return _ToCome(bound=bound, after=max(0.0, all_of_it - bound))
+    workers = rules[node.pool].counts_as(node) if node.pool in rules else 1
+    return _ToCome(bound=bound, after=max(0.0, all_of_it - bound), workers=workers)
 
 
 def _strangers_to_come(
@@ -332,9 +357,14 @@ def _notice_s(times: Timeouts, fleet: FleetRules, *, arriving: bool) -> float:
 def _floor_cost(pool: PoolRules, there: list[_ToCome], month: Month, at: float) -> float:
     """What the pool's `min_workers` cost until the month's end: those there what is not bound yet, those that lack
     all their quanta, at the cheapest offer."""
-    floor = sorted(there)[: pool.limits.min_workers]
-    lacking = pool.limits.min_workers - len(floor)
+    floor = _first(sorted(there), pool.limits.min_workers)
+    lacking = max(0, pool.limits.min_workers - sum(one.workers for one in floor))
     cheapest = min(
-        (bills.cost(offer, month, at, month.end_at) for offer in pool.offers if lacking), default=0.0
+        (
+            bills.cost(offer, month, at, month.end_at) * math.ceil(lacking / pool.weight_of(offer.name))
+            for offer in pool.offers
+            if lacking
+        ),
+        default=0.0,
     )
-    return sum(one.after for one in floor) + lacking * cheapest
+    return sum(one.after for one in floor) + cheapest

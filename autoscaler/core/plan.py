@@ -164,21 +164,22 @@ def _scale(draft: Draft, pool: PoolRules, decision: Decision) -> int:
     Returns how many are to be bought.
     """
     nodes = draft.of_pool(pool.name)
-    have = supply.supply(nodes, pool.slots, draft.snapshot).workers
+    have = supply.supply(nodes, pool.slots, draft.snapshot, pool.counts_as).workers
     if decision.wanted > have:
         more = decision.wanted - have
         if not isinstance(draft.snapshot.sightings, Missing):
-            for node in selection.returners(nodes, more):
+            for node in selection.returners(nodes, more, pool.counts_as):
                 draft.move(node, Event.UNDRAIN_CHOSEN, "load came back")
-                more -= 1
-        return more
+                more -= pool.counts_as(node)
+        return max(0, more)
     # A number that is merely held was made of what was there: what an operator took back since is no surplus.
     may_shrink = decision.input.demand is not None or decision.input.hold is not None
     if decision.wanted < have and may_shrink:
         pace = selection.pace(decision, pool, draft.fleet, draft.snapshot.at, have)
-        for node in selection.leavers(nodes, have - decision.wanted, draft.snapshot.sightings, pace):
+        surplus = have - decision.wanted
+        for node in selection.leavers(nodes, surplus, draft.snapshot.sightings, pace, pool.counts_as):
             draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
-        remark = remarks.paid_surplus(draft.of_pool(pool.name), decision.wanted, draft.snapshot.at)
+        remark = remarks.paid_surplus(draft.of_pool(pool.name), pool, decision.wanted, draft.snapshot.at)
         if remark:
             draft.remark(pool.name, remark)
     return 0

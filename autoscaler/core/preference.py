@@ -24,12 +24,15 @@ _FASTEST = 4.0
 """No offer is taken to be more than so many times as fast, or as slow, as the pool's average: it may be a slow hour."""
 
 
-def in_order(offers: Iterable[Offer], pool: PoolRules, memory: Memory) -> tuple[Offer, ...]:
-    """These offers, the one to be asked first in front."""
+def in_order(
+    offers: Iterable[Offer], pool: PoolRules, memory: Memory, *, workers: int | None = None
+) -> tuple[Offer, ...]:
+    """These offers, the one to be asked first in front; for so many workers, if that is said: of a large machine only
+    the part that is wanted has a worth."""
     listed = tuple(offers)
     if pool.offer_order is OfferOrder.LISTED or len(listed) < 2:
         return listed
-    costs = {offer.name: cost_of_work(offer, pool, memory) for offer in listed}
+    costs = {offer.name: cost_of_work(offer, pool, memory, workers=workers) for offer in listed}
     ranked = sorted(listed, key=lambda offer: costs[offer.name])  # of equals the first one listed
     last = memory.bought.get(pool.name)
     if last in costs and costs[last] <= costs[ranked[0].name] * (1.0 + pool.offer_margin):
@@ -37,9 +40,11 @@ def in_order(offers: Iterable[Offer], pool: PoolRules, memory: Memory) -> tuple[
     return tuple(ranked)
 
 
-def cost_of_work(offer: Offer, pool: PoolRules, memory: Memory) -> float:
+def cost_of_work(offer: Offer, pool: PoolRules, memory: Memory, *, workers: int | None = None) -> float:
     """What an hour of one slot costs there, as if it were as fast as the pool's average."""
-    return offer.price_per_h / pool.slots_of(offer.name) / speed(offer, pool, memory)
+    slots = pool.slots_of(offer.name)
+    used = slots if workers is None else max(1, min(slots, workers * pool.slots))
+    return offer.price_per_h / used / speed(offer, pool, memory)
 
 
 def speed(offer: Offer, pool: PoolRules, memory: Memory) -> float:

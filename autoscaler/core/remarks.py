@@ -32,11 +32,12 @@ def slow_drains(
     )
 
 
-def paid_surplus(nodes: Iterable[Node], wanted: int, at: float) -> str:
+def paid_surplus(nodes: Iterable[Node], pool: PoolRules, wanted: int, at: float) -> str:
     """That more workers stay than are wanted, because their time is paid; empty where none do."""
     there = [n for n in nodes if n.state in lifecycle.SERVING | lifecycle.ARRIVING]
     paid = [quanta.left_s(n, at) for n in there if quanta.is_long(n)]
-    more = min(len(there) - wanted, len(paid))
+    long = sum(pool.counts_as(n) for n in there if quanta.is_long(n))
+    more = min(sum(map(pool.counts_as, there)) - wanted, long)
     if more <= 0:
         return ""
     return f"{more} more than wanted stay, paid already; the first quantum ends in {duration(min(paid))}"

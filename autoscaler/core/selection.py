@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from autoscaler.core import call_budget, drains, quanta
 from autoscaler.core.facts import Missing, Sightings
 from autoscaler.core.lifecycle import ARRIVING, SERVING, NodeState
 from autoscaler.core.model import ConsumerOrder, FleetRules, Node, PoolRules
+from autoscaler.core.supply import one_each
 from policies import traffic as traffics
 from policies.contract import Decision, Rule
 
@@ -53,9 +54,15 @@ def paid_anew(
     if decision.input.hold is not None or spent or decision.binding in _CEILINGS:
         return ()
     nodes, drain_s = tuple(nodes), drains.drain_s(decision.input.history.traffic, fleet)
-    have = sum(node.state in SERVING | ARRIVING for node in nodes)
-    found = [n for n in returners(nodes, len(nodes)) if quanta.began_while_draining(n, at, drain_s=drain_s)]
-    return tuple(found[: max(0, pool.limits.max_workers - have)])
+    room = pool.limits.max_workers - sum(pool.counts_as(n) for n in nodes if n.state in SERVING | ARRIVING)
+    all_of_them = returners(nodes, sum(map(pool.counts_as, nodes)), pool.counts_as)
+    found = [n for n in all_of_them if quanta.began_while_draining(n, at, drain_s=drain_s)]
+    taken = []
+    for node in found:
+        if pool.counts_as(node) <= room:
+            taken.append(node)
+            room -= pool.counts_as(node)
+    return tuple(taken)
 
 
 def leavers(
@@ -63,8 +70,9 @@ def leavers(
     count: int,
     sightings: Sightings | Missing,
     pace: Pace,
+    counts_as: Callable[[Node], int] = one_each,
 ) -> tuple[Node, ...]:
-    """The `count` nodes whose leaving costs least, of those whose paid time is nearly over.
+    """The nodes, `count` workers at most, whose leaving costs least, of those whose paid time is nearly over.
 
     Serving ones with the fewest tasks in hand, and among equals the oldest, so that a fleet renews itself. Machines
     that still boot are as many fewer to send away: what cannot be heard may work, so each of them leaves, if it is
@@ -73,23 +81,36 @@ def leavers(
     if isinstance(sightings, Missing):
         return ()
     nodes = tuple(nodes)
-    booting = sum(n.state is NodeState.BOOTING for n in nodes)
+    left = count - sum(counts_as(n) for n in nodes if n.state is NodeState.BOOTING)
     serving = sorted(
         (n for n in nodes if n.state is NodeState.READY and pace.is_due(n, _in_hand(n, sightings))),
         key=lambda n: (_in_hand(n, sightings), n.ordered_at, n.name),
     )
-    return tuple(serving[: max(0, count - booting)])
+    chosen = []
+    for node in serving:
+        # A large machine stays while fewer workers are too many than it counts as.
+        if counts_as(node) <= left:
+            chosen.append(node)
+            left -= counts_as(node)
+    return tuple(chosen)
 
 
-def returners(nodes: Iterable[Node], count: int) -> tuple[Node, ...]:
-    """Up to `count` draining nodes to take back, those told to leave last first: they have given up least.
+def returners(
+    nodes: Iterable[Node], count: int, counts_as: Callable[[Node], int] = one_each
+) -> tuple[Node, ...]:
+    """Draining nodes to take back until `count` workers are, those told to leave last first: they have given up least.
 
     One that an operator drains is not taken back: there is a reason why it should go, whatever the load.
     """
     draining = [
         n for n in nodes if n.state is NodeState.DRAINING and n.consumer_order is not ConsumerOrder.LEAVE
     ]
-    return tuple(sorted(draining, key=lambda n: (-n.entered_at, n.name))[:count])
+    chosen = []
+    for node in sorted(draining, key=lambda n: (-n.entered_at, n.name)):
+        if count > 0:
+            chosen.append(node)
+            count -= counts_as(node)
+    return tuple(chosen)
 
 
 def _in_hand(node: Node, sightings: Sightings) -> int:

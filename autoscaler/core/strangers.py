@@ -158,6 +158,12 @@ def prices_per_h(memory: Memory, pool: PoolRules) -> tuple[float, ...]:
     return tuple(offer_of(s, pool).price_per_h for s in memory.strangers if s.instance.pool == pool.name)
 
 
+def workers(memory: Memory, pool: PoolRules) -> int:
+    """As how many workers the pool's machines without a record are likely to count."""
+    mine = (s for s in memory.strangers if s.instance.pool == pool.name)
+    return sum(pool.weight_of(offer_of(stranger, pool).name) for stranger in mine)
+
+
 def find(
     snapshot: Snapshot,
     memory: Memory,
@@ -353,7 +359,7 @@ def _adopt(case: _Case, state: NodeState, memory: Memory, number: int) -> Node:
         machine=NodeName(instance.name),
         pool=pool.name if pool else PoolName(instance.pool or ""),
         offer=offer_of(stranger, pool),
-        slots=pool.slots if pool else 1,
+        slots=pool.slots_of(offer_of(stranger, pool).name) if pool else 1,
         queues=pool.queues if pool else (),
         state=state,
         reason="a machine of ours without a record" + (", its worker is there" if works else ""),

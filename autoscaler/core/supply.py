@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from autoscaler.core import boots, holdings, lifecycle, offers, preference
@@ -27,20 +27,35 @@ def cost_per_h(nodes: Iterable[Node]) -> float:
     return sum(n.offer.price_per_h for n in billable(nodes))
 
 
-def supply(nodes: Iterable[Node], slots: int, snapshot: Snapshot) -> Supply:
-    """One pool's workers by state, and the tasks they say they run."""
+def one_each(_node: Node) -> int:
+    """For pools whose machines are all alike."""
+    return 1
+
+
+def supply(
+    nodes: Iterable[Node], slots: int, snapshot: Snapshot, counts_as: Callable[[Node], int] = one_each
+) -> Supply:
+    """One pool's workers by state, and the tasks they say they run. `counts_as` is how many workers a machine is."""
     nodes = tuple(nodes)
-    states = [n.state for n in nodes]
+
+    def workers(states: Collection[NodeState]) -> int:
+        return sum(counts_as(n) for n in nodes if n.state in states)
+
     return Supply(
-        serving=sum(s in lifecycle.SERVING for s in states),
-        arriving=sum(s in lifecycle.ARRIVING for s in states),
-        leaving=sum(s in lifecycle.LEAVING for s in states),
-        lost=states.count(NodeState.LOST),
+        serving=workers(lifecycle.SERVING),
+        arriving=workers(lifecycle.ARRIVING),
+        leaving=workers(lifecycle.LEAVING),
+        lost=workers({NodeState.LOST}),
         slots=slots,
         tasks_in_hand=_tasks_in_hand(nodes, snapshot),
         arriving_for_s=tuple(
             sorted(
-                (max(0.0, snapshot.at - n.ordered_at) for n in nodes if n.state in lifecycle.ARRIVING),
+                (
+                    max(0.0, snapshot.at - n.ordered_at)
+                    for n in nodes
+                    if n.state in lifecycle.ARRIVING
+                    for _ in range(counts_as(n))
+                ),
                 reverse=True,
             )
         ),
@@ -75,7 +90,7 @@ def decision_input(
     seen = None if isinstance(demand, Missing) else demand
     mine = of_pool(nodes, rules.name)
     held = holdings.held(mine, snapshot, memory, seen)
-    present = supply(mine, rules.slots, snapshot)
+    present = supply(mine, rules.slots, snapshot, rules.counts_as)
     return DecisionInput(
         pool=rules.name,
         at=snapshot.at,

@@ -181,8 +181,8 @@ def takes_what_arrives_for_nothing(parts: Parts) -> None:
     """Who does not work yet is no supply."""
     sound = supply.supply
 
-    def serving(nodes: Iterable[Node], slots: int, snapshot: Snapshot) -> Supply:
-        return replace(sound(nodes, slots, snapshot), arriving=0)
+    def serving(nodes: Iterable[Node], slots: int, snapshot: Snapshot, *more: Any) -> Supply:
+        return replace(sound(nodes, slots, snapshot, *more), arriving=0)
 
     parts.put(supply, "supply", serving)
 
@@ -200,6 +200,7 @@ def ignores_a_pause(parts: Parts) -> None:
 def leaves_strangers_out_of_the_ceiling(parts: Parts) -> None:
     """Who has no record was not bought by us, and is not paid by us."""
     parts.put(strangers, "prices_per_h", lambda *_: ())
+    parts.put(strangers, "workers", lambda *_: 0)
 
 
 def ends_silent_strangers_without_a_word(parts: Parts) -> None:

@@ -40,6 +40,7 @@ from autoscaler.core.model import (
     FleetRules,
     Node,
     Offer,
+    OfferOrder,
     Order,
     OrderKind,
     OrphanRule,
@@ -100,7 +101,7 @@ def nodes(draw: st.DrawFn, name: NodeName) -> Node:
         machine=machine,
         pool=draw(st.sampled_from([*POOLS, PoolName("removed")])),
         offer=draw(offers),
-        slots=2,
+        slots=draw(st.sampled_from([2, 2, 2, 4])),
         queues=("images",),
         state=state,
         reason="drawn so",
@@ -323,6 +324,8 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
                 task_s=draw(st.sampled_from([0.0, 600.0])),
             ),
             offers=bought,
+            own_slots={bought[0].name: 4} if bought and draw(st.booleans()) else {},
+            offer_order=draw(st.sampled_from(OfferOrder)),
         )
         pools[name] = pool
         demand = snapshot.demand[name]

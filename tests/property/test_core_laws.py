@@ -74,7 +74,8 @@ def test_a_purchase_never_passes_ceiling_or_budget(tick: tuple[Snapshot, Rulings
         paid = supply.billable(supply.of_pool(made.nodes, pool))
         strangers = [s for s in reconciled.memory.strangers if s.instance.pool == pool]
         assert 0 < bought <= len(paid)
-        assert len(paid) + len(strangers) <= limits.max_workers
+        workers = sum(map(ruled.pools[pool].counts_as, paid))
+        assert workers + len(strangers) <= limits.max_workers
         assert sum(n.state is S.CREATING for n in paid) <= limits.max_creates_in_flight
         assert limits.max_cost_per_hour is None or supply.cost_per_h(paid) <= limits.max_cost_per_hour + 1e-3
 
@@ -140,8 +141,12 @@ def test_a_missing_fact_never_buys(tick: tuple[Snapshot, Rulings]) -> None:
                 known = offer.provider in snapshot.memory.seen and offer.provider != action.offer.provider
                 assert seen or known
             if isinstance(snapshot.demand[action.pool], Missing):
-                have = supply.supply(supply.of_pool(made.nodes, action.pool), 2, snapshot).workers
-                assert have <= ruled.pools[action.pool].limits.on_unknown
+                pool = ruled.pools[action.pool]
+                mine = supply.of_pool(made.nodes, action.pool)
+                have = supply.supply(mine, pool.slots, snapshot, pool.counts_as).workers
+                # A part of a machine cannot be bought.
+                more = max(pool.weight_of(offer.name) for offer in pool.offers) - 1
+                assert have <= pool.limits.on_unknown + more
 
 
 @much
@@ -307,7 +312,7 @@ def test_a_worker_is_replaced_only_while_others_progress_on_trial_or_for_a_task_
     ruled = data.draw(rulings(snapshot))
     reconciled, made = think(snapshot, ruled)
     replaced = [t for t in made.transitions if t.event is Event.REPLACE_CHOSEN]
-    workers = {n.name: n.worker for n in made.nodes}
+    workers, slots = {n.name: n.worker for n in made.nodes}, {n.name: n.slots for n in made.nodes}
 
     assert len(replaced) <= 1
     for told in replaced:
@@ -317,7 +322,7 @@ def test_a_worker_is_replaced_only_while_others_progress_on_trial_or_for_a_task_
         heard = snapshot.sightings.workers
         its = heard[workers[told.node]].active or 0
         others = (said for worker, said in heard.items() if worker != workers[told.node])
-        starves = demand.backlog > 0 and its < 2 and times.stall_s > 0
+        starves = demand.backlog > 0 and its < slots[told.node] and times.stall_s > 0
         progress = any((said.processed_per_s or 0) > 0 for said in others)
         still = reconciled.memory.stalls.get(told.node)
         trial = still is not None and still.starved_s >= 2 * times.stall_s and still.processed > 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autoscaler import wiring
-from autoscaler.core.model import OfferName, PoolName
-from providers.contract import ProviderName, ProviderTraits
+from autoscaler.clock import SystemClock
+from autoscaler.core.model import CreateNode, OfferName, PoolName
+from providers.contract import NodeName, ProviderName, ProviderTraits
 from tests.unit.config.documents import settings
 
 HERE = ProviderName("here")
@@ -72,3 +73,46 @@ def test_the_scale_in_window_goes_by_the_billing_where_none_is_configured() -> N
     by_the_hour = ('provider = "here"', 'provider = "here"\nbilling_quantum = "1h"')
 
     assert (300.0, 90.0) == (window_s(by_the_hour), window_s())
+
+
+LARGE = '\n[[pools.images.offers]]\nprovider = "here"\nsize = "l"\nslots = 8\n'
+MIXED = ('provider = "here"', f'provider = "here"\nsize = "s"{LARGE}')
+
+
+def test_an_offers_own_slots_reach_the_core_and_its_workers_concurrency() -> None:
+    """The large machine's worker runs as many tasks as it counts for."""
+    loaded = settings(MIXED)
+    rules = wiring.rulebook(loaded, TRAITS).pools[PoolName("images")]
+    small, large = rules.offers
+
+    def made(slots: int) -> str:
+        return wiring.user_data(loaded, "images", NodeName("n1"), TRAITS[HERE], slots=slots).masked
+
+    assert [4, 8] == [rules.slots_of(small.name), rules.slots_of(large.name)]
+    assert [1, 2] == [rules.weight_of(small.name), rules.weight_of(large.name)]
+    assert "--concurrency=8" in made(rules.slots_of(large.name))
+    assert "--concurrency=4" in wiring.user_data(loaded, "images", NodeName("n1"), TRAITS[HERE]).masked
+
+
+def test_an_offers_own_slots_change_what_its_machines_become() -> None:
+    """And nothing about the others."""
+    before, after = becomes(MIXED), becomes(MIXED, ("slots = 8", "slots = 12"))
+
+    assert 1 == sum(before[name] != after[name] for name in before)
+
+
+def test_the_order_for_a_large_machine_is_written_with_its_slots() -> None:
+    """What really goes to the provider, by the renderer that the execution is opened with."""
+    loaded = settings(MIXED)
+    works = wiring.open_works(loaded, clock=SystemClock())
+    try:
+        render = works.executor._ways.render
+        small, large = works.rulebook.pools[PoolName("images")].offers
+        told = [
+            render(CreateNode(node=NodeName("n1"), pool=PoolName("images"), offer=offer, timeout_s=1.0))
+            for offer in (small, large)
+        ]
+    finally:
+        works.close()
+
+    assert [False, True] == [b"--concurrency=8" in order.user_data for order in told]

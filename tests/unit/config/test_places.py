@@ -92,3 +92,12 @@ def test_one_location_is_in_one_country() -> None:
 
     assert "pools.images.offers[1].country" == problem.path
     assert "is in NO by pools.images.offers.0.country" in problem.found
+
+
+def test_an_offers_slots_are_a_whole_multiple_of_the_pools() -> None:
+    """A machine counts as a whole number of workers."""
+    problem = the_problem((OFFER, f"{OFFER}\nslots = 6"))
+
+    assert ("pools.images.offers[0].slots", "6") == (problem.path, problem.found)
+    assert "a whole multiple of the pool's slots, which are 4" in problem.expected
+    assert () == problems((OFFER, f"{OFFER}\nslots = 8"))
