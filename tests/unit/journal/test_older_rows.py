@@ -7,12 +7,25 @@ import zlib
 from typing import Any
 
 from autoscaler.core import supply
+from autoscaler.core.facts import Full, Memory, Misplaced, Rest, RestKind
 from autoscaler.core.model import PoolDecision
 from autoscaler.core.reconcile import reconcile
 from autoscaler.journal import codec
-from policies.contract import Flow
+from policies.contract import Flow, Span
 from policies.decide import decide
-from tests.unit.core.builders import AT, FLEET, POOL, a_demand, a_node, a_pool, a_snapshot, rules
+from providers.contract import InstanceId
+from tests.unit.core.builders import (
+    AT,
+    CLOUD,
+    FLEET,
+    OFFER,
+    POOL,
+    a_demand,
+    a_node,
+    a_pool,
+    a_snapshot,
+    rules,
+)
 
 NEWER = {
     "traffic": {"boots_of", "drains", "drain_s", "drain_squares", "growth", "redeliveries"},
@@ -50,3 +63,40 @@ def test_what_was_written_before_growth_was_guarded_is_read_and_decides_the_same
     assert not any(name in older for name in ("redeliveries", "prefetched", "redelivered"))
     assert decision.wanted == decide(read.decision.input).wanted
     assert ({}, {}, {}) == (remembered.boots, remembered.holdings, remembered.drains)
+
+
+OF_OFFERS = {"misplaced", "quotas", "delivered", "bought"}
+
+
+def test_what_is_remembered_of_places_and_offers_is_read_back() -> None:
+    """After a restart a full account is full, and a machine elsewhere is elsewhere."""
+    rest = Rest(until_at=AT + 30, refusals=2, why="full", kind=RestKind.QUOTA, since_at=AT)
+    memory = Memory(
+        misplaced=(
+            Misplaced(
+                provider=CLOUD,
+                machine="n1",
+                instance_id=InstanceId("i-n1"),
+                location="sto",
+                pool=POOL,
+                country=None,
+                allowed=("NO",),
+                since_at=AT,
+                bought_by=OFFER.name,
+            ),
+        ),
+        quotas={CLOUD: Full(held=3, rest=rest)},
+        delivered={OFFER.name: Span(seconds=10.0, amount=4.0)},
+        bought={POOL: OFFER.name},
+    )
+
+    assert memory == codec.read_memory(codec.memory_document(memory))
+
+
+def test_a_memory_from_before_places_and_offers_were_known_is_read() -> None:
+    """Nothing is misplaced or full, and nothing was bought, until that is seen."""
+    plain = json.loads(codec.memory_document(Memory(clocks={"sightings": 7.0})))
+    older = {key: value for key, value in plain.items() if key not in OF_OFFERS}
+
+    assert OF_OFFERS == plain.keys() - older.keys()
+    assert Memory(clocks={"sightings": 7.0}) == codec.read_memory(json.dumps(older))
