@@ -16,7 +16,7 @@ TEXT_LIMIT = 300
 _GZIP = b"\x1f\x8b"
 _UNPACKED_LIMIT_BYTES = 1_000_000
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=%_-]{48,}")
-"""Encoded user data, signatures, tokens: no word a person reads is that long."""
+"""Encoded user data, signatures, tokens, authorization messages: no word a person reads is that long."""
 _TOKEN = re.compile(r"[^\s\"'`,;<>(){}\[\]]{8,}")
 _PASSWORD_IN_URL = re.compile(r"://[^\s/@:]*:([^\s/@]+)@")
 

@@ -24,7 +24,7 @@ from libcloud.common.exceptions import BaseHTTPError
 from libcloud.common.types import LibcloudError
 from libcloud.utils.iso8601 import ParseError as DateParseError
 
-from providers import rate_limits
+from providers import rate_limits, words
 from providers.contract import (
     Finding,
     Instance,
@@ -108,7 +108,7 @@ class LibcloudProvider:
             if not self._dialect.asks_at_once:
                 self._idle.append(machines.driver_of(account, self._new_wire()))
         except self._trouble as trouble:
-            says = errors.clean(errors.text_of(trouble), account.secrets)
+            says = words.clean(errors.text_of(trouble), account.secrets)
             raise ProviderOptionsWrong(f"providers.{name}: libcloud refused these settings: {says}") from None
 
     @property

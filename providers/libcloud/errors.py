@@ -15,7 +15,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 
-from providers import rate_limits
+from providers import rate_limits, words
 from providers.contract import (
     CapacityRefused,
     InstanceAbsent,
@@ -34,9 +34,6 @@ UNREACHABLE_RETRY_S = 10.0
 """Nothing was sent because nobody could be reached: soon enough to notice a network's return, too slow to hammer."""
 RETRY_AFTER_MAX_S = 900.0
 """A server that asks for more than a quarter of an hour is asked again after that."""
-TEXT_LIMIT = 300
-LONG_RUN = re.compile(r"[A-Za-z0-9+/=%_-]{48,}")
-"""Encoded user data, signatures, encoded authorization messages: no word a person reads is that long."""
 
 
 class Call(Enum):
@@ -84,7 +81,7 @@ class Foreign(Exception):
 def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderError:
     """The caller's next move after `trouble`, with its cause in clean words."""
     error = _judge(trouble, scene, wire)
-    error.__cause__ = Foreign(f"{type(trouble).__name__}: {clean(text_of(trouble), scene.secrets)}")
+    error.__cause__ = Foreign(f"{type(trouble).__name__}: {words.clean(text_of(trouble), scene.secrets)}")
     return error
 
 
@@ -109,7 +106,9 @@ def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
         says = f"{about}: could not be reached, nothing was sent: {trouble}"
         return call.error(means, says, retry_after_s=UNREACHABLE_RETRY_S)
     if wire.sends == 0:
-        says = f"{about}: the driver refused it before sending: {clean(text_of(trouble), scene.secrets)}"
+        says = (
+            f"{about}: the driver refused it before sending: {words.clean(text_of(trouble), scene.secrets)}"
+        )
         return call.error(RequestRejected, says)
     return call.error(call.otherwise, f"{about}: no answer: {type(trouble).__name__}")
 
@@ -131,7 +130,7 @@ def _last_words(trouble: BaseException, scene: Scene, wire: Wire) -> str:
     """What is known of a failure, fit for a log."""
     if wire.answer is not None and wire.answer.status >= 400:
         return _told(wire.answer, scene)
-    return clean(f"{type(trouble).__name__}: {text_of(trouble)}", scene.secrets)
+    return words.clean(f"{type(trouble).__name__}: {text_of(trouble)}", scene.secrets)
 
 
 def _judge_answer(answer: Answer, scene: Scene) -> ProviderError:
@@ -154,8 +153,8 @@ def _wait_s(answer: Answer, scene: Scene) -> float | None:
 def _told(answer: Answer, scene: Scene) -> str:
     """An answer in words."""
     codes, sentence = _said(answer.body, scene.dialect)
-    words = ": ".join(filter(None, (", ".join(codes), sentence)))
-    detail = clean(html.unescape(words), scene.secrets) or "with a body that is none of this API"
+    said = ": ".join(filter(None, (", ".join(codes), sentence)))
+    detail = words.clean(html.unescape(said), scene.secrets) or "with a body that is none of this API"
     return f"answered {answer.status} {detail}"
 
 
@@ -209,12 +208,3 @@ def text_of(trouble: BaseException) -> str:
         return str(trouble)
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         return "without words"
-
-
-def clean(text: str, secrets: tuple[str, ...]) -> str:
-    """Text of a stranger's making, fit for a log: one line, bounded, without secrets or long encoded runs."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
-    text = LONG_RUN.sub("…", "".join(letter if letter.isprintable() else " " for letter in text))
-    text = " ".join(text.split())
-    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
