@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, OutcomeUnknown, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    OutcomeUnknown,
+    QuotaRefused,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -113,8 +120,11 @@ DIALECT = Dialect(
         rules=(
             # The API has one status, 422, for stock, quota and faults of ours; only its sentences tell them apart.
             ErrorRule(
-                text=r"droplet limit|limit (has been )?(reached|exceeded)|not available in|is unavailable|out of stock"
-                r"|sold out|capacity|region is not available|currently restricted|insufficient resources",
+                text=r"droplet limit|limit (has been )?(reached|exceeded)", asked=r"^POST", means=QuotaRefused
+            ),
+            ErrorRule(
+                text=r"not available in|is unavailable|out of stock|sold out|capacity|region is not available"
+                r"|currently restricted|insufficient resources",
                 asked=r"^POST",
                 means=CapacityRefused,
             ),

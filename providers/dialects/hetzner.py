@@ -10,6 +10,7 @@ from providers.contract import (
     InstanceAbsent,
     InstanceState,
     OutcomeUnknown,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -120,10 +121,11 @@ DIALECT = Dialect(
         rules=(
             ErrorRule(
                 # A full placement group says `placement_error` too, and another offer may have another group.
-                codes=r"resource_unavailable|placement_error|resource_limit_exceeded|no_space_left_in_location"
-                r"|no_subnet_available|ip_not_available|maintenance",
+                codes=r"resource_unavailable|placement_error|no_space_left_in_location|no_subnet_available"
+                r"|ip_not_available|maintenance",
                 means=CapacityRefused,
             ),
+            ErrorRule(codes="resource_limit_exceeded", means=QuotaRefused),
             # Nothing was done, "please retry": somebody else's action holds a thing that this one needs.
             ErrorRule(codes=r"rate_limit_exceeded|locked|conflict", means=Throttled),
             ErrorRule(codes=r"not_found", asked=r"^(DELETE|GET) \S*/servers/\d+", means=InstanceAbsent),

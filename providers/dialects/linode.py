@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, Throttled
+from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, QuotaRefused, Throttled
 from providers.dialects.contract import (
     FLEET_KEY,
     POOL_KEY,
@@ -123,9 +123,10 @@ DIALECT = Dialect(
         code=r'"field"\s*:\s*"([^"]+)"',
         text=r'"reason"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
+            ErrorRule(text=r"limit reached", asked=r"^POST", means=QuotaRefused),
             ErrorRule(
-                text=r"limit reached|no open slots|not available in|no longer available|currently unavailable"
-                r"|insufficient|out of capacity|at capacity|sold out",
+                text=r"no open slots|not available in|no longer available|currently unavailable|insufficient"
+                r"|out of capacity|at capacity|sold out",
                 asked=r"^POST",
                 means=CapacityRefused,
             ),

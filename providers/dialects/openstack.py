@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, RequestRejected, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    QuotaRefused,
+    RequestRejected,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -159,9 +166,11 @@ DIALECT = Dialect(
         code=r'"(\w+)"\s*:\s*\{\s*"(?:code|message|title)"',
         text=r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
+            # Of cores, memory and ports as well: a smaller machine may fit, but not another of what was asked for.
+            ErrorRule(text=r"quota|maximum number of", asked=r"^POST \S*/servers\b", means=QuotaRefused),
             ErrorRule(
-                text=r"quota|no valid host|not enough hosts|maximum number of|no available host"
-                r"|no more (ip )?addresses|is out of capacity",
+                text=r"no valid host|not enough hosts|no available host|no more (ip )?addresses"
+                r"|is out of capacity",
                 asked=r"^POST \S*/servers\b",
                 means=CapacityRefused,
             ),

@@ -21,6 +21,7 @@ from providers.contract import (
     OutcomeUnknown,
     ProviderError,
     Purchase,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -68,7 +69,7 @@ _MEANS: Mapping[Verb, Mapping[int, type[ProviderError]]] = MappingProxyType(
     {
         Verb.CREATE: {
             Exit.CAPACITY: CapacityRefused,
-            Exit.QUOTA: CapacityRefused,
+            Exit.QUOTA: QuotaRefused,
             Exit.REJECTED: RequestRejected,
             Exit.THROTTLED: Throttled,
         },
@@ -80,7 +81,7 @@ _MEANS: Mapping[Verb, Mapping[int, type[ProviderError]]] = MappingProxyType(
         Verb.LIST: {Exit.THROTTLED: Throttled},
         Verb.CHECK: {
             Exit.CAPACITY: CapacityRefused,
-            Exit.QUOTA: CapacityRefused,
+            Exit.QUOTA: QuotaRefused,
             Exit.REJECTED: RequestRejected,
             Exit.THROTTLED: Throttled,
         },

@@ -20,11 +20,13 @@ class Refusals:
     """How this provider refuses a create that it understood, in its own words."""
 
     capacity: Answer
-    """No stock, or the account's limit is reached."""
+    """No stock; where orders are never refused for that, as `quota`."""
     rejected: Answer
     """Something in the order is wrong."""
     throttled: Answer
     """Asked too often."""
+    quota: Answer | None = None
+    """The account's limit is reached; None where that is not told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

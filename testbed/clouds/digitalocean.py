@@ -87,12 +87,13 @@ def wrong(found: Sequence[Problem]) -> Answer:
     return no(422, "unprocessable_entity", f"{found[0].place or 'body'} {found[0].says}")
 
 
+LIMIT = no(422, "unprocessable_entity", "creating this/these droplet(s) will exceed your droplet limit")
 REFUSALS = Refusals(
+    quota=LIMIT,
     capacity=no(422, "unprocessable_entity", "Size is not available in this region."),
     rejected=no(422, "unprocessable_entity", "You specified an invalid image for Droplet creation."),
     throttled=no(429, "too_many_requests", "API rate limit exceeded."),
 )
-LIMIT = no(422, "unprocessable_entity", "creating this/these droplet(s) will exceed your droplet limit")
 VOICE = Voice(
     unauthorized=no(401, "unauthorized", "Unable to authenticate you."),
     not_found=no(404, "not_found", "The resource you were accessing could not be found."),

@@ -83,8 +83,10 @@ def taken(field: str, says: str) -> Answer:
 
 
 PLACEMENT = no(412, "resource_unavailable", "error during placement")
+LIMIT = no(403, "resource_limit_exceeded", "server limit exceeded", {"limits": [{"name": "server_limit"}]})
 REFUSALS = Refusals(
     capacity=PLACEMENT,
+    quota=LIMIT,
     rejected=no(422, "invalid_input", "unsupported location for server type", {}),
     throttled=no(429, "rate_limit_exceeded", "limit of 3600 requests per hour reached"),
 )
@@ -295,8 +297,7 @@ class Hetzner:
         """Raises Refused where the project or the location has no room for one more."""
         standing = self._machines.standing()
         if len(standing) >= self.server_limit:
-            limits = {"limits": [{"name": "server_limit"}]}
-            raise Refused(no(403, "resource_limit_exceeded", "server limit exceeded", limits))
+            raise Refused(LIMIT)
         if (kind["name"], place["name"]) in self.sold_out:
             raise Refused(PLACEMENT)
         group = order.get("placement_group")

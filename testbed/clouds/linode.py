@@ -88,12 +88,14 @@ def wrong(found: Sequence[Problem]) -> Answer:
     )
 
 
+LIMIT = no(400, "Account Limit reached. Please open a support ticket.")
+NO_ROOM = no(400, "This plan is currently unavailable in the selected region", "type")
 REFUSALS = Refusals(
-    capacity=no(400, "Account Limit reached. Please open a support ticket."),
+    capacity=NO_ROOM,
+    quota=LIMIT,
     rejected=no(400, "image is not valid", "image"),
     throttled=no(429, "Too many requests"),
 )
-NO_ROOM = no(400, "This plan is currently unavailable in the selected region", "type")
 VOICE = Voice(
     unauthorized=no(401, "Invalid Token"),
     not_found=no(404, "Not found"),
@@ -145,7 +147,7 @@ class Linode:
         user_data = _user_data(order)
         with self._machines.deciding:
             if len(self._machines.standing()) >= self.linode_limit:
-                raise Refused(REFUSALS.capacity)
+                raise Refused(LIMIT)
             if (order["type"], order["region"]) in self.sold_out:
                 raise Refused(NO_ROOM)
             label = order.get("label") or f"linode{len(self._machines.standing()) + 1}"

@@ -82,10 +82,11 @@ def wrong(found: Sequence[Problem]) -> Answer:
     return no(400, "badRequest", f"{kind} for field/attribute {first.place}: {first.says}")
 
 
+QUOTA = no(403, "forbidden", "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances")
 REFUSALS = Refusals(
-    capacity=no(
-        403, "forbidden", "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances"
-    ),
+    # A want of hosts shows later, as a machine in the state `ERROR`.
+    capacity=QUOTA,
+    quota=QUOTA,
     rejected=no(400, "badRequest", "Can not find requested image"),
     throttled=no(429, "overLimit", "This request was rate-limited.", retryAfter="30"),
 )
@@ -198,7 +199,7 @@ class OpenStack:
         user_data = _user_data(order)
         with self._machines.deciding:
             if len(self._machines.standing()) >= self.instances:
-                raise Refused(REFUSALS.capacity)
+                raise Refused(QUOTA)
             body = _server(order, at=self._machines.clock.now(), lost=self.no_host)
             machine = self._machines.make(order["name"], user_data=user_data, body=body)
         made = {

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 BOOT_S = 0.3
 FAULTS = {
     "capacity": "create",
+    "quota": "create",
     "rejected": "create",
     "throttled": "create",
     "answer-lost": "create",
@@ -29,7 +30,7 @@ FAULTS = {
     "listing-fails": "list",
     "silence": "any",
 }
-REFUSALS = {"capacity": 193, "rejected": 194, "throttled": 195}
+REFUSALS = {"capacity": 193, "quota": 199, "rejected": 194, "throttled": 195}
 
 
 def met(faults: Path, verb: str) -> str:

@@ -42,7 +42,6 @@ class LoopbackWorld:
         cloud is. A listing that lacks a machine is a `LISTING_CUT` where the adapter calls it incomplete
         (`tells_of_cut_listings`)."""
         self.cloud = cloud
-        self.troubles = frozenset(Trouble) - (frozenset() if tells_of_cut_listings else {Trouble.LISTING_CUT})
         self.lists_within_s = lists_within_s
         here = {"host": "127.0.0.1", "port": cloud.server.port, "secure": False} if endpoint else {}
         self.options = {**here, **options}
@@ -51,7 +50,7 @@ class LoopbackWorld:
         self._closing = ExitStack()
         self._held = 0
         refusals = cloud.refusals
-        self._faults: Mapping[Trouble, tuple[Kind | None, Fault]] = {
+        self._faults: dict[Trouble, tuple[Kind | None, Fault]] = {
             Trouble.CAPACITY: (Kind.CREATE, Fault(answer=refusals.capacity)),
             Trouble.REJECTED: (Kind.CREATE, Fault(answer=refusals.rejected)),
             Trouble.THROTTLED: (Kind.CREATE, Fault(answer=refusals.throttled)),
@@ -61,6 +60,11 @@ class LoopbackWorld:
             Trouble.LISTING_FAILS: (Kind.LIST, exchange.BAD_GATEWAY),
             Trouble.SILENCE: (None, exchange.SILENCE),
         }
+        if refusals.quota is not None:
+            self._faults[Trouble.QUOTA] = (Kind.CREATE, Fault(answer=refusals.quota))
+        if not tells_of_cut_listings:
+            del self._faults[Trouble.LISTING_CUT]
+        self.troubles = frozenset(self._faults)
 
     def __enter__(self) -> Self:
         return self

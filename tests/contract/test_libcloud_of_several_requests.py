@@ -12,7 +12,6 @@ from libcloud.compute.drivers.digitalocean import DigitalOcean_v2_NodeDriver
 
 from autoscaler.clock import SystemClock
 from providers.contract import (
-    CapacityRefused,
     InstanceSpec,
     InstanceState,
     ListingUnavailable,
@@ -21,6 +20,7 @@ from providers.contract import (
     ProviderError,
     ProviderOptionsWrong,
     Purchase,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -158,7 +158,7 @@ def test_a_full_project_is_a_want_of_capacity(cloud: Cloud, provider: LibcloudPr
     """403 is a quota here, and elsewhere a fault of ours: the sentence tells."""
     cloud.api.instances = 0
 
-    assert isinstance(refused(provider), CapacityRefused)
+    assert isinstance(refused(provider), QuotaRefused)
     assert isinstance(refused(provider, replace(SPEC, image="another")), RequestRejected)
 
 

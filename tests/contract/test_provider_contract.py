@@ -20,6 +20,7 @@ from providers.contract import (
     OutcomeUnknown,
     Provider,
     ProviderError,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -266,6 +267,7 @@ def test_callers_at_once_each_get_their_own_machine(world: World, fleet: str) ->
     ("trouble", "error"),
     [
         (Trouble.CAPACITY, CapacityRefused),
+        (Trouble.QUOTA, QuotaRefused),
         (Trouble.REJECTED, RequestRejected),
         (Trouble.THROTTLED, Throttled),
     ],

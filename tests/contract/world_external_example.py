@@ -29,6 +29,7 @@ PROGRAM = PLACE / "fjord_vps.py"
 TOKEN = "sesame"
 REFUSALS: Mapping[Trouble, tuple[int, str, dict[str, str]]] = {
     Trouble.CAPACITY: (409, "out_of_stock", {}),
+    Trouble.QUOTA: (403, "quota_exceeded", {}),
     Trouble.REJECTED: (422, "invalid", {}),
     Trouble.THROTTLED: (429, "slow_down", {"Retry-After": "7"}),
 }

@@ -25,6 +25,7 @@ CREATE, LIST = "RunInstances", "DescribeInstances"
 ANY = ""
 REFUSALS: Mapping[Trouble, tuple[int, str]] = {
     Trouble.CAPACITY: (500, "InsufficientInstanceCapacity"),
+    Trouble.QUOTA: (400, "VcpuLimitExceeded"),
     Trouble.REJECTED: (400, "InvalidParameterValue"),
     Trouble.THROTTLED: (503, "RequestLimitExceeded"),
 }
@@ -92,7 +93,7 @@ class MotoWorld:
     def _reply(self, trouble: Trouble) -> tuple[str, Reply]:
         """The action that a trouble concerns, and what becomes of it."""
         match trouble:
-            case Trouble.CAPACITY | Trouble.REJECTED | Trouble.THROTTLED:
+            case Trouble.CAPACITY | Trouble.QUOTA | Trouble.REJECTED | Trouble.THROTTLED:
                 return CREATE, ec2_stub.refusal(*REFUSALS[trouble])
             case Trouble.ANSWER_LOST:
                 return CREATE, self._carry_out_and_cut

@@ -15,6 +15,7 @@ from tests.contract.worlds import Trouble
 
 _FAULTS = {
     Trouble.CAPACITY: Fault.CAPACITY,
+    Trouble.QUOTA: Fault.QUOTA,
     Trouble.REJECTED: Fault.REJECTED,
     Trouble.THROTTLED: Fault.THROTTLED,
     Trouble.ANSWER_LOST: Fault.ANSWER_LOST,

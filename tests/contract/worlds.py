@@ -19,7 +19,9 @@ class Trouble(StrEnum):
     """What may happen to a call. A world says which of these it can bring about; the suite skips the others by name."""
 
     CAPACITY = "capacity"
-    """The next create is refused for want of stock or quota."""
+    """The next create is refused for want of stock, or for want of quota where nothing else is ever told."""
+    QUOTA = "quota"
+    """The next create is refused because the account has all that it may have."""
     REJECTED = "rejected"
     """The next create is refused for a fault of ours."""
     THROTTLED = "throttled"

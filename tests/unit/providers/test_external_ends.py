@@ -16,6 +16,7 @@ from providers.contract import (
     ListingUnavailable,
     OutcomeUnknown,
     ProviderError,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -35,7 +36,7 @@ from tests.unit.providers.external_stage import (
 IGNORANCE = {"create": OutcomeUnknown, "destroy": OutcomeUnknown, "list": ListingUnavailable}
 MEANS: dict[tuple[str, int], type[ProviderError]] = {
     ("create", 193): CapacityRefused,
-    ("create", 199): CapacityRefused,
+    ("create", 199): QuotaRefused,
     ("create", 194): RequestRejected,
     ("create", 195): Throttled,
     ("destroy", 194): RequestRejected,

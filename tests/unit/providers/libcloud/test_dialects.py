@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from autoscaler.clock import SystemClock
-from providers.contract import CapacityRefused, InstanceState, OutcomeUnknown, RequestRejected, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceState,
+    OutcomeUnknown,
+    QuotaRefused,
+    RequestRejected,
+    Throttled,
+)
 from providers.dialects import DIALECTS, Dialect
 from providers.dialects.contract import Goes, Place, Shape, Xml
 from providers.libcloud import errors
@@ -155,6 +162,39 @@ def test_ec2_leaves_out_only_what_is_no_more() -> None:
 def test_codes_come_before_statuses(status: int, codes: list[str], means: type[Exception]) -> None:
     """AWS says no stock with a 500 and slow down with a 503; without a code the status alone must do."""
     assert means is errors.meaning_of(status, codes, EC2)
+
+
+@pytest.mark.parametrize(
+    ("driver", "status", "code", "sentence", "means"),
+    [
+        ("ec2", 400, "MaxSpotInstanceCountExceeded", "", QuotaRefused),
+        ("ec2", 400, "Unsupported", "", CapacityRefused),
+        ("hetzner", 403, "resource_limit_exceeded", "server limit exceeded", QuotaRefused),
+        ("hetzner", 412, "resource_unavailable", "error during placement", CapacityRefused),
+        ("digitalocean", 422, "unprocessable_entity", "this will exceed your droplet limit", QuotaRefused),
+        (
+            "digitalocean",
+            422,
+            "unprocessable_entity",
+            "Size is not available in this region.",
+            CapacityRefused,
+        ),
+        ("linode", 400, "", "Account Limit reached. Please open a support ticket.", QuotaRefused),
+        ("linode", 400, "", "This plan is currently unavailable in the selected region", CapacityRefused),
+        ("openstack", 403, "forbidden", "Quota exceeded for cores: Requested 4", QuotaRefused),
+        ("openstack", 403, "forbidden", "Maximum number of ports exceeded", QuotaRefused),
+        ("openstack", 400, "badRequest", "No more IP addresses available on network", CapacityRefused),
+    ],
+)
+def test_a_full_account_is_told_from_an_empty_shelf(
+    driver: str, status: int, code: str, sentence: str, means: type[Exception]
+) -> None:
+    """After the one no other offer of the account is asked, after the other the next one is."""
+    asked = "POST /servers"
+
+    found = errors.meaning_of(status, [code], DIALECTS[driver], sentence=sentence, asked=asked)
+
+    assert means is found
 
 
 @pytest.mark.parametrize(
