@@ -77,11 +77,17 @@ def _rows(page: object, reads: Json) -> list[Row]:
     return rows
 
 
+def _total(page: object, reads: Json) -> object:
+    """What a page says of all. Where an answer without machines leaves out its rows, it leaves out their number too."""
+    total = dig(page, reads.total)
+    return 0 if total is None and reads.left_out and not _rows(page, reads) else total
+
+
 def _doubt(reads: Json, pages: list[object], rows: list[Row], by_id: Mapping[str, Row]) -> str:
     """Why a machine may be missing although every page came; empty: none can be."""
     if len(by_id) != len(rows):
         return "a machine was listed twice: what was listed moved between the pages"
-    totals = [dig(page, reads.total) for page in pages] if reads.total else []
+    totals = [_total(page, reads) for page in pages] if reads.total else []
     if any(isinstance(total, bool) or not isinstance(total, int) for total in totals):
         return "a page does not say how many machines there are"
     if len(set(totals)) > 1:

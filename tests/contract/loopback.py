@@ -14,6 +14,8 @@ from typing import Self
 from autoscaler.clock import SystemClock
 from providers import open_provider
 from providers.contract import InstanceSpec, MayAct, NodeName, Provider, Purchase, always
+from providers.libcloud import marks
+from providers.libcloud import options as account_options
 from testbed.clouds import descriptions, exchange
 from testbed.clouds.cloud import Cloud
 from testbed.clouds.exchange import Fault, Kind
@@ -22,6 +24,11 @@ from tests.contract.worlds import Trouble
 
 Mark = Callable[[Machine], tuple[str, str]]
 """The fleet and the node's name that a machine's document bears; empty where it bears none."""
+
+
+def no_mark(_: Machine) -> tuple[str, str]:
+    """For clouds whose machines bear nothing but a name."""
+    return "", ""
 
 
 class LoopbackWorld:
@@ -33,7 +40,7 @@ class LoopbackWorld:
         *,
         options: Mapping[str, object],
         purchase: Purchase,
-        mark: Mark,
+        mark: Mark = no_mark,
         tells_of_cut_listings: bool = False,
         lists_within_s: float = 30.0,
         endpoint: bool = True,
@@ -125,3 +132,20 @@ class LoopbackWorld:
 
     def pass_time(self, seconds: float) -> None:
         self.cloud.machines.clock.turn(seconds)
+
+
+class NamesOnlyWorld(LoopbackWorld):
+    """Where machines bear no mark but their names (`MarkShape.NAME`): whose they are is found by asking for each fleet
+    whether the name is its own."""
+
+    def user_data_of(self, *, name: str, fleet: str) -> bytes:
+        return {self._ours(each, fleet): each.user_data for each in self.cloud.machines.standing()}[name]
+
+    def machines_of(self, *, fleet: str) -> tuple[str, ...]:
+        names = [self._ours(each, fleet) for each in self.cloud.machines.standing()]
+        return tuple(name for name in names if name)
+
+    def _ours(self, machine: Machine, fleet: str) -> str:
+        dialect = account_options.DIALECTS[str(self.options["driver"])]
+        owner = marks.owner_of(dialect, fleet=fleet, row={}, name=machine.name)
+        return owner.name if owner else ""

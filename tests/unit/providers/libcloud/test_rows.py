@@ -115,3 +115,15 @@ def test_what_is_no_listing_is_not_read_as_an_empty_one(read: tuple[int, ...], p
     """Nor one of which the driver read another number, or other machines."""
     with pytest.raises(ValueError, match=r"listing|machine"):
         rows.listed(COUNTED, nodes(*read), pages)
+
+
+def test_where_rows_are_left_out_their_number_is_none() -> None:
+    """An empty answer that says no total is empty; one with machines must still say how many there are."""
+    shy = Json(rows="answer.machines", total="answer.count", path="", left_out=True)
+
+    assert ([], "") == rows.listed(shy, [], [answer({"answer": {}})])
+    _, doubt = rows.listed(shy, nodes(1), [answer({"answer": {"machines": [{"id": 1}]}})])
+    assert "does not say" in doubt
+    # The last machines went before the second page was asked for.
+    moved = [answer({"answer": {"count": 2, "machines": [{"id": 1}]}}), answer({"answer": {}})]
+    assert "disagree" in rows.listed(shy, nodes(1), moved)[1]
