@@ -106,6 +106,8 @@ class Mark:
     argument: str = ""
     found_in: str = ""
     """Dotted, in the machine's row."""
+    pairs: tuple[str, str] = ("", "")
+    """Of `DICT`: what key and value are called where the row holds a list of pairs; empty: a dictionary."""
     bears: tuple[str, ...] = (FLEET_KEY, POOL_KEY, NODE_KEY)
     """Without NODE_KEY a machine's own name stands for it, where texts are too short for a name."""
     value: str = r"[\s\S]{1,255}"
@@ -213,9 +215,14 @@ class Json:
     """All that an id may be. Drivers put ids into paths as they are, where `?tag_name=x` would end more than one."""
     total: str = ""
     """Where each page says how many machines there are altogether."""
+    total_header: str = ""
+    """The same, where a header of each page says it; its name in lower case."""
     numbered: bool = False
     """Pages are counted and not chained: one that goes moves all behind it forward, and a row may fall between pages.
     Several pages then prove absence only where each says the same total, and so many rows came."""
+    overlapping: bool = False
+    """Each page after the first is asked for from the last row of the one before on. Where that row does not begin it,
+    something moved; where it does, nothing before it went, and no total is needed."""
     path: str = ""
     """Pattern of the request whose answer is a listing, where the driver asks for other things too."""
     left_out: bool = False

@@ -76,7 +76,7 @@ def owner_of(dialect: Dialect, *, fleet: str, row: Mapping[str, object], name: s
     values: Mapping[str, object] = {}
     match mark.shape:
         case MarkShape.DICT:
-            values = dict(found) if isinstance(found, dict) else {}
+            values = dict(found) if isinstance(found, dict) else _paired(found, mark.pairs)
         case MarkShape.TEXTS:
             texts = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
             # A cloud may keep the spelling in which somebody first used a tag. Our own words have no capitals.
@@ -109,6 +109,17 @@ def dig(row: object, path: str) -> object:
     for key in filter(None, path.split(".")):
         row = row.get(key) if isinstance(row, dict) else None
     return row
+
+
+def _paired(found: object, names: tuple[str, str]) -> Mapping[str, object]:
+    """A list of pairs as a dictionary. A key that comes twice with two values has none: it would be a guess."""
+    key, value = names
+    values: dict[str, object] = {}
+    for each in found if isinstance(found, list) and key else ():
+        if isinstance(each, dict) and isinstance(each.get(key), str):
+            said = each.get(value)
+            values[each[key]] = said if values.get(each[key], said) == said else None
+    return values
 
 
 def _fit(mark: Mark, value: str) -> str:

@@ -27,16 +27,31 @@ def listed(reads: Xml | Json, nodes: Sequence[Any], answers: Sequence[Answer]) -
         return _in_xml(reads, nodes, answers), ""
     of_listing = [answer for answer in answers if re.search(reads.path, answer.asked)]
     pages = [json.loads(answer.body) for answer in of_listing]
-    rows = [row for page in pages for row in _rows(page, reads)]
     if not pages:
         raise ValueError("no answer is a listing")
+    rows, moved = _joined([_rows(page, reads) for page in pages], reads)
     if len(rows) != len(nodes):
         raise ValueError(f"{len(rows)} machines were answered and {len(nodes)} could be read")
     by_id = {_id_of(row, reads): row for row in rows}
     missing = [node for node in nodes if str(node.id) not in by_id]
     if missing:
         raise ValueError("a machine was read under an id that was not answered")
-    return [(node, by_id[str(node.id)]) for node in nodes], _doubt(reads, pages, rows, by_id)
+    headers = [answer.headers for answer in of_listing]
+    doubt = moved or _doubt(reads, _totals(reads, pages, headers), len(pages), rows, by_id)
+    return [(node, by_id[str(node.id)]) for node in nodes], doubt
+
+
+def _joined(pages: Sequence[list[Row]], reads: Json) -> tuple[list[Row], str]:
+    """The rows of all pages, and whether something moved between two that overlap."""
+    rows: list[Row] = []
+    moved = ""
+    for page in pages:
+        if rows and reads.overlapping:
+            if not page or _id_of(page[0], reads) != _id_of(rows[-1], reads):
+                moved = "what was listed moved between the pages"
+            page = page[1:]  # noqa: PLW2901 - its first row is the last one of the page before
+        rows += page
+    return rows, moved
 
 
 def made(reads: Xml | Json, node: Any, answer: Answer) -> Row:
@@ -83,17 +98,26 @@ def _total(page: object, reads: Json) -> object:
     return 0 if total is None and reads.left_out and not _rows(page, reads) else total
 
 
-def _doubt(reads: Json, pages: list[object], rows: list[Row], by_id: Mapping[str, Row]) -> str:
+def _totals(reads: Json, pages: Sequence[object], headers: Sequence[Mapping[str, str]]) -> list[object]:
+    """What each page says of how many machines there are; None where it should and does not."""
+    if reads.total_header:
+        told = [each.get(reads.total_header, "") for each in headers]
+        return [int(each) if each.isascii() and each.isdecimal() else None for each in told]
+    return [_total(page, reads) for page in pages] if reads.total else []
+
+
+def _doubt(
+    reads: Json, totals: Sequence[object], pages: int, rows: list[Row], by_id: Mapping[str, Row]
+) -> str:
     """Why a machine may be missing although every page came; empty: none can be."""
     if len(by_id) != len(rows):
         return "a machine was listed twice: what was listed moved between the pages"
-    totals = [_total(page, reads) for page in pages] if reads.total else []
     if any(isinstance(total, bool) or not isinstance(total, int) for total in totals):
         return "a page does not say how many machines there are"
     if len(set(totals)) > 1:
         return "the pages disagree about how many machines there are"
     if totals and totals[0] != len(rows):
         return f"{totals[0]} machines were announced and {len(rows)} came"
-    if reads.numbered and len(pages) > 1 and not totals:
+    if reads.numbered and not reads.overlapping and pages > 1 and not totals:
         return "pages are counted, and none says how many machines there are"
     return ""

@@ -134,3 +134,24 @@ def test_a_mark_too_long_for_the_cloud_is_refused() -> None:
     """Linode's tags have 50 letters at most."""
     with pytest.raises(Unspeakable, match="autoscaler-pool"):
         marks.spelt_mark(DIALECTS["linode"], fleet="web", pool="p" * 40, name="web-a1")
+
+
+def test_a_mark_may_be_shown_as_a_list_of_pairs() -> None:
+    """It is read as a dictionary would be; a key with two values, or a pair that is none, marks nothing."""
+    dialect = replace(
+        BASE, mark=Mark(shape=MarkShape.DICT, argument="ex_tags", found_in="tags", pairs=("key", "value"))
+    )
+    ours = [{"key": FLEET_KEY, "value": "shop"}, {"key": "autoscaler-pool", "value": "images"}]
+
+    def owner(tags: object) -> Owner | None:
+        return marks.owner_of(dialect, fleet="shop", row={"tags": tags}, name="images-1")
+
+    assert Owner(fleet="shop", pool="images", name="images-1") == owner(ours)
+    for odd in (
+        [*ours, {"key": FLEET_KEY, "value": "others"}],
+        [{"key": FLEET_KEY}],
+        ["text", None],
+        None,
+        "text",
+    ):
+        assert owner(odd) is None

@@ -127,3 +127,38 @@ def test_where_rows_are_left_out_their_number_is_none() -> None:
     # The last machines went before the second page was asked for.
     moved = [answer({"answer": {"count": 2, "machines": [{"id": 1}]}}), answer({"answer": {}})]
     assert "disagree" in rows.listed(shy, nodes(1), moved)[1]
+
+
+@pytest.mark.parametrize(
+    ("pages", "doubt"),
+    [
+        ([page(1, 2), page(2, 3), page(3)], ""),
+        ([page(1, 2), page(3, 4)], "moved"),
+        ([page(1, 2), page(1, 2)], "moved"),
+        ([page(1, 2), page()], "moved"),
+    ],
+    ids=["nothing moved", "one went", "one came", "the last one went"],
+)
+def test_pages_that_overlap_show_whether_something_moved(pages: list[Answer], doubt: str) -> None:
+    """The row at the seam is on both pages, or a row may be on neither."""
+    overlapping = Json(rows="machines", numbered=True, overlapping=True)
+    shown = [[row["id"] for row in json.loads(each.body)["machines"]] for each in pages]
+    ids = [*shown[0], *(id_ for each in shown[1:] for id_ in each[1:])]
+
+    seen, why = rows.listed(overlapping, nodes(*ids), pages)
+
+    assert (len(ids), True) == (len(seen), why == doubt or (bool(doubt) and doubt in why))
+
+
+@pytest.mark.parametrize(
+    ("headers", "doubt"),
+    [({"x-total-count": "2"}, ""), ({"x-total-count": "3"}, "3 machines were announced and 2 came"),
+     ({"x-total-count": "²"}, "does not say"), ({}, "does not say")],
+)  # fmt: skip
+def test_a_total_may_stand_in_a_header(headers: dict[str, str], doubt: str) -> None:
+    """It is held against the rows as one in the body is; one that is missing or no number proves nothing."""
+    counted = Json(rows="machines", numbered=True, total_header="x-total-count")
+    told = Answer(status=200, asked="GET /machines", headers=headers, body=page(1, 2).body)
+
+    assert doubt in rows.listed(counted, nodes(1, 2), [told])[1]
+    assert bool(doubt) is bool(rows.listed(counted, nodes(1, 2), [told])[1])
