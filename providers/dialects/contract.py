@@ -318,6 +318,9 @@ class Dialect:
     """Send requests as POST forms instead of GET: parameters (and so user data) stay out of every URL."""
     order_sign: str = r"^(?!GET |HEAD )"
     """Pattern of `METHOD url` of the one request of a create or destroy that makes or ends a machine."""
+    follow_sign: str = ""
+    """Where a create is a sequence: pattern of the requests that finish what its one order made (user data, start).
+    They leave only once that order was taken; what fails from then on is an unknown outcome. Empty: there are none."""
     asks_at_once: bool = False
     """Whether the constructor itself asks the cloud; it then waits for the first call, and is bounded by that."""
     always: Mapping[str, object] = field(default_factory=dict)

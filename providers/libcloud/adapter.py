@@ -260,6 +260,7 @@ class LibcloudProvider:
             self._clock,
             respell=getattr(dialect.listing.reads, "respell", ("", "")),
             order_sign=dialect.order_sign,
+            follow_sign=dialect.follow_sign,
             forms=dialect.forms,
             only_for=dialect.listing.only_for,
         )

@@ -73,6 +73,7 @@ class Wire:
         *,
         respell: tuple[str, str] = ("", ""),
         order_sign: str = "",
+        follow_sign: str = "",
         forms: bool = False,
         only_for: Mapping[str, str] | None = None,
     ) -> None:
@@ -81,6 +82,7 @@ class Wire:
         self.forms = forms
         self.only_for = only_for or {}
         self._order_sign = re.compile(order_sign)
+        self._follow_sign = re.compile(follow_sign) if follow_sign else None
         self._deadline = 0.0
         self._may_send: MayAct = always
         self._links: list[OneSendConnection] = []
@@ -114,12 +116,17 @@ class Wire:
     def send(self, asked: str) -> bool:
         """Note that this goes out now, and say whether it is an order.
 
-        Raises Withheld where it may not: the caller was stopped since it began, or the driver would order twice.
+        Raises Withheld where it may not: the caller was stopped since it began, or the driver would order twice, or
+        would finish what no order of this call has made.
         """
         self.require_leave()
         if self.sends >= SENDS_MAX:
             raise LinkBroken(f"the driver sent {SENDS_MAX} requests and wants more", reached=True)
         is_order = self.ordering and self._order_sign.search(asked) is not None
+        if self.once and self._follow_sign and self._follow_sign.search(asked):
+            if not self.accepted:
+                raise Withheld("the driver would finish what was never ordered")
+            is_order = False
         if is_order and self.once and self.orders:
             raise Withheld("the driver would order a second time")
         self.sends += 1
