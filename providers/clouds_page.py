@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from providers.dialects import DIALECTS, Dialect
+from providers.dialects import DIALECTS, NOT_OFFERED, Dialect
 from providers.dialects.contract import NODE_KEY, MarkShape, Place
 
 HEAD = """\
@@ -54,9 +54,17 @@ Begin with a low `max_workers`, and read the first day's invoice.
 """
 
 
+WAITING = """\
+
+## Not offered yet
+
+"""
+
+
 def render() -> str:
     """The page."""
-    return HEAD + _table(NAMES) + CAPABILITIES + _table(COLUMNS) + PROOF + _table(PROVEN)
+    waiting = "".join(f"* `{driver}`: {why}\n" for driver, why in NOT_OFFERED.items())
+    return HEAD + _table(NAMES) + CAPABILITIES + _table(COLUMNS) + PROOF + _table(PROVEN) + WAITING + waiting
 
 
 def _table(columns: Mapping[str, Callable[[Dialect], str]]) -> str:

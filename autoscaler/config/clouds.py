@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, create_model
 
 from autoscaler.config.secret import Secret
 from autoscaler.config.values import Many, Span, Word
-from providers.dialects import DIALECTS, Dialect
+from providers.dialects import DIALECTS, NOT_OFFERED, Dialect
 from providers.dialects.contract import Goes, Option, Shape
 
 S = TypeVar("S", bound=BaseModel)
@@ -65,6 +65,8 @@ def class_name(driver: str) -> str:
 
 SECTIONS: Mapping[str, str] = {header(driver): class_name(driver) for driver in DIALECTS}
 """For the reference, in the order of the drivers' names."""
+ABSENT = tuple(NOT_OFFERED)
+"""Drivers that people may try, and that have no section yet."""
 
 
 def sections(base: type[S]) -> dict[str, type[S]]:

@@ -243,7 +243,7 @@ _WHICH = Discriminator(
     custom_error_context={
         "found": "no `driver` that is known",
         "expected": f"driver = one of {', '.join(sorted(CLOUDS))}",
-        "advice": "",
+        "advice": f"docs/providers.md says why there is no {' or '.join(clouds.ABSENT)} yet",
     },
 )
 

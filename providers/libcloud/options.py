@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from providers.contract import Options, ProviderOptionsWrong
-from providers.dialects import DIALECTS, Dialect
+from providers.dialects import DIALECTS, NOT_OFFERED, Dialect
 from providers.dialects.contract import Goes, Option, Shape
 
 ALL_TAKE = ("driver", "settle_s")
@@ -53,7 +53,10 @@ def read(name: str, options: Options) -> Account:
     driver = reader.text("driver")
     dialect = DIALECTS.get(driver)
     if dialect is None:
-        raise reader.wrong("driver", f"{driver!r} is not known here", f"one of {', '.join(sorted(DIALECTS))}")
+        why = f": {NOT_OFFERED[driver]}" if driver in NOT_OFFERED else ""
+        raise reader.wrong(
+            "driver", f"{driver!r} is not known here{why}", f"one of {', '.join(sorted(DIALECTS))}"
+        )
     reader.refuse_unknown(dialect)
     given = [(option, reader.value(name, option, dialect)) for name, option in dialect.options.items()]
     given = [(option, value) for option, value in given if value is not None]
