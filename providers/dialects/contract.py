@@ -254,6 +254,8 @@ class Fields:
     state: str
     location: str = ""
     size: str = ""
+    created: str = ""
+    """An instant in ISO 8601. Where the driver reads one itself, that one counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

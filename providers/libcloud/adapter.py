@@ -348,7 +348,7 @@ class LibcloudProvider:
             instance_id=InstanceId(node.id),
             state=state,
             pool=owner.pool,
-            created_at=_epoch(node.created_at),
+            created_at=_epoch(node.created_at or _instant(marks.dig(row, fields.created))),
             location=location if isinstance(location, str) else "",
             size=size if isinstance(size, str) else "",
             addresses=(*(node.public_ips or ()), *(node.private_ips or ())),
@@ -371,6 +371,14 @@ class LibcloudProvider:
 def create_token(fleet: str, name: str) -> str:
     """The key of one create, the same whenever it is asked for: 64 characters, which is what EC2 takes."""
     return hashlib.sha256(f"{fleet}/{name}".encode()).hexdigest()
+
+
+def _instant(said: object) -> datetime | None:
+    """What a row says of a birth; None: nothing that could be read."""
+    try:
+        return datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
 
 
 def _epoch(created: datetime | None) -> float | None:

@@ -80,6 +80,8 @@ def test_an_account_can_be_opened_with_what_its_options_say(dialect: Dialect) ->
     """The driver's constructor takes every argument that the options name, and nothing is sent."""
     given = {name: option.choices[0] if option.choices else "something" for name, option in dialect.options.items()
              if option.to is Goes.ACCOUNT and option.shape is Shape.TEXT}  # fmt: skip
+    given |= {name: ["something"] for name, option in dialect.options.items()
+              if option.required and option.shape is Shape.TEXTS}  # fmt: skip
     given |= {"region": "us-east-1"} if "region" in given else {}
     given |= {name: "http://127.0.0.1:1" for name in given if name.endswith("url")}
 
