@@ -87,7 +87,7 @@ def _listing(dialect: Dialect) -> str:
 
 
 def _lost_answer(dialect: Dialect) -> str:
-    if dialect.once_argument:
+    if dialect.once_argument or dialect.names.once:
         return "a client token"
     return "a unique name" if dialect.names.unique else "a listing"
 

@@ -124,6 +124,8 @@ class Names:
     """Ours, and what stands for it in the cloud; the latter holds a letter that our names never hold (`_`, `.`)."""
     unique: bool = False
     """Whether the cloud itself refuses a second machine of the same name."""
+    once: bool = False
+    """Whether the name is a client token: a create repeated returns the first machine."""
 
 
 class LocationShape(StrEnum):
@@ -204,7 +206,8 @@ class Xml:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Json:
-    """Listings in JSON: a machine's row is what the cloud said of it. Paths are dotted."""
+    """Listings in JSON: a machine's row is what the cloud said of it. Paths are dotted, and a
+    number picks from a list."""
 
     rows: str
     """Where a listing's answer holds its machines."""
@@ -358,6 +361,8 @@ class Dialect:
     """Parameters of a request for one `{size}`, where the driver's own list of sizes is as old as its release."""
     size_sign: str = ""
     """What its answer bears, with `{size}`, if the size is known."""
+    sizes_composed: str = ""
+    """Pattern of sizes that customers put together themselves, and that stand in no list."""
     kept_volume: tuple[str, str, str] = ("", "", "")
     """Where an image says that a volume outlives its machine: key in `extra`, key of the volume, key of the flag."""
     left_over: str = ""

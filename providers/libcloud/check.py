@@ -56,6 +56,8 @@ def _size(driver: Any, purchase: Purchase, dialect: Dialect) -> str:
         driver.connection.request(driver.path, params=params)
         if dialect.size_sign.format(size=size) in driver.connection.wire.answer.body:
             return f"{size} exists"
+    if dialect.sizes_composed and re.fullmatch(dialect.sizes_composed, size):
+        return f"{size} is composed as sizes are here; whether it is sold only an order tells"
     raise Unknown(f"{size!r} is not a size here; nearest: {_nearest(size, names)}")
 
 
@@ -81,7 +83,7 @@ def _image(driver: Any, image: str, dialect: Dialect) -> str:
     found = driver.get_image(image)
     volumes_key, volume_key, flag_key = dialect.kept_volume
     volumes = found.extra.get(volumes_key) or () if volumes_key else ()
-    kept = [each for each in volumes if (each.get(volume_key) or {}).get(flag_key) == "false"]
+    kept = [each for each in volumes if str((each.get(volume_key) or {}).get(flag_key)).lower() == "false"]
     if kept:
         return f"{image} exists; {len(kept)} of its volumes outlive their machine and stay billed"
     return f"{image} exists"

@@ -105,9 +105,12 @@ def read_name(dialect: Dialect, name: str) -> str:
 
 
 def dig(row: object, path: str) -> object:
-    """What stands at a dotted path; None where nothing does. An empty path is the whole."""
+    """What stands at a dotted path; None where nothing does. An empty path is the whole, a number picks from a list."""
     for key in filter(None, path.split(".")):
-        row = row.get(key) if isinstance(row, dict) else None
+        if isinstance(row, list) and key.isdecimal():
+            row = dict(enumerate(row)).get(int(key))
+        else:
+            row = row.get(key) if isinstance(row, dict) else None
     return row
 
 

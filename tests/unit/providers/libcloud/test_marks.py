@@ -155,3 +155,19 @@ def test_a_mark_may_be_shown_as_a_list_of_pairs() -> None:
         "text",
     ):
         assert owner(odd) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("", {"Vms": [{"VmId": "i-1"}, {}], "0": "named"}),
+        ("Vms.0.VmId", "i-1"),
+        ("Vms.1.VmId", None),
+        ("Vms.2", None),
+        ("Vms.VmId", None),
+        ("0", "named"),
+    ],
+)
+def test_a_number_in_a_path_picks_from_a_list(path: str, found: object) -> None:
+    """Some answer a create with a list of one; what is not there is nothing, and never an error."""
+    assert found == marks.dig({"Vms": [{"VmId": "i-1"}, {}], "0": "named"}, path)
