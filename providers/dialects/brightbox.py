@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, RequestRejected, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    QuotaRefused,
+    RequestRejected,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -28,7 +35,8 @@ COUNTRIES: Mapping[str, str] = {"zon-6mxqw": "GB", "zon-remk1": "GB"}
 """`gb1-a` and `gb1-b`, the zones of the region gb1; both stand in Manchester."""
 
 ORDERED = r"^POST \S*/servers\b"
-FULL = r"limit (has been )?(reached|exceeded)|capacity|insufficient|out of stock|no .*available"
+FULL = r"limit (has been )?(reached|exceeded)"
+NONE_LEFT = r"capacity|insufficient|out of stock|no .*available"
 
 DIALECT = Dialect(
     driver="brightbox",
@@ -89,8 +97,10 @@ DIALECT = Dialect(
         rules=(
             # "Account limit reached, please contact support for more information". How a full zone is worded, and with
             # which status, is not known: never with one that leaves open what was done.
-            ErrorRule(status=403, text=FULL, asked=ORDERED, means=CapacityRefused),
-            ErrorRule(status=422, text=FULL, asked=ORDERED, means=CapacityRefused),
+            ErrorRule(status=403, text=FULL, asked=ORDERED, means=QuotaRefused),
+            ErrorRule(status=422, text=FULL, asked=ORDERED, means=QuotaRefused),
+            ErrorRule(status=403, text=NONE_LEFT, asked=ORDERED, means=CapacityRefused),
+            ErrorRule(status=422, text=NONE_LEFT, asked=ORDERED, means=CapacityRefused),
             ErrorRule(codes=r"invalid_client|unauthorized_client|access_denied", means=RequestRejected),
             # A token lasts for two hours; the next request logs in anew. Wrong credentials are refused there.
             ErrorRule(status=401, asked=r"^(?!POST \S*/token)", means=Throttled),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    QuotaRefused,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -114,7 +119,12 @@ DIALECT = Dialect(
         text=r':\s*(?:\[\s*)?"((?:[^"\\]|\\.)*)"',
         rules=(
             ErrorRule(
-                text=r"quota|limit of|limit (has been )?(reached|exceeded)|not enough|out of (stock|capacity)"
+                text=r"quota|limit of|limit (has been )?(reached|exceeded)",
+                asked=r"^POST",
+                means=QuotaRefused,
+            ),
+            ErrorRule(
+                text=r"not enough|out of (stock|capacity)"
                 r"|no capacity|capacity (is )?(reached|exceeded)|insufficient|currently (un|not )available",
                 asked=r"^POST",
                 means=CapacityRefused,

@@ -7,6 +7,7 @@ from providers.contract import (
     InstanceAbsent,
     InstanceState,
     OutcomeUnknown,
+    QuotaRefused,
     RequestRejected,
     Throttled,
 )
@@ -138,7 +139,8 @@ DIALECT = Dialect(
         text=r'"errortext"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
             # ACCOUNT_RESOURCE_LIMIT, INSUFFICIENT_CAPACITY, RESOURCE_ALLOCATION: told before anything is made.
-            ErrorRule(codes=r"532|533|535", asked=ORDERED, means=CapacityRefused),
+            ErrorRule(codes=r"532", asked=ORDERED, means=QuotaRefused),
+            ErrorRule(codes=r"533|535", asked=ORDERED, means=CapacityRefused),
             ErrorRule(codes=r"429", means=Throttled),
             # "... due to incorrect long value format, or entity does not exist ..."
             ErrorRule(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    QuotaRefused,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -117,11 +123,8 @@ DIALECT = Dialect(
         text=r'"Details"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
             # 400, as mistakes have it.
-            ErrorRule(
-                codes=r"InsufficientCapacity.*|TooManyResources.*|.*Quota.*|10\d{3}",
-                asked=r"/CreateVms$",
-                means=CapacityRefused,
-            ),
+            ErrorRule(codes=r"TooManyResources.*|.*Quota.*", asked=r"/CreateVms$", means=QuotaRefused),
+            ErrorRule(codes=r"InsufficientCapacity.*|10\d{3}", asked=r"/CreateVms$", means=CapacityRefused),
             ErrorRule(codes=r".*Throttl.*|RequestLimitExceeded|TooManyRequests|SlowDown", means=Throttled),
             ErrorRule(codes=r"InvalidResource", asked=r"/DeleteVms$", means=InstanceAbsent),
         ),

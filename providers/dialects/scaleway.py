@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, OutcomeUnknown, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    OutcomeUnknown,
+    QuotaRefused,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -121,9 +128,11 @@ DIALECT = Dialect(
         code=r'"type"\s*:\s*"([a-z_]+)"',
         text=r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
-            ErrorRule(codes=r"quotas_exceeded|out_of_stock", means=CapacityRefused),
+            ErrorRule(codes=r"quotas_exceeded", means=QuotaRefused),
+            ErrorRule(codes=r"out_of_stock", means=CapacityRefused),
             # An older form of the same, under `invalid_request_error`.
-            ErrorRule(text=r"quota exceeded|out of stock", asked=r"^POST", means=CapacityRefused),
+            ErrorRule(text=r"quota exceeded", asked=r"^POST", means=QuotaRefused),
+            ErrorRule(text=r"out of stock", asked=r"^POST", means=CapacityRefused),
             # A definite no while something else is done to it: nothing was done, ask again.
             ErrorRule(codes=r"transient_state|too_many_requests", means=Throttled),
             ErrorRule(

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, RequestRejected, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    QuotaRefused,
+    RequestRejected,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -132,7 +139,8 @@ DIALECT = Dialect(
         code=r'"(?:error_)?code"\s*:\s*"([A-Z0-9_]+)"',
         text=r'"(?:error_)?message"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
-            ErrorRule(codes=r"\w+_RESOURCES_UNAVAILABLE|\w+_LIMIT_REACHED", means=CapacityRefused),
+            ErrorRule(codes=r"\w+_LIMIT_REACHED", means=QuotaRefused),
+            ErrorRule(codes=r"\w+_RESOURCES_UNAVAILABLE", means=CapacityRefused),
             # "Payment required": the credits are used up, and may be filled again.
             ErrorRule(codes=r"INSUFFICIENT_CREDITS", means=CapacityRefused),
             ErrorRule(status=402, means=CapacityRefused),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, OutcomeUnknown, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    OutcomeUnknown,
+    QuotaRefused,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -108,9 +115,14 @@ DIALECT = Dialect(
             # is unavailable comes with others, and leaves open what was done.
             ErrorRule(
                 status=400,
-                text=r"not available in|unavailable|no longer available|capacity|out of stock|sold out"
-                r"|monthly fee limit|(instance|server|account|subscription)s? limit|maximum (number|amount) of"
+                text=r"monthly fee limit|(instance|server|account|subscription)s? limit|maximum (number|amount) of"
                 r"|limit (has been )?(reached|exceeded)|reached the (maximum|limit)",
+                asked=r"^POST",
+                means=QuotaRefused,
+            ),
+            ErrorRule(
+                status=400,
+                text=r"not available in|unavailable|no longer available|capacity|out of stock|sold out",
                 asked=r"^POST",
                 means=CapacityRefused,
             ),
