@@ -169,7 +169,8 @@ class UpCloud:
             Route(method="GET", path=many, handler=self.look, kind=Kind.LIST, query=paged | {"label"}),
             Route(method="GET", path=one, handler=self.one),
             Route(method="DELETE", path=one, handler=self.end, kind=Kind.END, query=frozenset({"storages", "backups"})),
-            Route(method="POST", path=f"{one}/stop", handler=self.stop),
+            # The first of the two words that end a server.
+            Route(method="POST", path=f"{one}/stop", handler=self.stop, kind=Kind.END),
             Route(method="GET", path="/1.3/plan", handler=lambda _: Answer(body={"plans": {"plan": PLANS}})),
             Route(method="GET", path="/1.3/zone", handler=lambda _: Answer(body={"zones": {"zone": ZONES}})),
             Route(method="GET", path="/1.3/storage/template", handler=self.templates, query=paged),
