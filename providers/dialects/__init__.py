@@ -19,15 +19,6 @@ NOT_OFFERED: Mapping[str, str] = {
     "which a machine would be told what to become (a text is refused, bytes make a request that cannot be written; "
     "libcloud's issue 1893). The mend is merged there and in no release yet. Its ends also leave disks and network "
     "interfaces behind, and wait within calls.",
-    "gce": "Google Compute Engine waits for a driver of our own, because libcloud's (3.9.1) cannot be made safe from "
-    "outside. It takes a listing for whole that says itself that a zone could not be reached (an answer 200 with the "
-    "warning `UNREACHABLE` and no machines came back as an empty list), so that standing machines would count as gone. "
-    "It logs in while it is made, over a connection that it chooses inside a function, without time-out and past "
-    "every bound of ours, and writes the token into a file in the home directory. A create asks for network, disk "
-    "type, disk and machine besides, and waits with sleeps for up to 180 seconds; a zone without stock takes the order "
-    "first and gives it back 7 to 100 seconds later, for which dialects have no word: all that fails after an order "
-    "was taken is an unknown outcome, and an offer without stock would not rest. Names are unique in a zone only. A "
-    "service account's login needs `cryptography`, which would be a new dependency.",
 }
 """Clouds that libcloud knows and that people look for here, by its name for them, and why there is no dialect yet."""
 
