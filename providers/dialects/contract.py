@@ -206,8 +206,8 @@ class Xml:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Json:
-    """Listings in JSON: a machine's row is what the cloud said of it. Paths are dotted, and a
-    number picks from a list."""
+    """Listings in JSON: a machine's row is what the cloud said of it. Paths are dotted; a
+    number picks from a list, and `*` joins the lists in all of an object's values."""
 
     rows: str
     """Where a listing's answer holds its machines."""
@@ -228,6 +228,8 @@ class Json:
     something moved; where it does, nothing before it went, and no total is needed."""
     path: str = ""
     """Pattern of the request whose answer is a listing, where the driver asks for other things too."""
+    doubt: str = ""
+    """Pattern of an answer that says by itself that it may lack machines."""
     left_out: bool = False
     """Whether an honest answer without machines has no rows at all; what stands around them is there all the same."""
 
@@ -257,6 +259,8 @@ class Fields:
     state: str
     location: str = ""
     size: str = ""
+    tails: bool = False
+    """Whether location and size are addresses of which the last part counts."""
     created: str = ""
     """An instant in ISO 8601. Where the driver reads one itself, that one counts."""
 
@@ -326,6 +330,9 @@ class Dialect:
     follow_sign: str = ""
     """Where a create is a sequence: pattern of the requests that finish what its one order made (user data, start).
     They leave only once that order was taken; what fails from then on is an unknown outcome. Empty: there are none."""
+    given_back: str = ""
+    """Where an order is taken first and may be given back: pattern of `METHOD url` of the request whose answer says so.
+    What a rule of `errors` makes of that answer counts; without one the outcome stays unknown."""
     asks_at_once: bool = False
     """Whether the constructor itself asks the cloud; it then waits for the first call, and is bounded by that."""
     always: Mapping[str, object] = field(default_factory=dict)

@@ -343,6 +343,8 @@ class LibcloudProvider:
         if state is None or not node.id:
             return None
         location, size = (marks.dig(row, path) if path else None for path in (fields.location, fields.size))
+        if fields.tails:
+            location, size = (str(each or "").rpartition("/")[2] for each in (location, size))
         return Instance(
             name=owner.name,
             instance_id=InstanceId(node.id),

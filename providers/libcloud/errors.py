@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import TypeGuard
 
 from providers import rate_limits, words
 from providers.contract import (
@@ -88,8 +89,7 @@ def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderEr
 def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
     call, about = scene.call, scene.about
     if call is Call.CREATE and wire.accepted:
-        says = f"{about}: the order was taken, and then: {_last_words(trouble, scene, wire)}"
-        return call.error(OutcomeUnknown, says)
+        return _judge_what_came_after(trouble, scene, wire)
     if isinstance(trouble, Withheld):
         # Of several ends of one name the first may have gone out.
         means = call.otherwise if wire.orders else NotSent
@@ -111,6 +111,21 @@ def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
         )
         return call.error(RequestRejected, says)
     return call.error(call.otherwise, f"{about}: no answer: {type(trouble).__name__}")
+
+
+def _judge_what_came_after(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
+    """A create that failed after its order was taken: nobody knows, unless the cloud says that it gave it back."""
+    if _is_given_back(wire.answer, scene.dialect):
+        return _judge_answer(wire.answer, scene)
+    says = f"{scene.about}: the order was taken, and then: {_last_words(trouble, scene, wire)}"
+    return scene.call.error(OutcomeUnknown, says)
+
+
+def _is_given_back(answer: Answer | None, dialect: Dialect) -> TypeGuard[Answer]:
+    """Whether that is the cloud's word on what became of an order that it took. A refused look is none."""
+    if not dialect.given_back or answer is None or answer.status != 200:
+        return False
+    return re.search(dialect.given_back, answer.asked) is not None
 
 
 def _judge_what_came_before(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:

@@ -106,6 +106,13 @@ def read_name(dialect: Dialect, name: str) -> str:
 
 def dig(row: object, path: str) -> object:
     """What stands at a dotted path; None where nothing does. An empty path is the whole, a number picks from a list."""
+    before, everywhere, after = path.partition("*")
+    if everywhere:
+        around = dig(row, before)
+        found = [dig(each, after) for each in around.values()] if isinstance(around, dict) else [False]
+        lists = [each for each in found if isinstance(each, list)]
+        whole = len(lists) == sum(each is not None for each in found)
+        return [one for each in lists for one in each] if whole else None
     for key in filter(None, path.split(".")):
         if isinstance(row, list) and key.isdecimal():
             row = dict(enumerate(row)).get(int(key))

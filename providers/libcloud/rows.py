@@ -37,7 +37,9 @@ def listed(reads: Xml | Json, nodes: Sequence[Any], answers: Sequence[Answer]) -
     if missing:
         raise ValueError("a machine was read under an id that was not answered")
     headers = [answer.headers for answer in of_listing]
-    doubt = moved or _doubt(reads, _totals(reads, pages, headers), len(pages), rows, by_id)
+    unseen = reads.doubt and any(re.search(reads.doubt, answer.body) for answer in of_listing)
+    doubt = "the cloud says that it did not look everywhere" if unseen else moved
+    doubt = doubt or _doubt(reads, _totals(reads, pages, headers), len(pages), rows, by_id)
     return [(node, by_id[str(node.id)]) for node in nodes], doubt
 
 
@@ -84,7 +86,7 @@ def _id_of(row: Row, reads: Json) -> str:
 
 def _rows(page: object, reads: Json) -> list[Row]:
     rows = dig(page, reads.rows)
-    around, _, last = reads.rows.rpartition(".")
+    around, _, last = reads.rows.partition(".*")[0].rpartition(".")
     if rows is None and reads.left_out and isinstance(there := dig(page, around), dict) and last not in there:
         return []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -171,3 +171,18 @@ def test_a_mark_may_be_shown_as_a_list_of_pairs() -> None:
 def test_a_number_in_a_path_picks_from_a_list(path: str, found: object) -> None:
     """Some answer a create with a list of one; what is not there is nothing, and never an error."""
     assert found == marks.dig({"Vms": [{"VmId": "i-1"}, {}], "0": "named"}, path)
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"items": {"a": {"rows": [1]}, "b": {"rows": [2, 3]}, "c": {"warning": {}}}}, [1, 2, 3]),
+        ({"items": {}}, []),
+        ({"items": {"a": {"rows": "none"}, "b": {"rows": [1]}}}, None),
+        ({"items": [1]}, None),
+        ({}, None),
+    ],
+)
+def test_a_star_in_a_path_joins_lists_or_finds_none(row: object, found: object) -> None:
+    """Where one of them is no list, none is told: a row that is left out would count as gone."""
+    assert found == marks.dig(row, "items.*.rows")
