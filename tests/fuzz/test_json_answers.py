@@ -18,7 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import Instance, Provider, ProviderError
-from testbed.clouds.exchange import Answer, Exchange, Fault, Kind
+from providers.dialects import DIALECTS
+from providers.dialects.contract import Json
+from providers.libcloud import marks
+from testbed.clouds.exchange import Answer, Asked, Exchange, Fault, Kind
 from tests.contract import worlds
 from tests.contract.loopback import LoopbackWorld
 from tests.fuzz import odd
@@ -155,14 +158,17 @@ def test_only_a_machine_seen_under_our_mark_is_ever_ended(
     asked = stage.world.cloud.server.exchanges[before:]
     for each in asked:
         if each.route and each.route.kind is Kind.END:
-            assert [*each.asked.places.values()][-1].encode() in body
+            assert ended_by(each.asked)
+            assert all(named.encode() in body for named in ended_by(each.asked))
             assert b"images-7" in body or "images-1" == wanted
 
 
-def rows_of(part: Any) -> Any:
-    """The machines of a listing, at its top or one storey down."""
-    lists = [value for value in part.values() if isinstance(value, list)]
-    return lists[0] if lists else rows_of(next(value for value in part.values() if isinstance(value, dict)))
+def ended_by(asked: Asked) -> list[str]:
+    """The machine that a request ends, as it is named in its path, its document or its form."""
+    if asked.places:
+        return [*asked.places.values()][-1:]
+    lists = [named for named in asked.parts.values() if isinstance(named, list)]
+    return [str(each) for named in lists for each in named] or [*asked.form["id"]]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +177,12 @@ def rows_of(part: Any) -> Any:
 def test_an_id_that_leads_elsewhere_is_none(stage: Stage, key: object) -> None:
     """Drivers put ids into paths as they are, and some paths end more than one machine."""
     listing = copy.deepcopy(stage.listing)
-    rows = rows_of(listing)
-    rows[0]["id" if "id" in rows[0] else "uuid"] = key
+    reads = DIALECTS[str(stage.world.options["driver"])].listing.reads
+    assert isinstance(reads, Json)
+    rows = marks.dig(listing, reads.rows)
+    assert isinstance(rows, list)
+    assert rows[0].pop(reads.id)
+    rows[0][reads.id] = key
     stage.spoil(Kind.LIST, json.dumps(listing).encode())
     before = stage.asked(Kind.END)
 
