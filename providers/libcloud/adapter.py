@@ -129,7 +129,8 @@ class LibcloudProvider:
                 f"create {spec.name}: {len(spec.user_data)} bytes of user data; "
                 f"{dialect.driver} takes {dialect.user_data.limit_bytes}"
             )
-        with self._talking(Call.CREATE, f"create {spec.name}", timeout_s) as driver:
+        about = f"create {spec.name}"
+        with self._talking(Call.CREATE, about, timeout_s, user_data=spec.user_data) as driver:
             try:
                 arguments = machines.create_arguments(self._account, spec, self._fleet, driver)
             except marks.Unspeakable as trouble:
@@ -205,8 +206,11 @@ class LibcloudProvider:
             driver.connection.wire.close()
 
     @contextmanager
-    def _talking(self, call: Call, about: str, timeout_s: float) -> Iterator[Any]:
-        """Lend a driver object for one call; what the call raises leaves as the contract's error."""
+    def _talking(self, call: Call, about: str, timeout_s: float, *, user_data: bytes = b"") -> Iterator[Any]:
+        """Lend a driver object for one call; what the call raises leaves as the contract's error.
+
+        Clouds quote what they refuse: nothing of the user data that may be secret stands in what is raised.
+        """
         driver = self._take()
         wire: Wire = self._new_wire() if driver is None else driver.connection.wire
         # Who may give no orders any more may still look.
@@ -221,7 +225,7 @@ class LibcloudProvider:
                 about=f"{self._name}: {about}",
                 dialect=self._dialect,
                 now=self._clock.now(),
-                secrets=self._account.secrets,
+                secrets=(*self._account.secrets, *words.secrets_in(user_data)),
             )
             failure = errors.translate(trouble, scene=scene, wire=wire)
         finally:

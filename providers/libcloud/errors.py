@@ -191,17 +191,26 @@ def meaning_of(
         # A sentence about a limit may be about requests: that one was asked too often is never a want of stock.
         if status == 429 and not rule.codes and rule.status is None:
             continue
+        # Nor is a server's own trouble a refusal, whatever its sentence: it may have been carried out.
+        vague = _may_be_done(status) and not rule.codes and rule.status is None
+        if vague and rule.means is not OutcomeUnknown:
+            continue
         said = any(re.fullmatch(rule.codes, code) for code in codes) if rule.codes else True
         said = said and re.search(rule.text, sentence, re.IGNORECASE) is not None
         if said and rule.status in {None, status} and re.search(rule.asked, asked):
             return rule.means
     if status == 429:
         return Throttled
-    # 408 is a proxy that lost patience, 409 a quarrel with an earlier request: either may have been carried out.
-    if 400 <= status < 500 and status not in {408, 409}:
+    if 400 <= status < 500 and not _may_be_done(status):
         return RequestRejected
-    # A server's own trouble, or a success nobody can read: it may have been carried out.
+    # A server's own trouble, or a success nobody can read.
     return OutcomeUnknown
+
+
+def _may_be_done(status: int) -> bool:
+    """Whether what was asked may have been carried out all the same: 408 is a proxy that lost patience, 409 a quarrel
+    with an earlier request, 5xx a server's own trouble."""
+    return status >= 500 or status in {408, 409}
 
 
 def retry_after_s(header: str, now: float) -> float | None:
@@ -218,7 +227,12 @@ def retry_after_s(header: str, now: float) -> float | None:
 
 
 def text_of(trouble: BaseException) -> str:
-    """Its words; drivers make errors of what was answered, and some of these fail when they are to be read."""
+    """Its words; drivers make errors of what was answered, and some of these fail when they are to be read.
+
+    An answer that nobody could read is not quoted: it may be a login's.
+    """
+    if type(trouble).__name__ == "MalformedResponseError":  # libcloud's own, which is not known here
+        return "an answer that cannot be read"
     try:
         return str(trouble)
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):

@@ -199,6 +199,18 @@ def test_a_full_account_is_told_from_an_empty_shelf(
     assert means is found
 
 
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504])
+@pytest.mark.parametrize("driver", sorted(DIALECTS))
+@pytest.mark.parametrize("sentence", ["currently unavailable, out of stock", "quota exceeded, limit reached"])
+def test_a_servers_own_trouble_refuses_nothing(driver: str, status: int, sentence: str) -> None:
+    """What was asked may have been done all the same, whatever the sentence, where no code or status was documented."""
+    documented = [rule for rule in DIALECTS[driver].errors.rules if rule.status == status]
+
+    found = errors.meaning_of(status, [], DIALECTS[driver], sentence=sentence, asked="POST /v2/servers")
+
+    assert documented or found is OutcomeUnknown
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import socket
 import traceback
 from collections.abc import Iterator
@@ -202,11 +203,12 @@ def everything_said(error: BaseException) -> str:
     return "".join([str(error), repr(error), *traceback.format_exception(error)])
 
 
-@pytest.mark.parametrize("trouble", [*UNANSWERED, "an echo of what was sent"])
+@pytest.mark.parametrize("trouble", [*UNANSWERED, "an echo of what was sent", "an echo in the clear"])
 def test_no_error_holds_user_data_or_the_secret(stub: Stub, cloud: LibcloudProvider, trouble: str) -> None:
     """Neither in the clear nor encoded, not even where the provider says back what it was sent."""
     encoded = base64.b64encode(USER_DATA).decode()
-    echo = refusal(400, "InvalidUserData.Malformed", f"cannot read {encoded} signed with {SECRET}")
+    told = USER_DATA.decode() if trouble == "an echo in the clear" else encoded
+    echo = refusal(400, "InvalidUserData.Malformed", html.escape(f"cannot read {told} signed with {SECRET}"))
     stub.script["RunInstances"] = UNANSWERED.get(trouble, lambda _: echo)(stub)
 
     said = everything_said(create(cloud, timeout_s=0.5))
