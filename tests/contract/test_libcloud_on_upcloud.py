@@ -60,6 +60,19 @@ def states(provider: LibcloudProvider) -> list[InstanceState]:
     return [each.state for each in provider.list_instances(timeout_s=TIMEOUT_S).instances]
 
 
+def test_a_page_shorter_than_was_asked_for_is_not_the_last(cloud: Cloud, provider: LibcloudProvider) -> None:
+    """How long pages are at most is not documented: machines past a cap would seem gone, and be bought again."""
+    names = [f"images-{number}" for number in range(1, 8)]
+    for name in names:
+        provider.create(replace(SPEC, name=NodeName(name)), timeout_s=TIMEOUT_S)
+    cloud.machines.clock.turn(10)
+    cloud.api.page_most = 3
+
+    listing = provider.list_instances(timeout_s=TIMEOUT_S)
+
+    assert (True, sorted(names)) == (listing.complete, sorted(each.name for each in listing.instances))
+
+
 def test_a_server_that_stops_slowly_is_deleted_by_a_later_word(
     cloud: Cloud, provider: LibcloudProvider
 ) -> None:

@@ -217,13 +217,17 @@ class UpCloudNodeDriver(NodeDriver):
         return self.connection.request(path, method=method, data=json.dumps(data)).object
 
     def _walk(self, path: str, rows_in: str, row_in: str, params: Mapping[str, str]) -> list[Any]:
-        """The rows of all pages. Raises LibcloudError where the pages never end."""
+        """The rows of all pages. Raises LibcloudError where the pages never end.
+
+        How long a page may be at most is not documented: the last one is the one that brings nothing new.
+        """
         rows: list[Any] = []
         for _ in range(PAGES_MAX):
             at = max(0, len(rows) - 1)
             page = self._get(path, {**params, "limit": PER_PAGE, "offset": at})[rows_in][row_in]
-            rows += page[1:] if rows else page
-            if len(page) < PER_PAGE:
+            new = page[1:] if rows else page
+            rows += new
+            if not new:
                 return rows
         raise LibcloudError(f"{path} has more than {PAGES_MAX} pages", driver=self)
 
