@@ -129,7 +129,8 @@ DIALECT = Dialect(
         code=r'"(?:reason|code|error)"\s*:\s*"([^"]+)"',
         text=r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
-            # Before the operation is made, and in it when it is done.
+            # Before the operation is made, and in it when it is done. Quotas are a region's: the offer rests, and not
+            # all that the account may have elsewhere, as with `QuotaRefused`.
             ErrorRule(
                 codes=r"quotaExceeded|QUOTA_EXCEEDED|LIMIT_EXCEEDED|limitExceeded|STOCKOUT"
                 r"|ZONE_RESOURCE_POOL_EXHAUSTED\w*|RESOURCE_POOL_EXHAUSTED\w*|IP_SPACE_EXHAUSTED\w*",

@@ -68,6 +68,17 @@ def test_a_zone_without_stock_gives_the_order_back(provider: LibcloudProvider, c
     assert () == cloud.machines.standing()
 
 
+def test_an_operation_that_goes_on_has_given_nothing_back(provider: LibcloudProvider, cloud: Cloud) -> None:
+    """Whatever error it bears meanwhile: the machine is looked for, and found."""
+    cloud.server.meet(
+        Fault(answer=Answer(status=200, body={"name": "o"}), carried_out=True), kind=Kind.CREATE
+    )
+    amid = {"status": "RUNNING", "error": {"errors": [{"code": "QUOTA_EXCEEDED"}]}}
+    cloud.server.meet(Fault(answer=Answer(status=200, body=amid)), kind=Kind.OTHER)
+
+    assert "images-1" == provider.create(SPEC, timeout_s=TIMEOUT_S).name
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -75,7 +86,7 @@ def test_a_zone_without_stock_gives_the_order_back(provider: LibcloudProvider, c
         (404, {"error": {"errors": [{"reason": "notFound"}]}}),
         (400, {"error": {"errors": [{"reason": "invalid"}]}}),
         (502, "<html>Bad Gateway</html>"),
-        (200, {"error": {"errors": [{"code": "SOMETHING_NEW"}]}}),
+        (200, {"status": "DONE", "error": {"errors": [{"code": "SOMETHING_NEW"}]}}),
         (200, "no JSON"),
     ],
 )

@@ -180,7 +180,7 @@ class GceNodeDriver(NodeDriver):
         # The API's own waiting: it answers when the operation is done, or after two minutes at the latest.
         waiting = f"{zone}/operations/{quote(operation['name'], safe='')}/wait"
         operation = self._ask("POST", self._path(waiting))
-        if operation.get("error"):
+        if operation.get("status") == "DONE" and operation.get("error"):
             raise LibcloudError(f"the order was given back: {json.dumps(operation['error'])}", driver=self)
         return self._to_node(self._ask("GET", self._path(f"{zone}/instances/{quote(name, safe='')}")))
 
