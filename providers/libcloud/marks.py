@@ -80,7 +80,11 @@ def owner_of(dialect: Dialect, *, fleet: str, row: Mapping[str, object], name: s
         case MarkShape.TEXTS:
             texts = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
             # A cloud may keep the spelling in which somebody first used a tag. Our own words have no capitals.
-            values = dict(each.casefold().split(":", 1) for each in texts if ":" in each)
+            pairs = {each.casefold().partition(":")[::2] for each in texts if ":" in each}
+            # Two fleets at once are nobody's.
+            if sum(key == FLEET_KEY for key, _ in pairs) > 1:
+                return None
+            values = dict(pairs)
         case MarkShape.TEXT:
             parts = found.split(":") if isinstance(found, str) else []
             keys = (FLEET_KEY, POOL_KEY, NODE_KEY)

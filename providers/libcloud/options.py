@@ -16,6 +16,8 @@ from providers.contract import Options, ProviderOptionsWrong
 from providers.dialects import DIALECTS, NOT_OFFERED, Dialect
 from providers.dialects.contract import Goes, Option, Shape
 
+OURS = "autoscaler-"
+"""How the texts of our mark begin."""
 ALL_TAKE = ("driver", "settle_s")
 """What every dialect takes; its `options` come on top, …"""
 ENDPOINT = ("host", "port", "secure")
@@ -182,6 +184,11 @@ class _Reader:
         value = _SHAPES[option.shape](self, name)
         if option.pattern and not re.fullmatch(option.pattern, str(value)):
             raise self.wrong(name, "unusable text", f"this: {option.means}")
+        texts = value if isinstance(value, list) and option.argument == dialect.mark.argument else []
+        if any(str(text).casefold().startswith(OURS) for text in texts):
+            raise self.wrong(
+                name, f"a text that begins with {OURS!r}", "others: that is how machines are marked"
+            )
         if option.choices and value not in option.choices:
             raise self.wrong(name, f"{value!r}", f"one of {', '.join(option.choices)}")
         return value

@@ -136,6 +136,17 @@ def test_a_mark_too_long_for_the_cloud_is_refused() -> None:
         marks.spelt_mark(DIALECTS["linode"], fleet="web", pool="p" * 40, name="web-a1")
 
 
+def test_texts_that_name_two_fleets_make_a_machine_nobodys() -> None:
+    """Whichever came last would end the other's."""
+    tags = ["autoscaler-fleet:shop", "autoscaler-pool:images", "autoscaler-fleet:web"]
+
+    for fleet in ("shop", "web"):
+        owner = marks.owner_of(
+            DIALECTS["digitalocean"], fleet=fleet, row={"tags": tags}, name="shop-images-1"
+        )
+        assert owner is None
+
+
 def test_a_mark_may_be_shown_as_a_list_of_pairs() -> None:
     """It is read as a dictionary would be; a key with two values, or a pair that is none, marks nothing."""
     dialect = replace(

@@ -173,3 +173,13 @@ def test_where_a_cloud_does_not_choose_only_its_locations_are_known() -> None:
     droplets = options.read("any", {"driver": "digitalocean", "token": "t"}).countries
 
     assert ("DE", None, None) == (droplets.get("fra1"), droplets.get("fra"), droplets.get(""))
+
+
+@pytest.mark.parametrize("driver", ["digitalocean", "linode", "vultr", "scaleway"])
+def test_nobody_marks_machines_by_hand(driver: str) -> None:
+    """A tag that looks like our mark could give a machine to another fleet, which would end it."""
+    known = {"token": "one", "secret_key": "two", "project": "a" * 36, "zone": "fr-par-1"}
+    given = {name: known[name] for name, option in DIALECTS[driver].options.items() if option.required}
+
+    with pytest.raises(ProviderOptionsWrong, match="that is how machines are marked"):
+        options.read("cloud", {"driver": driver, **given, "tags": ["Autoscaler-Fleet:web"]})
