@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from concurrent import futures
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Missing
@@ -100,7 +100,10 @@ class Looks:
                 key, listed.get(key), self._pace.patience_s if key in waited else None
             )
             if key in late and not listed[key].future.done():
-                answers[key] = late[key]
+                # It aged on while the others were waited for.
+                waited_s = max(0.0, self._clock.monotonic() - began_on)
+                older = replace(late[key], age_s=late[key].age_s + waited_s)
+                answers[key] = late[key] if isinstance(late[key].value, Missing) else older
         for key, look in listed.items():
             self._judge(key, look)
         return answers

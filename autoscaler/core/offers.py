@@ -1,4 +1,4 @@
-"""Which offer to buy next: the first in the operator's order that is awake.
+"""Which offers rest after a refusal, and for how long; which one is bought next of those awake is `preference`'s.
 
 An offer rests after a refusal, longer each time, and comes back by itself. One that was rejected as wrong rests until
 tomorrow: repeating it unchanged is useless, but nobody should have to wake it by hand once the cause is mended. After
