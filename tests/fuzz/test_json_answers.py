@@ -69,9 +69,10 @@ class Stage:
         found: list[Exchange] = [
             each for each in self.world.cloud.server.exchanges if each.route and each.route.kind is kind
         ]
-        assert found[-1].answer
-        self._headers[kind] = found[-1].answer.headers
-        return json.loads(found[-1].answer.content)
+        # The one that says most: a last page may be all but empty.
+        honest = max((each.answer for each in found if each.answer), key=lambda answer: len(answer.content))
+        self._headers[kind] = honest.headers
+        return json.loads(honest.content)
 
 
 @pytest.fixture(scope="module", params=ON_LOOPBACK)
