@@ -19,8 +19,8 @@ import typer
 from rich.text import Text
 
 from autoscaler.cli import exits, opened, output
-from autoscaler.cli.conforming import Result, Step, Trial, Tried, Verdict
-from autoscaler.cli.yard import Patience
+from autoscaler.cli.conformance_machines import Patience
+from autoscaler.cli.conformance_steps import Result, Step, Trial, Tried, Verdict
 from autoscaler.config import Settings
 from autoscaler.config.values import seconds
 from autoscaler.core import bills

@@ -152,7 +152,7 @@ class LibcloudProvider:
         by_id = instance_id is not None
         filters = self._dialect.listing.filter
         with self._talking(Call.DESTROY, f"destroy {name}", timeout_s) as driver:
-            walked, _ = self._walk(
+            walked, doubt = self._walk(
                 driver, filters.by_id if by_id else filters.by_name, name=name, id=instance_id or ""
             )
             # A filter is the provider's promise; an end is asked for only where mark and id or name are seen.
@@ -169,6 +169,7 @@ class LibcloudProvider:
         if not found:
             raise InstanceAbsent(
                 f"{self._name}: destroy {name}: fleet {self._fleet} has no machine of this {'id' if by_id else 'name'}"
+                f"{doubt and f', as far as was seen: {doubt}'}"
             )
 
     def list_instances(self, *, timeout_s: float) -> Listing:

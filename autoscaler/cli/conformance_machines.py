@@ -30,7 +30,7 @@ class Patience:
         return 3 * self.run_s + 5 * self.settle_s + 8 * self.call_s
 
 
-class Yard:
+class Machines:
     """What stands under the provider's mark."""
 
     def __init__(

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from autoscaler.cli import yard
-from autoscaler.cli.yard import Patience, Yard
+from autoscaler.cli import conformance_machines
+from autoscaler.cli.conformance_machines import Machines, Patience
 from autoscaler.clock import Clock
 from policies.phrases import count, duration
 from providers.contract import (
@@ -107,7 +107,7 @@ class Trial:
         self._made: Instance | None = None
         self._unknown = False
         """Whether a create was sent of which we do not know what came."""
-        self._yard = Yard(tried.provider, tried.patience, monotonic=clock.monotonic, pause=pause)
+        self._machines = Machines(tried.provider, tried.patience, monotonic=clock.monotonic, pause=pause)
 
     def run(self) -> Result:
         """Go through it, and clean up whatever came; a second interruption ends the cleaning up too."""
@@ -129,7 +129,7 @@ class Trial:
                 self._told("cleaning up", Verdict.BAD, f"failed: {type(error).__name__}")
         if self._owed:
             self._result.left = tuple(
-                sorted(f"{each.name} ({each.instance_id})" for each in self._yard.seen.values())
+                sorted(f"{each.name} ({each.instance_id})" for each in self._machines.seen.values())
             ) or (self._spec.name,)
         return self._result
 
@@ -157,16 +157,16 @@ class Trial:
         self._told("offer", Verdict.OK, f"{count(len(findings), 'look')} found nothing wrong")
 
     def _before(self) -> None:
-        listing = self._yard.look()
+        listing = self._machines.look()
         if listing is None:
             self._result.unseen = True
-            self._told("listing", Verdict.BAD, self._yard.blind)
+            self._told("listing", Verdict.BAD, self._machines.blind)
             raise _Over
         if listing.instances:
             self._owed = True
             left = ", ".join(each.name for each in listing.instances)
             self._waits(f"an earlier trial left {left}: ended first")
-            if self._yard.empty(ask_after_s=0.0) is None:
+            if self._machines.empty(ask_after_s=0.0) is None:
                 self._told("listing", Verdict.BAD, f"what an earlier trial left could not be ended: {left}")
                 raise _Over
             self._owed = False
@@ -175,7 +175,7 @@ class Trial:
             self._told("listing", Verdict.OK, f"complete, with no machine of fleet {self._spec.fleet}")
         else:
             # What is bought now could not be proven gone.
-            self._told("listing", Verdict.BAD, self._yard.blind)
+            self._told("listing", Verdict.BAD, self._machines.blind)
             raise _Over
 
     def _nobody(self) -> None:
@@ -221,12 +221,12 @@ class Trial:
         limit_s = max(self._patience.settle_s, 2 * self._patience.pause_s)
         self._waits(f"looking for it in the listings, for {duration(limit_s)} at most")
         began = self._clock.monotonic()
-        while not (rows := self._yard.rows(self._spec.name)):
+        while not (rows := self._machines.rows(self._spec.name)):
             if self._clock.monotonic() - began > limit_s:
                 why = f"not listed within {duration(limit_s)}"
                 advice = (
-                    f"the last look failed: {self._yard.blind}"
-                    if self._yard.blind
+                    f"the last look failed: {self._machines.blind}"
+                    if self._machines.blind
                     else "the settle time is too short"
                 )
                 self._told("listed", Verdict.BAD, f"{why}; {advice}")
@@ -282,7 +282,7 @@ class Trial:
                 )
                 return last
             self._pause(self._patience.pause_s)
-            last = next(iter(self._yard.rows(self._spec.name)), last)
+            last = next(iter(self._machines.rows(self._spec.name)), last)
         self._told("running", Verdict.OK, _after(self._clock.monotonic() - began))
         moved = [
             key for key in ("instance_id", "pool", "created_at") if getattr(first, key) != getattr(last, key)
@@ -318,9 +318,9 @@ class Trial:
         settle = duration(self._patience.settle_s)
         self._waits(f"looking until it is absent, and stays so for the settle time of {settle}")
         began = self._clock.monotonic()
-        absent_at = self._yard.empty(ask_after_s=yard.LONGEST_WAIT_S)
+        absent_at = self._machines.empty(ask_after_s=conformance_machines.LONGEST_WAIT_S)
         if absent_at is None:
-            why = self._yard.blind or "it is listed still"
+            why = self._machines.blind or "it is listed still"
             self._told("gone", Verdict.BAD, f"not absent for {settle} from complete listings: {why}")
             raise _Over
         self._owed = False
@@ -365,10 +365,10 @@ class Trial:
         """End what may stand. Listings that never showed it do not prove that it is gone, unless its end was taken."""
         self._waits("cleaning up; a second Ctrl-C breaks this off, too")
         taken = self._end_what_was_made()
-        if self._yard.empty(ask_after_s=0.0) is None:
-            self._told("cleaning up", Verdict.BAD, self._yard.blind or "it is listed still")
+        if self._machines.empty(ask_after_s=0.0) is None:
+            self._told("cleaning up", Verdict.BAD, self._machines.blind or "it is listed still")
             return
-        if not taken and self._made is not None and self._made.instance_id not in self._yard.ever:
+        if not taken and self._made is not None and self._made.instance_id not in self._machines.ever:
             self._told("cleaning up", Verdict.BAD, "no listing ever showed it, and its end was not taken")
             return
         self._owed = False
@@ -380,12 +380,12 @@ class Trial:
     def _end_what_was_made(self) -> bool:
         """Whether its end was taken. One that was made and is not listed may be listed later than was promised."""
         until = self._clock.monotonic() + self._patience.run_s
-        while not self._yard.try_to_end(self._spec.name, self._made):
-            unseen = self._made is not None and self._made.instance_id not in self._yard.ever
+        while not self._machines.try_to_end(self._spec.name, self._made):
+            unseen = self._made is not None and self._made.instance_id not in self._machines.ever
             if not unseen or self._clock.monotonic() >= until:
                 return False
             self._pause(self._patience.pause_s)
-            self._yard.look()
+            self._machines.look()
         return True
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from autoscaler.cli import conformance
-from autoscaler.cli.conforming import Result, Step, Trial, Tried, Verdict
-from autoscaler.cli.yard import Patience
+from autoscaler.cli.conformance_machines import Patience
+from autoscaler.cli.conformance_steps import Result, Step, Trial, Tried, Verdict
 from providers import open_provider
 from providers.contract import InstanceSpec, NodeName, Provider, Purchase, UserDataFormat
 from providers.simulated import Fault, SimulatedCloud
