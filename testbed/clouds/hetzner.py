@@ -139,7 +139,7 @@ class Hetzner:
         return (
             Route(method="POST", path="/v1/servers", handler=self.create, kind=Kind.CREATE),
             Route(method="GET", path="/v1/servers", handler=self.look, kind=Kind.LIST,
-                  query=named | {"label_selector", "status"}),
+                  query=named | {"label_selector", "status", "sort"}),
             Route(method="GET", path=one, handler=self.one),
             Route(method="PUT", path=one, handler=self.change),
             Route(method="DELETE", path=one, handler=self.end, kind=Kind.END),
@@ -192,6 +192,11 @@ class Hetzner:
         rows = [self._told(machine) for machine in self._machines.listed()]
         states = asked.query.get("status", ())
         rows = [row for row in rows if picked(row) and (not states or row["status"] in states)]
+        key, _, way = asked.parameter("sort", "id:asc").partition(":")
+        if key not in {"id", "name", "created"} or way not in {"", "asc", "desc"}:
+            says = "invalid input in field 'sort'"
+            raise Refused(no(422, "invalid_input", says, {"fields": [{"name": "sort"}]}))
+        rows.sort(key=lambda row: row[key], reverse=way == "desc")
         return self.rows("servers", rows)(asked)
 
     def one(self, asked: Asked) -> Answer:

@@ -122,7 +122,8 @@ class HetznerNodeDriver(NodeDriver):
 
     def list_nodes(self, ex_label_selector: str = "", ex_name: str = "") -> list[Node]:
         """Every server of the project, or those that a label selector (`env=production,!canary`) or a name picks."""
-        params = {"label_selector": ex_label_selector, "name": ex_name}
+        # The newest first: what ends and what is made between two pages then hides no older server behind their seam.
+        params = {"label_selector": ex_label_selector, "name": ex_name, "sort": "id:desc"}
         return [self._to_node(row) for row in self._walk("/v1/servers", "servers", params)]
 
     def ex_get_node(self, node_id: str) -> Node:

@@ -161,12 +161,12 @@ def test_a_next_page_that_is_not_the_next_is_no_listing(cloud: Cloud, driver: He
     ],
 )
 def test_labels_select(driver: HetznerNodeDriver, selector: str, names: list[str]) -> None:
-    """Selectors reach the API as they are and pick what its reference says."""
+    """Selectors reach the API as they are and pick what its reference says, the newest first."""
     order(driver, "a", ex_labels={"pool": "images"})
     order(driver, "b", ex_labels={"pool": "other", "canary": ""})
     order(driver, "c")
 
-    assert names == [node.name for node in driver.list_nodes(ex_label_selector=selector)]
+    assert names[::-1] == [node.name for node in driver.list_nodes(ex_label_selector=selector)]
 
 
 @pytest.mark.parametrize(
@@ -335,3 +335,25 @@ def test_an_id_that_is_no_number_is_never_sent(cloud: Cloud, driver: HetznerNode
         order(driver, auth=NodeAuthPassword("x"))
 
     assert () == cloud.server.exchanges
+
+
+def test_what_comes_and_goes_between_two_pages_hides_nobody(
+    cloud: Cloud, driver: HetznerNodeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One ends on the first page and one is made: the total stays, and each of the others is listed all the same."""
+    monkeypatch.setattr(hetzner, "PER_PAGE", 3)
+    made = [order(driver, f"images-{number}") for number in range(1, 6)]
+    cloud.machines.clock.turn(60)
+    look = driver._get
+
+    def amid(path: str, params: Any = None) -> Any:
+        answer = look(path, params)
+        if params["page"] == 1:
+            driver.destroy_node(made[3])
+            cloud.machines.clock.turn(60)
+            order(driver, "images-9")
+        return answer
+
+    monkeypatch.setattr(driver, "_get", amid)
+
+    assert {node.id for node in made} <= {node.id for node in driver.list_nodes()}
