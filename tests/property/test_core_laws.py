@@ -119,9 +119,12 @@ def test_the_months_money_sends_away_nobody_whose_time_is_paid(tick: tuple[Snaps
     ).items():
         of_pool = [n for n in supply.of_pool(reconciled.nodes, name) if n.state in STAYING]
         there = [n for n in of_pool if (n.state, n.consumer_order) != (S.DRAINING, ConsumerOrder.LEAVE)]
-        free = [n for n in there if n.offer.price_per_h == 0]
-        least = max(len(free), min(ruled.pools[name].limits.min_workers, len(there)))
-        assert least <= allowance.workers < len(there)
+        # In workers: a machine with more slots is several.
+        counts_as = ruled.pools[name].counts_as
+        workers = sum(map(counts_as, there))
+        free = sum(counts_as(n) for n in there if n.offer.price_per_h == 0)
+        least = max(free, min(ruled.pools[name].limits.min_workers, workers))
+        assert least <= allowance.workers < workers
 
 
 @much
