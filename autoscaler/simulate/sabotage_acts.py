@@ -17,9 +17,9 @@ from autoscaler.core import (
     canary,
     invariants,
     lifecycle,
+    node_facts,
     offers,
     orders,
-    reconcile,
     selection,
     strangers,
     supply,
@@ -96,7 +96,7 @@ def leaves_unknown_outcomes_out_of_the_ceiling(parts: Parts) -> None:
 
 def stops_asking_after_the_first_yes(parts: Parts) -> None:
     """A destroy that was answered with yes has been done."""
-    sound, end = vars(reconcile)["_answered"], vars(actions)["_end"]
+    sound, end = vars(node_facts)["_answered"], vars(actions)["_end"]
 
     def answered(node: Node, view: Any) -> tuple[Node, Event | None, str]:
         after, event, reason = sound(node, view)

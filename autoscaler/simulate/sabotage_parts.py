@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from autoscaler.core import reconcile
+from autoscaler.core import node_facts
 
 
 class Parts:
@@ -26,6 +26,6 @@ class Parts:
 
     def step(self, name: str, broken: Callable[..., Any]) -> None:
         """Exchange one of the steps by which a node is reconciled."""
-        sound = getattr(reconcile, name)
-        steps = tuple(broken if step is sound else step for step in vars(reconcile)["_STEPS"])
-        self.put(reconcile, "_STEPS", steps)
+        sound = getattr(node_facts, name)
+        steps = tuple(broken if step is sound else step for step in vars(node_facts)["_STEPS"])
+        self.put(node_facts, "_STEPS", steps)

@@ -11,6 +11,7 @@ from typing import Any
 
 from autoscaler import observe
 from autoscaler.core import (
+    node_facts,
     reconcile,
     stalls,
 )
@@ -32,7 +33,7 @@ _Step = Callable[[Node, Any], tuple[Node, Event | None, str]]
 
 def believes_absence_at_once(parts: Parts) -> None:
     """A machine that a complete listing does not name is gone, whatever the listing's lag."""
-    parts.put(reconcile._View, "settle_s", lambda *_: 0.0)  # noqa: SLF001 - breaking private parts is the point
+    parts.put(node_facts.View, "settle_s", lambda *_: 0.0)
 
 
 def believes_absence_while_blind(parts: Parts) -> None:
@@ -60,7 +61,7 @@ def trusts_the_broker_alone(parts: Parts) -> None:
 
 def _believing(told: Callable[[Idleness], Idleness]) -> _Step:
     """The proof of idleness on what is made of both words."""
-    sound: _Step = vars(reconcile)["_proven_idle"]
+    sound: _Step = vars(node_facts)["_proven_idle"]
 
     def proven(node: Node, view: Any) -> tuple[Node, Event | None, str]:
         seen = view.snapshot.idleness.get(node.name)
@@ -108,7 +109,7 @@ def reads_missing_statistics_as_zero(parts: Parts) -> None:
 
 def lets_one_bad_node_stop_the_tick(parts: Parts) -> None:
     """What the handling of one node raises is nobody's business but the tick's."""
-    sound = vars(reconcile)["_reconcile_node"]
+    sound = node_facts.reconcile_node
     parts.put(reconcile, "_reconcile_isolated", lambda node, view, _: sound(node, view))
 
 
@@ -120,12 +121,12 @@ def takes_deafness_for_silence(parts: Parts) -> None:
         return float("inf") if heard is None else float(heard.silent_s)
 
     for name, part in (("silent_s", silent_s), ("blind", False), ("hears_all", True)):
-        parts.put(reconcile._View, name, part)  # noqa: SLF001 - breaking private parts is the point
+        parts.put(node_facts.View, name, part)
 
 
 def knows_a_worker_by_its_pid(parts: Parts) -> None:
     """A worker that began anew has another pid."""
-    parts.put(reconcile, "_may_have_begun_anew", lambda *_: False)
+    parts.put(node_facts, "_may_have_begun_anew", lambda *_: False)
 
 
 def takes_figures_for_granted(parts: Parts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler.core import reconcile
+from autoscaler.core import node_facts, reconcile
 from autoscaler.loop import Loop
 from autoscaler.simulate import sabotage
 from autoscaler.simulate.contract import Scenario, Verdict
@@ -62,11 +62,11 @@ def sabotaged(seed: int, name: str) -> Verdict:
 @pytest.mark.parametrize("name", sabotage.SABOTAGES)
 def test_a_rule_is_whole_again_after_its_life(name: str) -> None:
     """Whatever was exchanged is put back, so that the next life is lived with the real code."""
-    before = [dict(vars(place)) for place in (reconcile, Loop, stabilize)]
+    before = [dict(vars(place)) for place in (reconcile, node_facts, Loop, stabilize)]
     with sabotage.applied(name):
         pass
 
-    assert before == [dict(vars(place)) for place in (reconcile, Loop, stabilize)]
+    assert before == [dict(vars(place)) for place in (reconcile, node_facts, Loop, stabilize)]
 
 
 def test_a_rule_that_nobody_knows_cannot_be_broken() -> None:
