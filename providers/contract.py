@@ -138,7 +138,7 @@ class ProviderError(Exception):
 
 
 class InstanceAbsent(ProviderError):
-    """The machine is not there. A destroy has succeeded once a complete listing agrees."""
+    """The machine is not there, and all was looked at. A destroy has succeeded once a complete listing agrees."""
 
 
 class CapacityRefused(ProviderError):
@@ -198,7 +198,7 @@ class Provider(Protocol):
         """Ask for the end of one machine, by id where it is known, else by name under our mark.
 
         Returning means the wish was taken, not that the machine is gone. Raises InstanceAbsent, Throttled,
-        RequestRejected, NotSent or OutcomeUnknown.
+        RequestRejected, NotSent or OutcomeUnknown; the last also where a look did not find it and may have lacked it.
         """
         ...
 

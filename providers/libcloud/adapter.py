@@ -35,6 +35,7 @@ from providers.contract import (
     Listing,
     MayAct,
     Options,
+    OutcomeUnknown,
     ProviderError,
     ProviderOptionsWrong,
     ProviderTraits,
@@ -167,10 +168,10 @@ class LibcloudProvider:
                     # What it returns is a hint: only a listing proves absence.
                     driver.destroy_node(node, **self._dialect.at_the_end)
         if not found:
-            raise InstanceAbsent(
-                f"{self._name}: destroy {name}: fleet {self._fleet} has no machine of this {'id' if by_id else 'name'}"
-                f"{doubt and f', as far as was seen: {doubt}'}"
-            )
+            by, about = "id" if by_id else "name", f"{self._name}: destroy {name}"
+            if doubt:
+                raise OutcomeUnknown(f"{about}: nothing was asked: not listed, {doubt}")
+            raise InstanceAbsent(f"{about}: fleet {self._fleet} has no machine of this {by}")
 
     def list_instances(self, *, timeout_s: float) -> Listing:
         """Every page, under our mark."""

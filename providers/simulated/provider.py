@@ -162,7 +162,7 @@ class SimulatedProvider:
         return _instance(machine, at=machine.created_at)
 
     def destroy(self, name: str, instance_id: InstanceId | None, *, timeout_s: float) -> None:
-        """End one machine by id, else those of this name that a listing shows."""
+        """End one machine by id, else those of this name that a listing shows, whole or cut."""
         del timeout_s
         if not self._may_act():
             raise NotSent(f"{name}: not sent: the lease is not surely ours")
@@ -173,6 +173,10 @@ class SimulatedProvider:
             raise Throttled(f"{name}: asked too often")
         if fault is Fault.DESTROY_LOST:
             raise OutcomeUnknown(f"{name}: destroy met the fault {fault.value!r}")
+        if instance_id is None and self.cloud.met((Fault.LISTING_CUT,)):
+            shown = self.cloud.page_failed(self.cloud.listed(self._fleet))
+            if not any(each.name == name for each in shown):
+                raise OutcomeUnknown(f"{name}: nothing was asked: not listed, a page could not be read")
         really = fault is not Fault.DESTROY_IGNORED
         if not self.cloud.end(self._fleet, name, instance_id, really=really):
             raise InstanceAbsent(f"{name}: no such machine of fleet {self._fleet}")
