@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from providers.dialects import DIALECTS, NOT_OFFERED, Dialect
-from providers.dialects.contract import NODE_KEY, MarkShape, Place
+from providers.dialects.contract import NODE_KEY, Json, MarkShape, Place
 
 HEAD = """\
 # Clouds
@@ -34,7 +34,9 @@ time, and no secret is told.
 * **Mark**: what tells our fleet's machines from all others. Where it is the name alone, the name holds a checksum of
   fleet, pool and name, so that fleet `web` never takes what `web-2` made.
 * **Listing**: whether the cloud is asked for our machines only, or for all of the account. Pages that are *counted* may
-  lose a row when another goes between two of them; several are believed only where they agree about the total.
+  lose a row when another goes between two of them; several are believed only where they agree about the total, and
+  where their order is not known, only where a second walk shows all that the first did. That doubles the requests of
+  a listing with more than one page.
 * **After a lost answer**: a *token* or a *unique name* makes a second machine impossible. Elsewhere a listing tells;
   should two bear one name, the oldest is kept and the rest are ended.
 * **Settle**: for how long a machine must be absent from complete listings before that is believed.
@@ -82,8 +84,11 @@ def _mark(dialect: Dialect) -> str:
 def _listing(dialect: Dialect) -> str:
     reads = dialect.listing.reads
     asked = "all of the account" if dialect.listing.filter.place is Place.NOWHERE else "our fleet's only"
-    counted = ", pages counted" if getattr(reads, "numbered", False) else ", pages chained"
-    return asked + counted
+    if not isinstance(reads, Json) or not reads.numbered:
+        return f"{asked}, pages chained"
+    if reads.overlapping:
+        return f"{asked}, pages that overlap"
+    return f"{asked}, pages counted, {'newest first' if reads.newest_first else 'walked twice'}"
 
 
 def _lost_answer(dialect: Dialect) -> str:

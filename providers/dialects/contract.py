@@ -222,7 +222,11 @@ class Json:
     """The same, where a header of each page says it; its name in lower case."""
     numbered: bool = False
     """Pages are counted and not chained: one that goes moves all behind it forward, and a row may fall between pages.
-    Several pages then prove absence only where each says the same total, and so many rows came."""
+    Several pages then prove absence only where each says the same total, so many rows came, and a second walk shows
+    all that the first one did."""
+    newest_first: bool = False
+    """Counted pages begin with the machine made last, because the driver asks for that. What comes then moves rows back
+    and never forward: equal totals prove that no row fell between pages, and one walk is enough."""
     overlapping: bool = False
     """Each page after the first is asked for from the last row of the one before on. Where that row does not begin it,
     something moved; where it does, nothing before it went, and no total is needed."""

@@ -97,7 +97,13 @@ DIALECT = Dialect(
         countries={"fsn1": "DE", "nbg1": "DE", "hel1": "FI", "ash": "US", "hil": "US", "sin": "SG"},
     ),
     listing=Listing(
-        reads=Json(rows="servers", row="server", total="meta.pagination.total_entries", numbered=True),
+        reads=Json(
+            rows="servers",
+            row="server",
+            total="meta.pagination.total_entries",
+            numbered=True,
+            newest_first=True,
+        ),
         # By the fleet alone: a name in a selector would have to be one that labels can bear.
         filter=Filter(place=Place.QUERY, fleet={"label_selector": "autoscaler-fleet=={fleet}"}),
     ),

@@ -105,6 +105,7 @@ DIALECT = Dialect(
             id_pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
             total_header="x-total-count",
             numbered=True,
+            newest_first=True,
         ),
         filter=Filter(place=Place.QUERY, fleet={"tags": "{mark}"}),
     ),

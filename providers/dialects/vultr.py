@@ -91,8 +91,11 @@ DIALECT = Dialect(
     location=Location(required=True, countries=COUNTRIES),
     listing=Listing(
         # The parameters `tag` and `label` are older than the list of tags: a filter that finds nothing would make
-        # a fleet look empty, so the whole account is listed. Pages are chained by a cursor and tell the total.
-        reads=Json(rows="instances", row="instance", total="meta.total", path=r"/v2/instances\?"),
+        # a fleet look empty, so the whole account is listed. Pages tell the total and are chained by a cursor, of which
+        # nothing is documented: it may be a count of rows.
+        reads=Json(
+            rows="instances", row="instance", total="meta.total", numbered=True, path=r"/v2/instances\?"
+        ),
         arguments={"ex_list_bare_metals": False},
         only_for={"per_page": r"/v2/(instances|plans|os|regions|snapshots)"},
     ),

@@ -8,10 +8,7 @@ broken answer means in `errors`. What never happens here: a retry, a choice, a t
 from __future__ import annotations
 
 import hashlib
-import html
-import json
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,16 +41,12 @@ from providers.contract import (
     RequestRejected,
     always,
 )
-from providers.dialects.contract import FLEET_KEY, Filter, Place
-from providers.libcloud import check, errors, machines, marks, rows
+from providers.libcloud import check, errors, machines, marks, rows, walking
 from providers.libcloud.check import Look
 from providers.libcloud.errors import Call
 from providers.libcloud.options import Account, read
 from providers.libcloud.rows import Row, Seen
 from providers.libcloud.wire import Clock, LinkBroken, Wire, Withheld
-
-PAGES_MAX = 200
-"""200,000 machines at EC2's page size; a listing that goes on past this is not believed."""
 
 FORBIDDEN_ENVIRONMENT = {
     "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS": (
@@ -272,60 +265,7 @@ class LibcloudProvider:
         )
 
     def _walk(self, driver: Any, wanted: Mapping[str, str], **whom: str) -> tuple[list[Seen], str]:
-        """All pages under our mark, and why they may not be all. Raises what the driver raises."""
-        listing, wire = self._dialect.listing, driver.connection.wire
-        arguments = dict(listing.arguments)
-        params = self._filter(listing.filter, wanted, whom, arguments=arguments, wire=wire)
-        found: list[Seen] = []
-        cursor = ""
-        for _ in range(PAGES_MAX):
-            wire.forget()
-            wire.extra_params = {**listing.params, **params}
-            if listing.cursor:
-                wire.extra_params |= {listing.cursor.size_param: str(listing.cursor.size)}
-                wire.extra_params |= {listing.cursor.cursor_param: cursor} if cursor else {}
-            page = driver.list_nodes(**arguments)
-            seen, doubt = rows.listed(listing.reads, page, wire.answers)
-            # The sign stands for a state: one read without it would make up in number for one that was not read.
-            if not all(self._word(row) for _, row in seen):
-                raise ValueError("a machine was answered without a state")
-            found += seen
-            following = re.search(listing.cursor.next_cursor, wire.answer.body) if listing.cursor else None
-            if doubt or not following or not following[1]:
-                break
-            if cursor == (cursor := html.unescape(following[1])):
-                doubt = "the same page was announced as the next one"
-                break
-        else:
-            doubt = f"there are more than {PAGES_MAX} pages"
-        wire.extra_params, wire.extra_headers = {}, {}
-        return found, doubt
-
-    def _filter(
-        self,
-        asked: Filter,
-        wanted: Mapping[str, str],
-        whom: Mapping[str, str],
-        *,
-        arguments: dict[str, object],
-        wire: Wire,
-    ) -> Mapping[str, str]:
-        """Parameters that ask for our machines only; or the same in an argument or a header, which are changed."""
-        mark = marks.text(FLEET_KEY, self._fleet)
-        filters = {
-            key: value.format(fleet=self._fleet, mark=mark, **whom)
-            for key, value in {**asked.fleet, **wanted}.items()
-        }
-        match asked.place:
-            case Place.NOWHERE:
-                return {}
-            case Place.QUERY:
-                return filters
-            case Place.ARGUMENT:
-                arguments[asked.key] = filters
-            case Place.HEADER:
-                wire.extra_headers = {asked.key: json.dumps(filters)}
-        return {}
+        return walking.walk(driver, self._dialect, fleet=self._fleet, wanted=wanted, whom=whom)
 
     def _owner(self, node: Any, row: Row) -> marks.Owner | None:
         return marks.owner_of(self._dialect, fleet=self._fleet, row=row, name=node.name or node.id or "")
@@ -338,14 +278,10 @@ class LibcloudProvider:
             if (owner := self._owner(node, row)) and (instance := self._instance(node, row, owner))
         ]
 
-    def _word(self, row: Row) -> str:
-        word = marks.dig(row, self._dialect.fields.state)
-        return word if isinstance(word, str) else ""
-
     def _instance(self, node: Any, row: Row, owner: marks.Owner) -> Instance | None:
         """The machine as the contract says it; None for one that is no more or that has no id."""
         fields = self._dialect.fields
-        state = self._dialect.states.get(self._word(row), InstanceState.UNKNOWN)
+        state = self._dialect.states.get(walking.state_word(self._dialect, row), InstanceState.UNKNOWN)
         if state is None or not node.id:
             return None
         location, size = (marks.dig(row, path) if path else None for path in (fields.location, fields.size))

@@ -25,7 +25,7 @@ def listed(reads: Xml | Json, nodes: Sequence[Any], answers: Sequence[Answer]) -
     """Each machine of a listing with its row, and why there may be more."""
     if isinstance(reads, Xml):
         return _in_xml(reads, nodes, answers), ""
-    of_listing = [answer for answer in answers if re.search(reads.path, answer.asked)]
+    of_listing = _of_listing(reads, answers)
     pages = [json.loads(answer.body) for answer in of_listing]
     if not pages:
         raise ValueError("no answer is a listing")
@@ -41,6 +41,15 @@ def listed(reads: Xml | Json, nodes: Sequence[Any], answers: Sequence[Answer]) -
     doubt = "the cloud says that it did not look everywhere" if unseen else moved
     doubt = doubt or _doubt(reads, _totals(reads, pages, headers), len(pages), rows, by_id)
     return [(node, by_id[str(node.id)]) for node in nodes], doubt
+
+
+def pages(reads: Xml | Json, answers: Sequence[Answer]) -> int:
+    """How many of the answers are pages of the listing."""
+    return 1 if isinstance(reads, Xml) else len(_of_listing(reads, answers))
+
+
+def _of_listing(reads: Json, answers: Sequence[Answer]) -> list[Answer]:
+    return [answer for answer in answers if re.search(reads.path, answer.asked)]
 
 
 def _joined(pages: Sequence[list[Row]], reads: Json) -> tuple[list[Row], str]:

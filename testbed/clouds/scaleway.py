@@ -118,7 +118,8 @@ class Scaleway:
         paged = frozenset({"per_page", "page"})
         return (
             Route(method="POST", path=many, handler=self.create, kind=Kind.CREATE),
-            Route(method="GET", path=many, handler=self.look, kind=Kind.LIST, query=paged | {"project", "tags"}),
+            Route(method="GET", path=many, handler=self.look, kind=Kind.LIST,
+                  query=paged | {"project", "tags", "order"}),
             Route(method="GET", path=one, handler=self.one),
             Route(method="DELETE", path=one, handler=self.end, kind=Kind.END),
             Route(method="PATCH", path=f"{one}/user_data/{{key}}", handler=self.keep),
@@ -154,6 +155,11 @@ class Scaleway:
             return Answer(body={"servers": []}, headers={"X-Total-Count": "0"})
         wanted = [*filter(None, asked.parameter("tags").split(","))]
         rows = [self._told(machine) for machine in self._machines.listed()]
+        order = asked.parameter("order", "creation_date_desc")
+        if order not in {"creation_date_desc", "creation_date_asc"}:
+            raise Refused(wrong([Problem(place="order", wrong=Wrong.VALUE, says="is none")]))
+        # Machines stand in the order in which they were made.
+        rows = rows[:: -1 if order.endswith("desc") else 1]
         page = self._page(asked, [row for row in rows if {*wanted} <= {*row["tags"]}])
         shown = list(page.rows[: -1 if asked.cut else None])
         return Answer(body={"servers": shown}, headers={"X-Total-Count": str(page.total)})

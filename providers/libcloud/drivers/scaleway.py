@@ -95,7 +95,11 @@ class ScalewayNodeDriver(NodeDriver):
 
     def list_nodes(self, ex_tags: str = "") -> list[Node]:
         """Every server of the project in the zone, or those that bear all of these tags (joined by commas)."""
-        params = {"project": self.project} | ({"tags": ex_tags} if ex_tags else {})
+        # The newest first, which is also what it does unasked: what ends and what is made between two pages then hides
+        # no older server behind their seam.
+        params = {"project": self.project, "order": "creation_date_desc"} | (
+            {"tags": ex_tags} if ex_tags else {}
+        )
         return [self._to_node(row) for row in self._walk(f"{self.path}/servers", params)]
 
     def ex_get_node(self, node_id: str) -> Node:
