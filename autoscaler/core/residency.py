@@ -14,11 +14,13 @@ from autoscaler.core.facts import CallKind, Memory, Misplaced, Missing, Rest, Re
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import FleetRules, Node, Offer, OfferName, PoolName, PoolRules
 from autoscaler.core.offers import for_pool
-from providers.contract import Instance, InstanceId, ProviderName
+from providers.contract import Instance, InstanceId, InstanceState, ProviderName
 
 MISPLACED_REST_S = 86_400.0
 """As long as any offer rests: what a provider did with one order it will do with the next, until somebody mends it."""
 
+UNSAID_S = 600.0
+"""For so long a machine that is being made may have no place yet: longer than any cloud takes to find one a host."""
 _LONGEST_LOCATION = 255
 _Key = tuple[ProviderName, InstanceId]
 _Rules = Mapping[PoolName, PoolRules]
@@ -60,13 +62,13 @@ def watch(snapshot: Snapshot, memory: Memory, rules: _Rules, fleet: FleetRules) 
     they were bought.
 
     Presence is believed at once and in any listing. One that was found elsewhere stays so until it is seen where it may
-    be, or is neither listed nor recorded any more.
+    be, or is neither listed nor recorded any more. A place that is not said is waited for while a machine is made.
     """
     if fleet.residency is None and all(pool.residency is None for pool in rules.values()):
         return _without_rests(replace(memory, misplaced=()), rules, fleet)
     records = _records(snapshot.nodes)
     before = {(one.provider, one.instance_id): one for one in snapshot.memory.misplaced}
-    seen = dict(_seen(snapshot))
+    seen = dict(_seen(snapshot, records, fleet))
     kept = {
         key: _Sight(name=one.machine, pool=one.pool, location=one.location)
         for key, one in before.items()
@@ -101,16 +103,35 @@ class _Sight:
     location: str
 
 
-def _seen(snapshot: Snapshot) -> Iterator[tuple[_Key, _Sight]]:
-    """Every machine of ours that was told of on this tick, as the answer to its order or, which counts more, by a
+def _seen(snapshot: Snapshot, records: _Records, fleet: FleetRules) -> Iterator[tuple[_Key, _Sight]]:
+    """Every machine of ours of whose place this tick tells, as the answer to its order or, which counts more, by a
     listing."""
     accounts = {node.name: node.offer.provider for node in snapshot.nodes}
     for outcome in snapshot.outcomes:
         if outcome.call is CallKind.CREATE and outcome.instance is not None and outcome.node in accounts:
-            yield (accounts[outcome.node], outcome.instance.instance_id), _sight(outcome.instance)
+            key = (accounts[outcome.node], outcome.instance.instance_id)
+            # Some clouds answer with an id alone. Whether they know no more a listing tells.
+            if not _unsaid(key[0], outcome.instance, fleet):
+                yield key, _sight(outcome.instance)
     for provider, listing in snapshot.listings.items():
         for instance in () if isinstance(listing, Missing) else listing.instances:
-            yield (provider, instance.instance_id), _sight(instance)
+            key = (provider, instance.instance_id)
+            if not _unsaid(provider, instance, fleet) or not _in_the_making(
+                instance, records.of(key, instance.name), snapshot.at
+            ):
+                yield key, _sight(instance)
+
+
+def _unsaid(provider: ProviderName, instance: Instance, fleet: FleetRules) -> bool:
+    """Whether nothing was said of its place, and all that the account has is not in one country."""
+    return not instance.location and fleet.places.country(provider, "") is None
+
+
+def _in_the_making(instance: Instance, node: Node | None, at: float) -> bool:
+    """Whether it may have no place yet."""
+    began_at = node.ordered_at if node is not None else instance.created_at
+    young = began_at is not None and 0.0 <= at - began_at < UNSAID_S
+    return young and instance.state is InstanceState.PENDING
 
 
 def _sight(instance: Instance) -> _Sight:

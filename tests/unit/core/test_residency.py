@@ -16,7 +16,7 @@ from autoscaler.core.model import CreateNode, FleetRules, Order, OrderKind, Plan
 from autoscaler.core.places import Places
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
-from providers.contract import Instance, InstanceId, Listing, ProviderName
+from providers.contract import Instance, InstanceId, InstanceState, Listing, ProviderName
 from tests.unit.core.builders import (
     AT,
     CLOCKS,
@@ -193,6 +193,71 @@ def test_where_a_machine_stands_is_judged_from_the_answer_to_its_order_on() -> N
 
     assert ["n1"] == [one.machine for one in told.misplaced]
     assert told.misplaced == later.misplaced
+
+
+def answered(location: str = "") -> Outcome:
+    """The answer to the order of `n1`, which makes it in that place."""
+    made = an_instance(location=location, state=InstanceState.PENDING, created_at=AT)
+    return Outcome(node=a_node().name, call=CallKind.CREATE, kind=OutcomeKind.DONE, at=AT, instance=made)
+
+
+def test_an_answer_that_holds_no_place_is_no_alarm_and_ends_none() -> None:
+    """Some clouds answer an order with an id; a listing tells where the machine is, and is waited for."""
+    node = a_node(state=NodeState.CREATING, ordered_at=AT)
+    unsaid = watched(node, listings=standing(), outcomes=(answered(),))
+    in_sweden = watched(node, listings=standing(), outcomes=(answered("sto"),))
+    again = watched(node, listings=standing(), outcomes=(answered(),), memory=in_sweden)
+
+    assert () == unsaid.misplaced
+    assert {} == unsaid.offer_rests
+    assert ["sto"] == [one.location for one in again.misplaced]
+    assert KEY in again.offer_rests
+
+
+@pytest.mark.parametrize(
+    ("state", "age_s", "told"),
+    [
+        (InstanceState.PENDING, 30.0, False),
+        (InstanceState.PENDING, 599.0, False),
+        (InstanceState.PENDING, 600.0, True),
+        # The wall clock was set back: nobody knows how old it is.
+        (InstanceState.PENDING, -30.0, True),
+        (InstanceState.RUNNING, 30.0, True),
+        (InstanceState.STOPPED, 30.0, True),
+        (InstanceState.UNKNOWN, 30.0, True),
+    ],
+)
+def test_a_place_that_stays_unsaid_is_told(state: InstanceState, age_s: float, told: bool) -> None:
+    """While a machine is made, many clouds have no place for it yet; but not for ever, and not once it is up."""
+    ordered = a_node(state=NodeState.BOOTING, ordered_at=AT - age_s)
+    nameless = an_instance(state=state)
+    stranger = an_instance("n8", state=state, created_at=AT - age_s)
+
+    memory = watched(ordered, listings=standing(nameless, stranger))
+
+    assert (["n1", "n8"] if told else []) == [one.machine for one in memory.misplaced]
+
+
+def test_a_place_that_is_told_is_judged_while_the_machine_is_made() -> None:
+    """Nothing is waited for where something was said; a machine of unknown age is not waited for either."""
+    young = {"state": InstanceState.PENDING, "created_at": AT}
+    node = a_node(state=NodeState.BOOTING, ordered_at=AT)
+
+    assert [] != list(watched(node, listings=standing(an_instance(location="sto", **young))).misplaced)
+    assert [] != list(watched(node, listings=standing(an_instance(location="ber", **young))).misplaced)
+    ageless = an_instance("n8", state=InstanceState.PENDING, created_at=None)
+    assert [] != list(watched(listings=standing(ageless)).misplaced)
+
+
+def test_what_is_not_said_frees_no_offer() -> None:
+    """An offer that brought a machine elsewhere rests until one is seen where it may be, not until nothing is said."""
+    before = elsewhere()
+    node = a_node("n2", state=NodeState.BOOTING, ordered_at=AT)
+    young = an_instance("n2", state=InstanceState.PENDING, created_at=AT)
+
+    after = watched(node, listings=standing(young), memory=before)
+
+    assert KEY in after.offer_rests
 
 
 def test_a_stranger_elsewhere_is_an_alarm_by_its_pools_rule_or_the_fleets() -> None:
