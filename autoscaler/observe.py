@@ -1,7 +1,8 @@
 """Looking at the world once a tick: every fact asked for at the same time, each missing one with its reason.
 
 A look that does not come back in time is a missing fact, not a late tick; until it ends, that one is not asked again,
-so a hanging account costs one thread and one sentence. How long each is waited for stands in `looks`.
+so a hanging account costs one thread and one sentence. How long each is waited for stands in `looks`. An account whose
+rate limit takes no look a tick is asked as often as it lasts, and what it showed last is taken with its age meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar, cast
 
 from autoscaler.clock import Clock
+from autoscaler.core import rations
 from autoscaler.core.facts import Hands, Idleness, Missing, Sightings, SlowDown
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName, WorkerName
@@ -86,6 +88,16 @@ class Seen:
     """What accounts said last of how often they may still be asked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What an account showed last, and when it was asked, on both clocks: one stands still in a suspended machine, the
+    other may be set."""
+
+    listing: Listing
+    asked_on: float
+    asked_at: float
+
+
 class Observer:
     """Asks everything there is to ask, in parallel, within one deadline."""
 
@@ -107,8 +119,11 @@ class Observer:
         self._queues = queues
         self._clock = clock
         self._timeout_s = pace.timeout_s
+        self._repeats = pace.tick_s is not None
         self._pool = pool
         self._rate_limits: dict[ProviderName, RateLimit] = {}
+        self._shown: dict[ProviderName, _Shown] = {}
+        """Of accounts that answered the last look in time."""
         self._looks = Looks(pool=pool, clock=clock, pace=pace)
 
     def look(
@@ -128,12 +143,15 @@ class Observer:
         leaving = tuple(n for n in nodes if n.state in _WITNESSED)
         workers = tuple(dict.fromkeys([*(n.worker for n in leaving), *strangers]))
         draining = tuple(n.worker for n in leaving if n.state is NodeState.DRAINING)
-        asked_at = self._clock.monotonic()
+        asked_at, asked_at_utc = self._clock.monotonic(), self._clock.now()
+        spared = {
+            name: kept for name in self._providers if name not in quiet and (kept := self._spared(name))
+        }
         looks: dict[str, Question] = {"demand": lambda: self._broker.demand(self._queues)}
         listings: dict[str, Question] = {
             _listing(name): partial(self._list, name, provider)
             for name, provider in self._providers.items()
-            if name not in quiet
+            if name not in quiet and name not in spared
         }
         if draining:
             looks["hands"] = lambda: self._workers.hands(draining, _HANDS_TIMEOUT_S)
@@ -149,6 +167,10 @@ class Observer:
             for name in self._providers
             if name in quiet
         }
+        for name in self._providers:
+            if name not in spared:
+                self._keep(name, answered[_listing(name)], asked_at, asked_at_utc)
+        answered |= {_listing(name): kept for name, kept in spared.items()}
         answers = {key: each.value for key, each in answered.items()}
         demand = cast("Mapping[PoolName, Demand | Missing] | Missing", answers["demand"])
         return Seen(
@@ -165,6 +187,19 @@ class Observer:
     def close(self) -> None:
         """Take no more looks. One that still hangs is left to end by its own time-out."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _spared(self, name: ProviderName) -> Answered | None:
+        """What is taken in place of a look, where the account's rate limit does not last for one now; None: look."""
+        shown, limit, now = self._shown.get(name), self._rate_limits.get(name), self._clock.now()
+        if shown is None or limit is None or not self._repeats:
+            return None
+        age_s = max(self._clock.monotonic() - shown.asked_on, now - shown.asked_at)
+        return Answered(value=shown.listing, age_s=age_s) if age_s < rations.apart_s(limit, now) else None
+
+    def _keep(self, name: ProviderName, answered: Answered, asked_on: float, asked_at: float) -> None:
+        self._shown.pop(name, None)
+        if isinstance(answered.value, Listing) and not answered.age_s:
+            self._shown[name] = _Shown(listing=answered.value, asked_on=asked_on, asked_at=asked_at)
 
     def _list(self, name: ProviderName, provider: Provider) -> Listing | Missing:
         try:

@@ -71,8 +71,9 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         ),
         "account.limited": _kind(
             "warning",
-            "account requests_left for_s",
-            "by its own word it takes few requests more: they are kept for looks, and then for ends",
+            "account requests_left for_s every_s",
+            "by its own word it takes few requests more: they are kept for looks, which are made so far apart that "
+            "they last, and then for ends",
         ),
         "account.recovered": _kind("info", "account", "it answers in time, and takes more requests, again"),
         "pool.decided": _kind("info", "pool sentence", "the number of workers, and why, when it changed"),

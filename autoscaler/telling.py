@@ -157,23 +157,32 @@ class Teller:
         One that does not answer at all is a fact that is missed, and stays what it was.
         """
         memory, at = tick.record.memory, tick.snapshot.at
-        late = tick.snapshot.listing_age_s
+        # Those that are looked at less often than once a tick, because their limit lasts for no more, are not slow.
+        spared = {
+            name for name, limit in memory.rate_limits.items() if rations.apart_s(limit, at) > self._tick_s
+        }
+        late = {name: age_s for name, age_s in tick.snapshot.listing_age_s.items() if name not in spared}
         unseen_now = {name for name, seen in tick.snapshot.listings.items() if isinstance(seen, Missing)}
         slowed = frozenset(late) | (self._slowed & unseen_now)
-        limited = frozenset(
+        limited = spared | {
             name
             for name in memory.rate_limits
             if (left := rations.ration(name, memory, at, self._tick_s, 0)) and left.purchases < 1
-        )
+        }
         for name in sorted(slowed - self._slowed):
             self._log.say("account.slowed", account=name, age_s=round(late[name], 1))
         for name in sorted(limited - self._limited):
             told = memory.rate_limits[name]
-            for_s = round(told.resets_at - at)
-            self._log.say("account.limited", account=name, requests_left=told.remaining, for_s=for_s)
+            self._log.say(
+                "account.limited",
+                account=name,
+                requests_left=told.remaining,
+                for_s=round(told.resets_at - at),
+                every_s=round(max(self._tick_s, rations.apart_s(told, at)), 1),
+            )
         for name in sorted((self._slowed | self._limited) - slowed - limited):
             self._log.say("account.recovered", account=name)
-        self._slowed, self._limited = slowed, limited
+        self._slowed, self._limited = slowed, frozenset(limited)
 
     def _tell_facts(self, snapshot: Snapshot) -> None:
         """Say when a fact is missed and when it is seen again; not on every tick between."""

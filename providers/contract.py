@@ -107,6 +107,9 @@ class RateLimit:
     """How many come back in each second until then; 0 where all come back at once."""
     listing_requests: int = 1
     """How many its last listing took."""
+    sliding: bool = False
+    """Each request comes back by itself, a fixed time after it was made: `resets_at` is when the next one does, and
+    `per_s` how many may be asked each second in the long run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

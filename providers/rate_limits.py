@@ -45,6 +45,11 @@ class Names(Protocol):
         """Whether they do until then, and not all at once."""
         ...
 
+    @property
+    def counts_for_s(self) -> float:
+        """For how long each counts by itself; 0 where all are renewed at once."""
+        ...
+
 
 def read(headers: Mapping[str, str], names: Names, now: float) -> RateLimit | None:
     """What an answer that came now says; None where it does not say it. Names in `headers` are in lower case."""
@@ -53,7 +58,15 @@ def read(headers: Mapping[str, str], names: Names, now: float) -> RateLimit | No
         return None
     in_s = reset - _its_now(headers.get("date", ""), now) if reset >= _INSTANT else reset
     in_s = min(max(0.0, in_s), LONGEST_S)
-    limit = _number(headers.get(names.limit, "")) if names.refills else None
+    limit = _number(headers.get(names.limit, "")) if names.refills or names.counts_for_s else None
+    if names.counts_for_s:
+        return RateLimit(
+            remaining=int(min(remaining, MOST)),
+            resets_at=now + in_s,
+            per_s=min(remaining if limit is None else limit, MOST) / names.counts_for_s,
+            told_at=now,
+            sliding=True,
+        )
     missing = 0.0 if limit is None else max(0.0, min(limit, MOST) - remaining)
     return RateLimit(
         remaining=int(min(remaining, MOST)),
@@ -66,7 +79,7 @@ def read(headers: Mapping[str, str], names: Names, now: float) -> RateLimit | No
 def rest_s(limit: RateLimit, now: float) -> float:
     """How long to leave an account in peace that refused and named no time: until it takes more."""
     left_s = min(max(0.0, limit.resets_at - now), LONGEST_S)
-    return min(left_s, _FEW / limit.per_s) if limit.per_s > 0.0 else left_s
+    return min(left_s, _FEW / limit.per_s) if limit.per_s > 0.0 and not limit.sliding else left_s
 
 
 def _number(text: str) -> float | None:

@@ -191,7 +191,7 @@ def _order(draft: Draft, pool: PoolRules, decision: Decision, offer: Offer, coun
         draft.creates.append(
             CreateNode(node=name, pool=pool.name, offer=offer, timeout_s=pool.timeouts.call_s)
         )
-        draft.calls.take(offer.provider)
+        draft.calls.buy(offer.provider)
         draft.under_way[offer.provider] += 1
         if becomes:
             draft.becoming[name] = becomes

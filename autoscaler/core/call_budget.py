@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from autoscaler.core import rations
@@ -35,14 +35,21 @@ class CallBudget:
     """What the rate limits of those accounts leave that told one."""
 
     def take(self, provider: ProviderName) -> bool:
-        """One call, if there is one."""
+        """The call for one end, if there is one."""
         told = self.told.get(provider)
         if min(self._of(provider), told.ends if told else math.inf) < 1:
             return False
-        self.left[provider] = self._of(provider) - 1.0
-        if told:
-            self.told[provider] = replace(told, ends=told.ends - 1.0, purchases=told.purchases - 1.0)
+        self._spend(provider, told.an_end if told else 0.0)
         return True
+
+    def buy(self, provider: ProviderName) -> None:
+        """The call for one purchase; `whole` says how many there are."""
+        self._spend(provider, rations.A_PURCHASE)
+
+    def _spend(self, provider: ProviderName, requests: float) -> None:
+        self.left[provider] = self._of(provider) - 1.0
+        if provider in self.told:
+            self.told[provider] = self.told[provider].less(requests)
 
     def whole(self, provider: ProviderName) -> int:
         """Whole calls left for purchases."""

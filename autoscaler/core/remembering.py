@@ -1,13 +1,14 @@
 """What a tick leaves to the next one, once its plan is made: calls counted, new machines noted, waits dated.
 
-In go the memory that reconcile left and the plan, out comes the memory that is committed with both.
+Calls are taken off what accounts said that they still take, too. In go the memory that reconcile left and the plan, out
+comes the memory that is committed with both.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.core import bills, call_budget, preference
+from autoscaler.core import bills, call_budget, preference, rations
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import ARRIVING
 from autoscaler.core.model import CreateNode, FleetRules, Plan
@@ -30,6 +31,7 @@ def after(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, 
     return replace(
         memory,
         buckets=call_budget.remember(snapshot, memory, plan.actions, fleet),
+        rate_limits=rations.spent(memory, plan.actions),
         becoming={name: becomes for name, becomes in becoming.items() if name in arriving},
         # Those that an operator forgot; what the world ended is in them since it was reconciled.
         bills=bills.closed(memory.bills, reconciled.nodes, plan.transitions, snapshot.at),

@@ -302,6 +302,8 @@ class RateLimit:
     """Epoch seconds at which as much may be asked again as ever, or the seconds until then."""
     refills: bool = False
     """Whether requests come back one by one until then, and not all at once."""
+    counts_for_s: float = 0.0
+    """Where each request counts for so long after it was made, and `reset` is when the oldest one no longer does."""
     documented: str = ""
     """What the documentation says, in words."""
 

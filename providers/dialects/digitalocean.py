@@ -141,6 +141,9 @@ DIALECT = Dialect(
         limit="ratelimit-limit",
         remaining="ratelimit-remaining",
         reset="ratelimit-reset",
+        # "each request contributes toward the ratelimit-remaining count for one complete hour after the request is
+        # made", and the reset is "the time when the oldest request will expire".
+        counts_for_s=3600.0,
         documented="5,000 requests an hour and 250 a minute for a token",
     ),
     left_over="Nothing that we make: a droplet's disk ends with it. Volumes, reserved addresses and snapshots that "

@@ -53,6 +53,14 @@ def test_an_account_short_of_requests_is_told_of_once_until_it_takes_more() -> N
     ticks = [a_tick(limit=MANY), a_tick(limit=FEW), a_tick(limit=FEW), a_tick(limit=MANY), a_tick()]
 
     assert [
-        ("account.limited", {"account": CLOUD, "requests_left": 3, "for_s": 100}),
+        ("account.limited", {"account": CLOUD, "requests_left": 3, "for_s": 100, "every_s": 41.7}),
         ("account.recovered", {"account": CLOUD}),
     ] == told(*ticks)
+
+
+def test_an_account_that_is_looked_at_less_often_is_short_of_requests_and_not_slow() -> None:
+    """Between two looks its listing has an age, which is ours and not its."""
+    often = replace(MANY, remaining=4_000, resets_at=AT + 3_600, listing_requests=30)
+    ticks = [a_tick(limit=often, age_s=age_s) for age_s in (0.0, 10.0, 20.0, 0.0, 10.0)]
+
+    assert ["account.limited"] == [event for event, _ in told(*ticks)]
