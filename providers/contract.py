@@ -47,6 +47,8 @@ class ProviderTraits:
     user_data_limit_bytes: int = 16_384
     user_data_gzip: bool = False
     """Whether the machine's cloud-init may be handed gzip-compressed user data through this provider."""
+    create_needs_s: float = 0.0
+    """How long a create should be given at least; 0: nothing is known of it."""
     names_unique: bool = False
     """Whether the provider itself refuses a second machine of the same name."""
     countries: Mapping[str, str] = field(default_factory=dict)

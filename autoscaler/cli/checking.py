@@ -22,7 +22,7 @@ from autoscaler.journal import JournalAbsent, JournalUnavailable
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong, open_policies
 from policies.phrases import count
-from providers.contract import Finding, Purchase
+from providers.contract import Finding, ProviderTraits, Purchase
 
 if TYPE_CHECKING:
     from autoscaler.wiring import Works
@@ -49,6 +49,10 @@ def configuration(settings: Settings, works: Works) -> Iterator[Checked]:
         for offer in rules.offers:
             where = f"pools.{name}, offer {output.offer(offer)}"
             yield _checked(where, _country(works.rulebook.fleet, rules, offer), exits.CONFIG)
+            yield from (
+                _checked(where, finding, exits.CONFIG)
+                for finding in _time(name, rules, offer, works.providers[offer.provider].traits)
+            )
 
 
 def services(settings: Settings, works: Works) -> Iterator[Checked]:
@@ -123,6 +127,18 @@ def _country(fleet: FleetRules, pool: PoolRules, offer: Offer) -> Finding:
     if country is None:
         says += f"; if you know it, state it: country in the offer, or in providers.{offer.provider}"
     return Finding(subject="country", ok=country in allowed, says=says)
+
+
+def _time(name: PoolName, rules: PoolRules, offer: Offer, traits: ProviderTraits) -> Iterator[Finding]:
+    """That the pool's calls end before a create there is done; nothing where they do not."""
+    call_s, needs_s = rules.timeouts.call_s, traits.create_needs_s
+    if call_s < needs_s:
+        says = (
+            f"pools.{name}.timeouts.call is {call_s:g} s, and a create at {offer.provider} should be given "
+            f"{needs_s:g} s (create_time in providers.{offer.provider}): ended earlier it is unknown, and counts until "
+            "a listing tells"
+        )
+        yield Finding(subject="time", ok=False, says=says)
 
 
 def _workers(works: Works) -> tuple[Finding, ...]:

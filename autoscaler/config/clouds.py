@@ -51,6 +51,14 @@ _SETTLE: dict[str, Any] = {
         ),
     )
 }
+_TIMES: Mapping[str, tuple[str, str]] = {
+    "connect_s": ("connect_timeout", "For a connection to the cloud to stand; without it"),
+    "answer_s": ("answer_timeout", "For one answer of the cloud, within the time of a call; without it"),
+    "create_s": (
+        "create_time",
+        "What a whole create should be given: `check` tells where `timeouts.call` of a pool is less; without it",
+    ),
+}
 
 
 def header(driver: str) -> str:
@@ -105,7 +113,19 @@ def _fields(dialect: Dialect) -> dict[str, Any]:
         **account,
         **(_ENDPOINT if dialect.endpoint else {}),
         **_SETTLE,
+        **_times(dialect),
         **machine,
+    }
+
+
+def _times(dialect: Dialect) -> dict[str, Any]:
+    """How long the cloud may take."""
+    return {
+        name: (
+            Annotated[float, Span("100ms", "1h")] | None,
+            Field(default=None, alias=alias, description=f"{means} {getattr(dialect.times, name):g} s."),
+        )
+        for name, (alias, means) in _TIMES.items()
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from providers.contract import InstanceState, ProviderError
+from providers.dialects.times import Times
 
 FLEET_KEY = "autoscaler-fleet"
 POOL_KEY = "autoscaler-pool"
@@ -361,6 +362,7 @@ class Dialect:
     settle_s: float
     errors: Errors
     rate_limit: RateLimit = field(default_factory=RateLimit)
+    times: Times = field(default_factory=Times)
 
     sizes_of_location: bool = False
     """Whether the driver, asked for the sizes of one location, says what is sold there and at which price."""

@@ -33,6 +33,7 @@ from providers.dialects.contract import (
     UserData,
     Xml,
 )
+from providers.dialects.times import Times
 
 COUNTRIES: Mapping[str, str] = {
     "af-south-1": "ZA", "ap-east-1": "HK", "ap-east-2": "TW", "ap-northeast-1": "JP", "ap-northeast-2": "KR",
@@ -201,6 +202,9 @@ DIALECT = Dialect(
     },
     size_sign=r"<instanceType>{size}</instanceType>",
     kept_volume=("block_device_mapping", "ebs", "delete"),
+    # In bad hours an order is answered late: EC2's own clients wait 60 s for one answer. Half of that is enough as a
+    # rule.
+    times=Times(create_s=30.0),
     left_over="Volumes that the image itself keeps (`DeleteOnTermination` false): `check --online` names them; choose "
     "another image.",
     proof="Over the wire against `moto` 5 (a server of other people's making, strict about images and credentials); "

@@ -24,6 +24,7 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.times import Times
 
 REGIONS: Mapping[str, str] = {
     "africa-south1": "ZA", "asia-east1": "TW", "asia-east2": "HK", "asia-northeast1": "JP", "asia-northeast2": "JP",
@@ -151,6 +152,9 @@ DIALECT = Dialect(
         ),
     ),
     sizes_of_location=True,
+    # An operation's `wait` "waits for no more than the default deadline (2 minutes)" and is asked within the create;
+    # its answer tells whether there was stock, within half a minute as a rule, which no document promises.
+    times=Times(answer_s=130.0, create_s=60.0),
     left_over="Nothing that we make: the boot disk ends with its machine, and so does an address. Disks, static "
     "addresses and snapshots that people add are theirs, and stay billed.",
     proof="Over the wire against a strict server on loopback that checks tokens' signatures and follows the API's "

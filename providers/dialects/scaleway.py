@@ -35,6 +35,7 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.times import Times
 
 COUNTRIES: Mapping[str, str] = {
     "fr-par-1": "FR", "fr-par-2": "FR", "fr-par-3": "FR", "nl-ams-1": "NL", "nl-ams-2": "NL", "nl-ams-3": "NL",
@@ -146,6 +147,8 @@ DIALECT = Dialect(
     ),
     sizes_of_location=True,
     price_of="euros an hour, without tax, disk and address",
+    # Four requests, one after the other: the server with its disk, its user data, its start, and a look.
+    times=Times(create_s=40.0),
     left_over="Nothing where a machine runs: its volumes are deleted with it, and its address was never reserved. Of a "
     "stopped one the volumes are deleted after it, one by one: where that fails midway they stay, detached and billed. "
     "Volumes that people attach are deleted with it; flexible IPs of theirs stay and are billed.",

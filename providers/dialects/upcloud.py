@@ -34,6 +34,7 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.times import Times
 
 COUNTRIES: Mapping[str, str] = {
     "fi-hel1": "FI", "fi-hel2": "FI", "de-fra1": "DE", "nl-ams1": "NL", "se-sto1": "SE", "uk-lon1": "GB",
@@ -157,6 +158,8 @@ DIALECT = Dialect(
     ),
     images_listed=True,
     images_named_by=("id",),
+    # The answer to an order comes once a disk is chosen; how long that takes is not documented.
+    times=Times(create_s=30.0),
     left_over="Nothing that this program orders: a server is deleted with its disks and their backups, and until then "
     "it is billed. Disks that people attach are deleted with it too; floating addresses stay and are billed.",
     proof="the contract suite and the driver's tests, against an account on loopback that follows the API's "

@@ -111,6 +111,7 @@ class LibcloudProvider:
             settle_s=self._account.settle_s,
             user_data_limit_bytes=self._dialect.user_data.limit_bytes,
             user_data_gzip=self._dialect.user_data.gzip,
+            create_needs_s=self._account.times.create_s,
             names_unique=self._dialect.names.unique,
             countries=self._account.countries,
         )
@@ -262,6 +263,7 @@ class LibcloudProvider:
             follow_sign=dialect.follow_sign,
             forms=dialect.forms,
             only_for=dialect.listing.only_for,
+            times=self._account.times,
         )
 
     def _walk(self, driver: Any, wanted: Mapping[str, str], **whom: str) -> tuple[list[Seen], str]:

@@ -15,10 +15,12 @@ from types import SimpleNamespace
 from providers.contract import Options, ProviderOptionsWrong
 from providers.dialects import DIALECTS, NOT_OFFERED, Dialect
 from providers.dialects.contract import Goes, Option, Shape
+from providers.dialects.times import Times
 
 OURS = "autoscaler-"
 """How the texts of our mark begin."""
-ALL_TAKE = ("driver", "settle_s")
+TIMES = ("connect_s", "answer_s", "create_s")
+ALL_TAKE = ("driver", "settle_s", *TIMES)
 """What every dialect takes; its `options` come on top, …"""
 ENDPOINT = ("host", "port", "secure")
 """… and these, where its endpoint may be another."""
@@ -39,6 +41,7 @@ class Account:
 
     dialect: Dialect
     settle_s: float
+    times: Times
     secrets: tuple[str, ...] = field(repr=False)
     driver_arguments: Mapping[str, object] = field(repr=False)
     """For the driver's constructor."""
@@ -69,6 +72,9 @@ def read(name: str, options: Options) -> Account:
     return Account(
         dialect=dialect,
         settle_s=reader.seconds("settle_s", default=dialect.settle_s),
+        times=Times(
+            **{each: reader.seconds(each, default=getattr(dialect.times, each), least=0.1) for each in TIMES}
+        ),
         secrets=tuple(value for option, value in given if option.secret and isinstance(value, str)),
         driver_arguments=arguments,
         create_arguments=tuple(
@@ -155,12 +161,12 @@ class _Reader:
             raise self.wrong(option, repr(value), "a port from 1 to 65535")
         return value
 
-    def seconds(self, option: str, *, default: float) -> float:
+    def seconds(self, option: str, *, default: float, least: float = 0.0) -> float:
         value = self._options.get(option, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(option, repr(value), "seconds")
-        if not math.isfinite(value) or not 0 <= value <= 86_400:
-            raise self.wrong(option, repr(value), "seconds from 0 to 86400")
+        if not math.isfinite(value) or not least <= value <= 86_400:
+            raise self.wrong(option, repr(value), f"seconds from {least:g} to 86400")
         return float(value)
 
     def endpoint(self) -> Endpoint | None:

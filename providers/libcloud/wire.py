@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from providers.contract import MayAct, always
+from providers.dialects.times import Times
 from providers.libcloud import deadline
 
 ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
@@ -76,7 +77,9 @@ class Wire:
         follow_sign: str = "",
         forms: bool = False,
         only_for: Mapping[str, str] | None = None,
+        times: Times | None = None,
     ) -> None:
+        self.times = times or Times()
         self.clock = clock
         self.respell = respell
         self.forms = forms
@@ -212,7 +215,9 @@ class OneSendConnection:
         broken = LinkBroken("no answer", reached=True)
         # An earlier answer of this call explains nothing that happens from here on.
         wire.answer = None
-        self.session.timeout = wire.remaining_s()
+        left_s = wire.remaining_s()
+        # One for the connection and one for the answer, as `requests` takes them.
+        self.session.timeout = (min(left_s, wire.times.connect_s), min(left_s, wire.times.answer_s))
         # A redirect would be a second send, to somewhere an operator never named.
         self.session.max_redirects = 0
         # An `auth` of our own keeps requests from putting a password from ~/.netrc over the signature.
