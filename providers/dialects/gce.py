@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.contract import CapacityRefused, InstanceAbsent, InstanceState, RequestRejected, Throttled
+from providers.contract import (
+    CapacityRefused,
+    InstanceAbsent,
+    InstanceState,
+    QuotaRefused,
+    RequestRejected,
+    Throttled,
+)
 from providers.dialects.contract import (
     Carriage,
     Dialect,
@@ -130,8 +137,15 @@ DIALECT = Dialect(
         code=r'"(?:reason|code|error)"\s*:\s*"([^"]+)"',
         text=r'"message"\s*:\s*"((?:[^"\\]|\\.)*)"',
         rules=(
-            # Before the operation is made, and in it when it is done. Quotas are a region's: the offer rests, and not
-            # all that the account may have elsewhere, as with `QuotaRefused`.
+            # Before the operation is made, and in it when it is done. One quota is of all regions and of every machine,
+            # and its name stands in the sentence.
+            ErrorRule(
+                codes=r"quotaExceeded|QUOTA_EXCEEDED",
+                text=r"\bCPUS_ALL_REGIONS\b",
+                asked=r"^POST \S*/(instances(\?|$)|operations/)",
+                means=QuotaRefused,
+            ),
+            # The others are a region's or of one kind of goods: the offer rests, and not all that the account may have.
             ErrorRule(
                 codes=r"quotaExceeded|QUOTA_EXCEEDED|LIMIT_EXCEEDED|limitExceeded|STOCKOUT"
                 r"|ZONE_RESOURCE_POOL_EXHAUSTED\w*|RESOURCE_POOL_EXHAUSTED\w*|IP_SPACE_EXHAUSTED\w*",

@@ -89,6 +89,7 @@ def wrong(found: Sequence[Problem]) -> Answer:
 
 
 REFUSALS = Refusals(
+    quota=no(403, "quotaExceeded", "Quota 'CPUS_ALL_REGIONS' exceeded.  Limit: 12.0 globally."),
     capacity=no(403, "quotaExceeded", "Quota 'CPUS' exceeded. Limit: 8.0 in region europe-west1."),
     rejected=no(400, "invalid", "Invalid value for field 'resource.disks[0].initializeParams.sourceImage'"),
     throttled=no(403, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries'"),

@@ -15,6 +15,7 @@ from providers.contract import (
     ListingUnavailable,
     NodeName,
     OutcomeUnknown,
+    QuotaRefused,
     RequestRejected,
 )
 from providers.libcloud.adapter import LibcloudProvider, open_libcloud
@@ -77,6 +78,36 @@ def test_an_operation_that_goes_on_has_given_nothing_back(provider: LibcloudProv
     cloud.server.meet(Fault(answer=Answer(status=200, body=amid)), kind=Kind.OTHER)
 
     assert "images-1" == provider.create(SPEC, timeout_s=TIMEOUT_S).name
+
+
+@pytest.mark.parametrize(
+    ("sentence", "means"),
+    [
+        ("Quota 'CPUS_ALL_REGIONS' exceeded.  Limit: 12.0 globally.", QuotaRefused),
+        ("Quota 'CPUS' exceeded.  Limit: 8.0 in region europe-west1.", CapacityRefused),
+        ("Quota 'N2_CPUS' exceeded.  Limit: 50.0 in region us-east1.", CapacityRefused),
+        ("Quota 'IN_USE_ADDRESSES' exceeded.  Limit: 4.0 in region us-central1.", CapacityRefused),
+        # Of all regions too, and other offers need none.
+        ("Quota 'GPUS_ALL_REGIONS' exceeded.  Limit: 0.0 globally.", CapacityRefused),
+    ],
+)
+@pytest.mark.parametrize("by_operation", [False, True])
+def test_only_a_quota_of_all_regions_and_all_machines_is_the_account_s(
+    provider: LibcloudProvider, cloud: Cloud, sentence: str, means: type[Exception], by_operation: bool
+) -> None:
+    """Another region's offers fare otherwise, and are asked; told at once or by the operation, it is the same."""
+    if by_operation:
+        cloud.server.meet(Fault(answer=Answer(status=200, body={"name": "o"})), kind=Kind.CREATE)
+        told = {"status": "DONE", "error": {"errors": [{"code": "QUOTA_EXCEEDED", "message": sentence}]}}
+        cloud.server.meet(Fault(answer=Answer(status=200, body=told)), kind=Kind.OTHER)
+    else:
+        refusal = {"error": {"errors": [{"reason": "quotaExceeded", "message": sentence}], "code": 403}}
+        cloud.server.meet(Fault(answer=Answer(status=403, body=refusal)), kind=Kind.CREATE)
+
+    with pytest.raises(CapacityRefused) as refused:
+        provider.create(SPEC, timeout_s=TIMEOUT_S)
+
+    assert means is refused.type
 
 
 @pytest.mark.parametrize(
