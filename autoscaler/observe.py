@@ -46,6 +46,9 @@ _LONGEST_NAME = 255
 _MOST = 1e12
 """No instant in seconds and no number of requests is as large."""
 _NOBODY: Mapping[ProviderName, str] = MappingProxyType({})
+_A_MOMENT_S = 0.5
+"""On top of the age of a listing that is taken again: an absence counted from its first sight is always younger, and is
+never believed on one look taken twice, however short the settle time."""
 _SHARE_OF_MANY_CALLS = 0.8
 """Of the deadline, for a look made of many calls: it hands over what it has before it would be thrown away whole."""
 
@@ -194,7 +197,9 @@ class Observer:
         if shown is None or limit is None or not self._repeats:
             return None
         age_s = max(self._clock.monotonic() - shown.asked_on, now - shown.asked_at)
-        return Answered(value=shown.listing, age_s=age_s) if age_s < rations.apart_s(limit, now) else None
+        if age_s >= rations.apart_s(limit, now):
+            return None
+        return Answered(value=shown.listing, age_s=age_s + _A_MOMENT_S)
 
     def _keep(self, name: ProviderName, answered: Answered, asked_on: float, asked_at: float) -> None:
         self._shown.pop(name, None)

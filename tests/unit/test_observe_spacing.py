@@ -12,13 +12,15 @@ import pytest
 
 from autoscaler.core import call_budget, rations
 from autoscaler.core.facts import Memory, SlowDown
+from autoscaler.core.lifecycle import Event
 from autoscaler.core.model import CreateNode
+from autoscaler.core.reconcile import reconcile
 from autoscaler.looks import Pace
 from autoscaler.observe import Observer, Seen
 from providers import rate_limits
 from providers.contract import Listing, NodeName, RateLimit, Throttled
 from providers.dialects.contract import RateLimit as Names
-from tests.unit.core.builders import CLOUD, FLEET, OFFER, POOL, a_listing, a_snapshot
+from tests.unit.core.builders import CLOUD, FLEET, OFFER, POOL, a_listing, a_node, a_pool, a_snapshot, rules
 from tests.unit.stand_ins import FixedClock, Scripted, ScriptedBroker, ScriptedWorkers
 
 TICK_S = 5.0
@@ -161,7 +163,7 @@ def test_an_account_with_room_is_looked_at_on_every_tick() -> None:
 
 
 def test_between_two_looks_the_last_one_is_taken_with_its_age() -> None:
-    """So settle times and deadlines are longer by it, and nothing is concluded from one look twice."""
+    """So settle times and deadlines are longer by it, and a moment: no absence is believed on one look taken twice."""
     clock = FixedClock()
     account = Account(clock, limit=1_000, listing=10, names=KINDS["renewed at once"])
     ages = []
@@ -173,7 +175,29 @@ def test_between_two_looks_the_last_one_is_taken_with_its_age() -> None:
             clock.at += TICK_S
             clock.lasted += TICK_S
 
-    assert [0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 0.0, 5.0, 10.0] == ages
+    assert [0.0, 5.5, 10.5, 15.5, 20.5, 25.5, 30.5, 35.5, 40.5, 0.0, 5.5, 10.5] == ages
+
+
+def test_no_absence_is_believed_on_one_look_taken_twice() -> None:
+    """Not even where absence need not last at all: the second look tells."""
+    clock, node = FixedClock(), a_node("n9")
+    account = Account(clock, limit=1_000, listing=10, names=KINDS["renewed at once"])
+    gone_at, nodes, memory = [], (node,), Memory()
+    with observing(account, clock) as look:
+        for tick in range(12):
+            seen = look()
+            snapshot = a_snapshot(
+                *nodes, at=clock.now(), elapsed_s=TICK_S, listings=seen.listings, memory=memory,
+                listing_age_s=seen.listing_age_s, settle_s={CLOUD: 0.0},
+            )  # fmt: skip
+            after = reconcile(snapshot, rules(a_pool()), FLEET)
+            nodes, memory = after.nodes, after.memory
+            gone_at += [tick for move in after.transitions if move.event is Event.INSTANCE_GONE]
+            clock.at += TICK_S
+            clock.lasted += TICK_S
+
+    assert [9] == gone_at
+    assert 2 == len(account.looked_at)
 
 
 def test_a_look_that_failed_is_not_spared() -> None:
