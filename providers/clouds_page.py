@@ -19,7 +19,8 @@ HEAD = """\
 Each cloud here is an account of `kind = "libcloud"`, chosen by its `driver`. Its keys stand in
 [configuration.md](configuration.md), and what an operator must know before the first offer works in a guide of its own.
 A cloud that is missing is one file ([CONTRIBUTING](../CONTRIBUTING.md)); `autoscaler check --online` shows whether
-credentials, image, size and location of an offer are right, and changes nothing.
+credentials, image, size and location of an offer are right, what the cloud tells of price and quota, and whether the
+networks, groups and keys that the account names exist and stand where the offer does. It changes nothing.
 
 """
 
@@ -41,6 +42,21 @@ time, and no secret is told.
   should two bear one name, the oldest is kept and the rest are ended.
 * **Settle**: for how long a machine must be absent from complete listings before that is believed.
 * **Country**: of how many locations the country is known, which `residency` needs.
+
+"""
+
+LOOKS = """\
+
+## What `check --online` tells
+
+* **Price**: what a size costs by the cloud's own word where its API tells, beside `price_per_hour`; that they differ is
+  no failure.
+* **Quota**: what is counted, how much of it is in use, and for how many more machines there is room; no room for one
+  is a failure, and less than the pool may want a note.
+* **Looked up**: options of which each name or id is looked for. One that is missing, or stands where the offer does
+  not, is a failure, told with the nearest right ones.
+* **Rights**: what these looks need besides the rights that buying needs. They are optional: a look that is refused is
+  a note, and no other look fails for it.
 
 """
 
@@ -66,7 +82,8 @@ WAITING = """\
 def render() -> str:
     """The page."""
     waiting = "".join(f"* `{driver}`: {why}\n" for driver, why in NOT_OFFERED.items())
-    return HEAD + _table(NAMES) + CAPABILITIES + _table(COLUMNS) + PROOF + _table(PROVEN) + WAITING + waiting
+    able = CAPABILITIES + _table(COLUMNS) + LOOKS + _table(LOOKED)
+    return HEAD + _table(NAMES) + able + PROOF + _table(PROVEN) + WAITING + waiting
 
 
 def _table(columns: Mapping[str, Callable[[Dialect], str]]) -> str:
@@ -108,6 +125,20 @@ def _countries(dialect: Dialect) -> str:
     return f"of {known} {of}" if known else "not known"
 
 
+def _price(dialect: Dialect) -> str:
+    price = dialect.looks.price
+    return price.of or price.untold
+
+
+def _quota(dialect: Dialect) -> str:
+    quota = dialect.looks.quota
+    return ", ".join(dict.fromkeys(meter.of for meter in quota.meters)) or quota.untold
+
+
+def _looked_up(dialect: Dialect) -> str:
+    return ", ".join(f"`{option}`" for option, named in dialect.looks.named.items() if named.ask)
+
+
 NAMES: Mapping[str, Callable[[Dialect], str]] = {
     "Cloud": lambda dialect: dialect.title,
     "`driver`": lambda dialect: f"`{dialect.driver}`",
@@ -122,6 +153,13 @@ COLUMNS: Mapping[str, Callable[[Dialect], str]] = {
     "Settle": lambda dialect: f"{dialect.settle_s:g} s",
     "Country": _countries,
     "Requests": lambda dialect: dialect.rate_limit.documented or "not documented",
+}
+LOOKED: Mapping[str, Callable[[Dialect], str]] = {
+    "`driver`": lambda dialect: f"`{dialect.driver}`",
+    "Price": _price,
+    "Quota": _quota,
+    "Looked up": _looked_up,
+    "Rights": lambda dialect: dialect.looks.rights or "none besides",
 }
 PROVEN: Mapping[str, Callable[[Dialect], str]] = {
     "`driver`": lambda dialect: f"`{dialect.driver}`",

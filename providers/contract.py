@@ -122,6 +122,12 @@ class Purchase:
     image: str
     location: str
     user_data_bytes: int = 0
+    pool: str = ""
+    machines: int = 0
+    """The most that the pool may have at once; 0: nobody says."""
+    price_per_h: float | None = None
+    """What the configuration holds that it costs, in `currency`; None: nobody says."""
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +135,11 @@ class Finding:
     """One thing a look at an offer found. `ok` False means that a create would be refused."""
 
     subject: str
-    """credentials, size, image, location, price, quota, user data, …"""
+    """credentials, size, image, location, price, quota, network, user data, …"""
     ok: bool
     says: str
+    note: bool = False
+    """Whether people should read it although a create would not be refused for it: what could not be looked at, too."""
 
 
 class ProviderOptionsWrong(ValueError):
@@ -226,6 +234,15 @@ class Metered(Protocol):
 
     def rate_limit(self) -> RateLimit | None:
         """What its last answers said; None before one did. Asks nothing, waits for nothing, never raises."""
+        ...
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A provider that does not take every name of a machine. One that does need not have this."""
+
+    def check_name(self, name: str, *, pool: str) -> Finding:
+        """Whether it can bear a machine of that name. Asks nothing, waits for nothing, never raises."""
         ...
 
 

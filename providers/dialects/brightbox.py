@@ -30,6 +30,7 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Price, Quota, Reading
 
 COUNTRIES: Mapping[str, str] = {"zon-6mxqw": "GB", "zon-remk1": "GB"}
 """`gb1-a` and `gb1-b`, the zones of the region gb1; both stand in Manchester."""
@@ -37,6 +38,29 @@ COUNTRIES: Mapping[str, str] = {"zon-6mxqw": "GB", "zon-remk1": "GB"}
 ORDERED = r"^POST \S*/servers\b"
 FULL = r"limit (has been )?(reached|exceeded)"
 NONE_LEFT = r"capacity|insufficient|out of stock|no .*available"
+
+ACCOUNT = Ask(path="/1.0/account", paged=False)
+LOOKS = Looks(
+    quota=Quota(
+        meters=(
+            Meter(
+                of="MiB of memory",
+                limit=Reading(ask=ACCOUNT, at="ram_limit"),
+                used=Reading(ask=ACCOUNT, at="ram_used"),
+                takes="ram",
+            ),
+        )
+    ),
+    price=Price(untold="Brightbox's API does not tell it: the price list does"),
+    named={
+        "server_groups": Named(
+            ask=Ask(path="/1.0/server_groups"),
+            key="id",
+            called="name",
+            unsaid="the server group `default`",
+        ),
+    },
+)
 
 DIALECT = Dialect(
     driver="brightbox",
@@ -107,6 +131,7 @@ DIALECT = Dialect(
             ErrorRule(status=404, asked=r"^DELETE", means=InstanceAbsent),
         ),
     ),
+    looks=LOOKS,
     images_listed=True,
     images_named_by=("id",),
     left_over="Nothing that we make: a server of a type with local storage ends with its disk. Cloud IPs, volumes and "

@@ -30,6 +30,18 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Named, Price, Quota
+
+LOOKS = Looks(
+    quota=Quota(untold="cloudscale.ch's API does not tell it: support does, and a refused order"),
+    price=Price(untold="cloudscale.ch's API does not tell it: the price list does"),
+    network="a public address, and with `private_network` the project's network of the zone",
+    named={
+        "server_groups": Named(
+            ask=Ask(path="/v1/server-groups"), key="uuid", called="name", subject="group", stands="zone.slug"
+        ),
+    },
+)
 
 DIALECT = Dialect(
     driver="cloudscale",
@@ -132,6 +144,7 @@ DIALECT = Dialect(
             ErrorRule(status=404, asked=r"^DELETE", means=InstanceAbsent),
         ),
     ),
+    looks=LOOKS,
     images_listed=True,
     images_named_by=("id",),
     rate_limit=RateLimit(),

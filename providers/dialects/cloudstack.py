@@ -30,9 +30,59 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 
 ORDERED = r"command=deployVirtualMachine\b"
 ENDED = r"command=destroyVirtualMachine\b"
+
+WITHOUT = Ask(path="listAccounts", paged=False)
+WITHIN = Ask(path="listProjects", params={"id": "{project}"}, paged=False)
+COUNTED = (("machines", "vm", ""), ("cores", "cpu", "cpu"), ("MiB of memory", "memory", "ram"))
+LOOKS = Looks(
+    pages=Pages(turning=Turning.NUMBER, param="page", size_param="pagesize", size=500),
+    quota=Quota(
+        meters=tuple(
+            Meter(
+                of=of,
+                limit=Reading(ask=ask, at=f"{row}.0.{name}limit"),
+                used=Reading(ask=ask, at=f"{row}.0.{name}total"),
+                takes=takes,
+                option=option,
+                without=without,
+                unlimited=("Unlimited", "-1"),
+            )
+            for ask, row, option, without in (
+                (WITHOUT, "account", "", "project"),
+                (WITHIN, "project", "project", ""),
+            )
+            for of, name, takes in COUNTED
+        )
+    ),
+    price=Price(untold="CloudStack knows no prices: the provider's list does"),
+    named={
+        "networks": Named(
+            ask=Ask(path="listNetworks", rows="network", left_out=True),
+            key="id",
+            called="name",
+            stands="zoneid",
+            unsaid="the zone's default network, where it has one",
+        ),
+        "security_groups": Named(
+            ask=Ask(path="listSecurityGroups", rows="securitygroup", left_out=True), key="name"
+        ),
+        "affinity_groups": Named(
+            ask=Ask(path="listAffinityGroups", rows="affinitygroup", left_out=True),
+            key="id",
+            called="name",
+            subject="group",
+        ),
+        "keypair": Named(
+            ask=Ask(path="listSSHKeyPairs", rows="sshkeypair", left_out=True), key="name", subject="keys"
+        ),
+    },
+    rights="the commands `listAccounts` (or `listProjects`), `listNetworks`, `listSecurityGroups`, "
+    "`listAffinityGroups` and `listSSHKeyPairs`, which every user has by default",
+)
 
 DIALECT = Dialect(
     driver="cloudstack",
@@ -153,6 +203,7 @@ DIALECT = Dialect(
             ErrorRule(codes=r"530|534|536", means=OutcomeUnknown),
         ),
     ),
+    looks=LOOKS,
     images_listed=True,
     images_named_by=("id",),
     rate_limit=RateLimit(documented="as each cloud's operator sets it, often none"),

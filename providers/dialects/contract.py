@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from providers.contract import InstanceState, ProviderError
+from providers.dialects.looks import Looks
 from providers.dialects.times import Times
 
 FLEET_KEY = "autoscaler-fleet"
@@ -364,10 +365,10 @@ class Dialect:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     times: Times = field(default_factory=Times)
 
+    looks: Looks
+    """What else can be asked of an offer: limits, prices, and whether what the options name exists."""
     sizes_of_location: bool = False
     """Whether the driver, asked for the sizes of one location, says what is sold there and at which price."""
-    price_of: str = ""
-    """What the driver's price of a size is, in words that follow a number; empty: none that one could go by."""
     images_listed: bool = False
     """Whether the driver's list of images is short and holds all that an offer may name."""
     images_named_by: tuple[str, ...] = ("id", "name")

@@ -32,12 +32,45 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 
 COUNTRIES: Mapping[str, str] = {
     "nyc1": "US", "nyc2": "US", "nyc3": "US", "sfo1": "US", "sfo2": "US", "sfo3": "US", "atl1": "US", "ric1": "US",
     "ams2": "NL", "ams3": "NL", "sgp1": "SG", "lon1": "GB", "fra1": "DE", "tor1": "CA", "blr1": "IN", "syd1": "AU",
 }  # fmt: skip
 """DigitalOcean, "Regional availability". A prefix such as `nyc`, which the API takes too, is none of them."""
+
+LOOKS = Looks(
+    pages=Pages(turning=Turning.NUMBER, param="page", size_param="per_page", size=200),
+    quota=Quota(
+        meters=(
+            Meter(
+                of="droplets",
+                limit=Reading(ask=Ask(path="/v2/account", paged=False), at="account.droplet_limit"),
+                used=Reading(
+                    ask=Ask(path="/v2/droplets", params={"per_page": "1"}, paged=False), at="meta.total"
+                ),
+            ),
+        )
+    ),
+    price=Price(currency="USD", of="an hour, without tax"),
+    named={
+        "vpc": Named(
+            ask=Ask(path="/v2/vpcs", rows="vpcs"),
+            key="id",
+            called="name",
+            stands="region",
+            unsaid="the region's default VPC",
+        ),
+        "ssh_keys": Named(
+            ask=Ask(path="/v2/account/keys", rows="ssh_keys"),
+            key="fingerprint",
+            called="name",
+            subject="keys",
+        ),
+    },
+    rights="`account:read`, `vpc:read` and `ssh_key:read`",
+)
 
 DIALECT = Dialect(
     driver="digitalocean",
@@ -52,7 +85,8 @@ DIALECT = Dialect(
         "token": Option(
             argument="key",
             means="A personal access token. It needs droplet:create, droplet:read, droplet:delete, tag:create and "
-            "tag:read, and for `check --online` the read scopes of image, region and sizes.",
+            "tag:read, and for `check --online` the read scopes of image, region and sizes; those of account, vpc and "
+            "ssh_key are optional there.",
             to=Goes.ACCOUNT,
             required=True,
             secret=True,
@@ -101,7 +135,7 @@ DIALECT = Dialect(
         # Pages of 200, which the driver asks for by itself, and counts: it looks once how many there are.
         reads=Json(rows="droplets", row="droplet", total="meta.total", numbered=True, path=r"/v2/droplets\?"),
         filter=Filter(place=Place.QUERY, fleet={"tag_name": "{mark}"}),
-        only_for={"per_page": r"/v2/(droplets|sizes|regions|images)"},
+        only_for={"per_page": r"/v2/(droplets|sizes|regions|images|vpcs|account/keys)"},
     ),
     fields=Fields(state="status", location="region.slug", size="size_slug"),
     states={
@@ -133,8 +167,8 @@ DIALECT = Dialect(
             ErrorRule(codes="server_error", means=OutcomeUnknown),
         ),
     ),
+    looks=LOOKS,
     sizes_of_location=True,
-    price_of="US dollars an hour, without tax",
     images_listed=True,
     images_named_by=("id", "slug"),
     rate_limit=RateLimit(

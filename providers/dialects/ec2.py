@@ -33,6 +33,7 @@ from providers.dialects.contract import (
     UserData,
     Xml,
 )
+from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Turning
 from providers.dialects.times import Times
 
 COUNTRIES: Mapping[str, str] = {
@@ -46,6 +47,48 @@ COUNTRIES: Mapping[str, str] = {
     "us-gov-east-1": "US", "us-gov-west-1": "US", "us-west-1": "US", "us-west-2": "US",
 }  # fmt: skip
 """AWS, "Regions and Availability Zones". Local zones stand elsewhere, some of them in other countries: not known."""
+
+LOOKS = Looks(
+    pages=Pages(
+        turning=Turning.CURSOR, param="NextToken", size_param="MaxResults", size=1000, next="nextToken"
+    ),
+    quota=Quota(
+        untold="EC2's API does not tell it any more: Service Quotas does, in vCPUs of a family of sizes"
+    ),
+    price=Price(untold="EC2's API does not tell it: the price list does"),
+    named={
+        "subnet": Named(
+            ask=Ask(params={"Action": "DescribeSubnets"}, rows="subnetSet"),
+            key="subnetId",
+            stands="availabilityZone",
+            unsaid="the region's default VPC",
+            relies_on=Ask(
+                params={
+                    "Action": "DescribeVpcs",
+                    "Filter.1.Name": "isDefault",
+                    "Filter.1.Value.1": "true",
+                },
+                rows="vpcSet",
+                paged=False,
+            ),
+        ),
+        "security_groups": Named(
+            ask=Ask(params={"Action": "DescribeSecurityGroups"}, rows="securityGroupInfo"), key="groupName"
+        ),
+        "security_group_ids": Named(
+            ask=Ask(params={"Action": "DescribeSecurityGroups"}, rows="securityGroupInfo"),
+            key="groupId",
+            called="groupName",
+        ),
+        "keypair": Named(
+            ask=Ask(params={"Action": "DescribeKeyPairs"}, rows="keySet", paged=False),
+            key="keyName",
+            subject="keys",
+        ),
+        "iam_profile": Named(subject="iam profile", unsaid="IAM alone tells whether it is there"),
+    },
+    rights="`ec2:DescribeVpcs`, `ec2:DescribeSubnets`, `ec2:DescribeSecurityGroups` and `ec2:DescribeKeyPairs`",
+)
 
 DIALECT = Dialect(
     driver="ec2",
@@ -194,6 +237,7 @@ DIALECT = Dialect(
             ),
         ),
     ),
+    looks=LOOKS,
     size_look={
         "Action": "DescribeInstanceTypes",
         # A filter that finds nothing is no error, so a refused look is never taken for an unknown size.

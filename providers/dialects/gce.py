@@ -31,6 +31,7 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 from providers.dialects.times import Times
 
 REGIONS: Mapping[str, str] = {
@@ -45,6 +46,58 @@ REGIONS: Mapping[str, str] = {
     "us-east5": "US", "us-south1": "US", "us-west1": "US", "us-west2": "US", "us-west3": "US", "us-west4": "US",
 }  # fmt: skip
 """Google, "Regions and zones". A zone is a region's name and a letter."""
+
+REGION = Ask(path="regions/{region}", paged=False)
+EVERYWHERE = Ask(paged=False)
+LOOKS = Looks(
+    pages=Pages(
+        turning=Turning.CURSOR, param="pageToken", size_param="maxResults", size=500, next="nextPageToken"
+    ),
+    quota=Quota(
+        meters=tuple(
+            Meter(
+                of=of,
+                limit=Reading(ask=ask, at=f"quotas[metric={metric}].limit"),
+                used=Reading(ask=ask, at=f"quotas[metric={metric}].usage"),
+                takes=takes,
+                sizes=sizes,
+            )
+            for of, ask, metric, takes, sizes in (
+                ("instances of the region", REGION, "INSTANCES", "", ""),
+                ("cores of all regions", EVERYWHERE, "CPUS_ALL_REGIONS", "cpus", ""),
+                # Each family counts by itself; of the newest the Cloud Quotas API alone tells.
+                ("cores of the region", REGION, "CPUS", "cpus", "(e2|f1|g1|n1)-.*"),
+                ("N2 cores of the region", REGION, "N2_CPUS", "cpus", "n2-.*"),
+                ("N2D cores of the region", REGION, "N2D_CPUS", "cpus", "n2d-.*"),
+                ("C2 cores of the region", REGION, "C2_CPUS", "cpus", "c2-.*"),
+                ("C2D cores of the region", REGION, "C2D_CPUS", "cpus", "c2d-.*"),
+                ("T2D cores of the region", REGION, "T2D_CPUS", "cpus", "t2d-.*"),
+            )
+        )
+    ),
+    price=Price(untold="Compute Engine's API does not tell it: the price list does"),
+    named={
+        "network": Named(
+            ask=Ask(path="global/networks", rows="items", left_out=True),
+            key="selfLink",
+            keeps=r"/projects/[^/]+/(global/networks/[^/]+)$",
+            others=r"(https:|projects/)",
+            default="global/networks/default",
+            unsaid="the network `default`",
+            instead="subnetwork",
+        ),
+        "subnetwork": Named(
+            ask=Ask(path="aggregated/subnetworks", rows="items.*.subnetworks", left_out=True),
+            key="selfLink",
+            keeps=r"/projects/[^/]+/(regions/.*)$",
+            others=r"(https:|projects/)",
+            stands="region",
+            place="{region}",
+        ),
+    },
+    rights="`compute.regions.get`, `compute.projects.get`, `compute.networks.list` and `compute.subnetworks.list`, "
+    "which Compute Instance Admin (v1) has",
+)
 
 DIALECT = Dialect(
     driver="gce",
@@ -165,6 +218,7 @@ DIALECT = Dialect(
             ErrorRule(status=404, asked=r"^DELETE", means=InstanceAbsent),
         ),
     ),
+    looks=LOOKS,
     sizes_of_location=True,
     # An operation's `wait` "waits for no more than the default deadline (2 minutes)" and is asked within the create;
     # its answer tells whether there was stock, within half a minute as a rule, which no document promises.

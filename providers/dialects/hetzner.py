@@ -34,6 +34,39 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Reading, Turning
+
+LOOKS = Looks(
+    pages=Pages(turning=Turning.NUMBER, param="page", size_param="per_page", size=50),
+    quota=Quota(
+        untold="Hetzner's API does not tell it: the console does (Limits), and `resource_limit_exceeded` to an order"
+    ),
+    price=Price(
+        # "currency of the project's owner" (server types, prices)
+        currency=Reading(ask=Ask(path="/v1/pricing", paged=False), at="pricing.currency"),
+        of="an hour, without tax and without an IPv4 address",
+    ),
+    named={
+        "networks": Named(
+            ask=Ask(path="/v1/networks", rows="networks"),
+            key="id",
+            called="name",
+            stands="subnets[*].network_zone",
+            place_of=Reading(
+                ask=Ask(path="/v1/locations", rows="locations"), at="locations[name={location}].network_zone"
+            ),
+            unsaid="no private network",
+        ),
+        "firewalls": Named(ask=Ask(path="/v1/firewalls", rows="firewalls"), key="id", called="name"),
+        "placement_group": Named(
+            ask=Ask(path="/v1/placement_groups", rows="placement_groups"),
+            key="id",
+            called="name",
+            subject="group",
+        ),
+        "ssh_keys": Named(ask=Ask(path="/v1/ssh_keys", rows="ssh_keys"), key="name", subject="keys"),
+    },
+)
 
 DIALECT = Dialect(
     driver="hetzner",
@@ -144,9 +177,8 @@ DIALECT = Dialect(
             ErrorRule(codes=r"uniqueness_error", means=RequestRejected),
         ),
     ),
+    looks=LOOKS,
     sizes_of_location=True,
-    # "currency of the project's owner" (server types, prices)
-    price_of="an hour, without tax and without an IPv4 address",
     images_listed=True,
     rate_limit=RateLimit(
         limit="ratelimit-limit",

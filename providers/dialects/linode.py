@@ -28,6 +28,7 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Reading, Turning
 
 COUNTRIES: Mapping[str, str] = {
     "us-central": "US", "us-west": "US", "us-southeast": "US", "us-east": "US", "us-iad": "US", "us-ord": "US",
@@ -37,6 +38,28 @@ COUNTRIES: Mapping[str, str] = {
     "gb-lon": "GB", "au-mel": "AU", "in-bom-2": "IN", "de-fra-2": "DE", "sg-sin-2": "SG", "jp-tyo-3": "JP",
 }  # fmt: skip
 """As `GET /v4/regions` says of its core regions; of a region that came later the country is not known here."""
+
+LOOKS = Looks(
+    pages=Pages(turning=Turning.NUMBER, param="page", size_param="page_size", size=500),
+    quota=Quota(
+        untold='Linode\'s API does not tell it: support does, and "Account Limit reached" to an order too many'
+    ),
+    price=Price(
+        currency="USD",
+        of="an hour, without tax",
+        readings=tuple(
+            Reading(ask=Ask(path="/v4/linode/types", paged=False), at=f"data[id={{size}}].{at}")
+            for at in ("region_prices[id={location}].hourly", "price.hourly")
+        ),
+    ),
+    network="a public address; `private_ip` adds one of the data center's network",
+    named={
+        "authorized_users": Named(
+            ask=Ask(path="/v4/account/users", rows="data"), key="username", subject="keys"
+        ),
+    },
+    rights="read access to the account",
+)
 
 DIALECT = Dialect(
     driver="linode",
@@ -49,7 +72,7 @@ DIALECT = Dialect(
         "token": Option(
             argument="key",
             means="A personal access token with read and write access to Linodes; for `check --online` also read "
-            "access to images.",
+            "access to images, and if you like to the account, for its users.",
             to=Goes.ACCOUNT,
             required=True,
             secret=True,
@@ -97,7 +120,7 @@ DIALECT = Dialect(
         reads=Json(rows="data", total="results", numbered=True, path=r"/v4/linode/instances\?"),
         filter=Filter(place=Place.HEADER, key="X-Filter", fleet={"tags": "{mark}"}),
         params={"page_size": "500"},
-        only_for={"page_size": r"/v4/(linode/instances|images)"},
+        only_for={"page_size": r"/v4/(linode/instances|images|account/users)"},
     ),
     fields=Fields(state="status", location="region", size="type"),
     states={
@@ -134,6 +157,7 @@ DIALECT = Dialect(
             ErrorRule(text=r"^Too many requests|rate limit", means=Throttled),
         ),
     ),
+    looks=LOOKS,
     images_listed=True,
     images_named_by=("id",),
     rate_limit=RateLimit(

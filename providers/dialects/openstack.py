@@ -29,6 +29,42 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Price, Quota, Reading
+
+LIMITS = Ask(path="/limits")
+LOOKS = Looks(
+    quota=Quota(
+        meters=tuple(
+            Meter(
+                of=of,
+                limit=Reading(ask=LIMITS, at=f"limits.absolute.{limit}"),
+                used=Reading(ask=LIMITS, at=f"limits.absolute.{used}"),
+                takes=takes,
+                unlimited=("-1",),
+            )
+            for of, limit, used, takes in (
+                ("instances", "maxTotalInstances", "totalInstancesUsed", ""),
+                ("cores", "maxTotalCores", "totalCoresUsed", "vcpus"),
+                ("MiB of memory", "maxTotalRAMSize", "totalRAMUsed", "ram"),
+            )
+        )
+    ),
+    price=Price(untold="OpenStack knows no prices: the provider's list does"),
+    named={
+        "networks": Named(
+            ask=Ask(path="/v2.0/networks", rows="networks", over="network_connection"),
+            key="id",
+            called="name",
+            unsaid="the project's only network; where it has several, Nova refuses",
+        ),
+        "security_groups": Named(
+            ask=Ask(path="/v2.0/security-groups", rows="security_groups", over="network_connection"),
+            key="name",
+            unsaid="the security group `default`",
+        ),
+        "keypair": Named(ask=Ask(path="/os-keypairs", rows="keypairs"), key="keypair.name", subject="keys"),
+    },
+)
 
 DIALECT = Dialect(
     driver="openstack",
@@ -183,6 +219,7 @@ DIALECT = Dialect(
             ErrorRule(status=404, asked=r"^DELETE", means=InstanceAbsent),
         ),
     ),
+    looks=LOOKS,
     left_over="Nothing that we make: a machine stands on its flavor's own disk. Where a cloud boots from volumes only, "
     "its volumes must be set to end with their machine. Floating addresses that people add stay billed.",
     proof="Over the wire against a strict server on loopback that follows the published descriptions of Nova 2.1, "

@@ -31,11 +31,52 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 
 COUNTRIES: Mapping[str, str] = {
     "eu-west-2": "FR", "cloudgouv-eu-west-1": "FR", "us-east-2": "US", "us-west-1": "US", "ap-northeast-1": "JP",
 }  # fmt: skip
 """OUTSCALE, "About Regions and Subregions". Subregions are a region's name and a letter."""
+
+LIMIT = "QuotaTypes[QuotaType=global].Quotas[Name=vm_limit]"
+QUOTAS = Ask(path="ReadQuotas", params={"Filters": {"QuotaNames": ["vm_limit"]}}, paged=False)
+LOOKS = Looks(
+    pages=Pages(
+        turning=Turning.CURSOR,
+        param="NextPageToken",
+        size_param="ResultsPerPage",
+        size=1000,
+        next="NextPageToken",
+    ),
+    quota=Quota(
+        meters=(
+            Meter(
+                of="VMs",
+                limit=Reading(ask=QUOTAS, at=f"{LIMIT}.MaxValue"),
+                used=Reading(ask=QUOTAS, at=f"{LIMIT}.UsedValue"),
+                # "if there is no limit, `0`"
+                unlimited=("0",),
+            ),
+        )
+    ),
+    price=Price(untold="it is put together from cores, memory and performance: the price list tells it"),
+    named={
+        "subnet": Named(
+            ask=Ask(path="ReadSubnets", rows="Subnets"),
+            key="SubnetId",
+            stands="SubregionName",
+            unsaid="the public cloud",
+        ),
+        "security_groups": Named(
+            ask=Ask(path="ReadSecurityGroups", rows="SecurityGroups"),
+            key="SecurityGroupId",
+            called="SecurityGroupName",
+            unsaid="the security group `default`",
+        ),
+        "keypair": Named(ask=Ask(path="ReadKeypairs", rows="Keypairs"), key="KeypairName", subject="keys"),
+    },
+    rights="`ReadQuotas`, `ReadSubnets`, `ReadSecurityGroups` and `ReadKeypairs`",
+)
 
 DIALECT = Dialect(
     driver="outscale",
@@ -129,6 +170,7 @@ DIALECT = Dialect(
             ErrorRule(codes=r"InvalidResource", asked=r"/DeleteVms$", means=InstanceAbsent),
         ),
     ),
+    looks=LOOKS,
     sizes_composed=r"tinav\d+\.c\d+r\d+(p[123])?",
     kept_volume=("BlockDeviceMappings", "Bsu", "DeleteOnVmDeletion"),
     left_over="Volumes that the image itself keeps (`DeleteOnVmDeletion` false): `check --online` names them; choose "

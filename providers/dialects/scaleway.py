@@ -35,6 +35,7 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Turning
 from providers.dialects.times import Times
 
 COUNTRIES: Mapping[str, str] = {
@@ -42,6 +43,32 @@ COUNTRIES: Mapping[str, str] = {
     "pl-waw-1": "PL", "pl-waw-2": "PL", "pl-waw-3": "PL", "it-mil-1": "IT",
 }  # fmt: skip
 """The zones that sell Instances. Each stands in the country that its name begins with."""
+
+HERE = "/instance/v1/zones/{zone}"
+LOOKS = Looks(
+    pages=Pages(turning=Turning.NUMBER, param="page", size_param="per_page", size=100),
+    quota=Quota(
+        untold="the Instances API does not tell it: the console does (Organization, Quotas), and `quotas_exceeded` to "
+        "an order"
+    ),
+    price=Price(currency="EUR", of="an hour, without tax, disk and address"),
+    named={
+        "security_group": Named(
+            ask=Ask(path=f"{HERE}/security_groups", params={"project": "{project}"}, rows="security_groups"),
+            key="id",
+            called="name",
+            unsaid="the project's default security group",
+        ),
+        "placement_group": Named(
+            ask=Ask(
+                path=f"{HERE}/placement_groups", params={"project": "{project}"}, rows="placement_groups"
+            ),
+            key="id",
+            called="name",
+            subject="group",
+        ),
+    },
+)
 
 DIALECT = Dialect(
     driver="scaleway",
@@ -145,8 +172,8 @@ DIALECT = Dialect(
             ErrorRule(codes=r"internal_error|internal", means=OutcomeUnknown),
         ),
     ),
+    looks=LOOKS,
     sizes_of_location=True,
-    price_of="euros an hour, without tax, disk and address",
     # Four requests, one after the other: the server with its disk, its user data, its start, and a look.
     times=Times(create_s=40.0),
     left_over="Nothing where a machine runs: its volumes are deleted with it, and its address was never reserved. Of a "

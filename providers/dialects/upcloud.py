@@ -34,6 +34,7 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 from providers.dialects.times import Times
 
 COUNTRIES: Mapping[str, str] = {
@@ -42,6 +43,53 @@ COUNTRIES: Mapping[str, str] = {
     "us-sjo1": "US", "sg-sin1": "SG", "au-syd1": "AU",
 }  # fmt: skip
 """The public zones. A private cloud's zone has a name of its own, and its country is not known here."""
+
+ACCOUNT = Ask(path="/1.3/account", paged=False)
+SERVERS = Ask(path="/1.3/server", rows="servers.server")
+PRICES = Ask(path="/1.3/price", paged=False)
+LOOKS = Looks(
+    pages=Pages(turning=Turning.OFFSET, param="offset", size_param="limit", size=100),
+    quota=Quota(
+        # The account's own: what a subaccount may not see, its servers use all the same.
+        meters=(
+            Meter(
+                of="cores",
+                limit=Reading(ask=ACCOUNT, at="account.resource_limits.cores"),
+                used=Reading(ask=SERVERS, at="core_number", summed=True),
+                takes="vcpus",
+            ),
+            Meter(
+                of="MiB of memory",
+                limit=Reading(ask=ACCOUNT, at="account.resource_limits.memory"),
+                used=Reading(ask=SERVERS, at="memory_amount", summed=True),
+                takes="ram",
+            ),
+        )
+    ),
+    price=Price(
+        # In hundredths, whatever the currency.
+        readings=(Reading(ask=PRICES, at="prices.zone[name={location}].server_plan_{size}.price"),),
+        unit=0.01,
+        currency=Reading(ask=PRICES, at="prices.currency"),
+        of="an hour, without tax and what the plan does not include",
+    ),
+    named={
+        "networks": Named(
+            ask=Ask(path="/1.3/network", rows="networks.network", paged=False),
+            key="uuid",
+            called="name",
+            stands="zone",
+            unsaid="no private network",
+        ),
+        "server_group": Named(
+            ask=Ask(path="/1.3/server-group", rows="server_groups.server_group", paged=False),
+            key="uuid",
+            called="title",
+            subject="group",
+        ),
+    },
+    rights="to see the networks and server groups that it shall use",
+)
 
 DIALECT = Dialect(
     driver="upcloud",
@@ -156,6 +204,7 @@ DIALECT = Dialect(
             ErrorRule(codes=r"\w+_INVALID|\w+_MISSING|\w+_FORBIDDEN|\w+_NOT_FOUND", means=RequestRejected),
         ),
     ),
+    looks=LOOKS,
     images_listed=True,
     images_named_by=("id",),
     # The answer to an order comes once a disk is chosen; how long that takes is not documented.

@@ -31,6 +31,7 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Turning
 
 COUNTRIES: Mapping[str, str] = {
     "ams": "NL", "atl": "US", "blr": "IN", "bom": "IN", "cdg": "FR", "del": "IN", "dfw": "US", "ewr": "US",
@@ -39,6 +40,32 @@ COUNTRIES: Mapping[str, str] = {
     "sea": "US", "sgp": "SG", "sjc": "US", "sto": "SE", "syd": "AU", "tlv": "IL", "waw": "PL", "yto": "CA",
 }  # fmt: skip
 """As `GET /v2/regions` says."""
+
+LOOKS = Looks(
+    pages=Pages(
+        turning=Turning.CURSOR, param="cursor", size_param="per_page", size=500, next="meta.links.next"
+    ),
+    quota=Quota(
+        untold="Vultr limits the monthly fee, which its API does not tell: the console does, and a refused order"
+    ),
+    # An hour is that part of a month that has 672 hours or, by newer words, 730.
+    price=Price(currency="USD", of="a month at most, without tax", hours=(672.0, 730.0)),
+    named={
+        "vpcs": Named(
+            ask=Ask(path="/v2/vpcs", rows="vpcs"),
+            key="id",
+            called="description",
+            stands="region",
+            unsaid="no VPC network",
+        ),
+        "firewall_group": Named(
+            ask=Ask(path="/v2/firewalls", rows="firewall_groups"), key="id", called="description"
+        ),
+        "ssh_keys": Named(
+            ask=Ask(path="/v2/ssh-keys", rows="ssh_keys"), key="id", called="name", subject="keys"
+        ),
+    },
+)
 
 DIALECT = Dialect(
     driver="vultr",
@@ -97,7 +124,7 @@ DIALECT = Dialect(
             rows="instances", row="instance", total="meta.total", numbered=True, path=r"/v2/instances\?"
         ),
         arguments={"ex_list_bare_metals": False},
-        only_for={"per_page": r"/v2/(instances|plans|os|regions|snapshots)"},
+        only_for={"per_page": r"/v2/(instances|plans|os|regions|snapshots|vpcs|firewalls|ssh-keys)"},
     ),
     fields=Fields(state="status", location="region", size="plan"),
     states={
@@ -134,8 +161,8 @@ DIALECT = Dialect(
             ErrorRule(text=r"locked|in progress", asked=r"^DELETE", means=OutcomeUnknown),
         ),
     ),
+    looks=LOOKS,
     sizes_of_location=True,
-    price_of="US dollars a month at most, without tax",
     images_listed=True,
     images_named_by=("id",),
     rate_limit=RateLimit(documented="30 requests a second for an address"),

@@ -45,6 +45,8 @@ RETRY_AFTER_MAX_S = 900.0
 NOT_STARTED_RETRY_S = 10.0
 """Nothing ran, for a want that passes: soon enough to go on, too slow to hammer."""
 _ORDERS = frozenset({Verb.CREATE, Verb.DESTROY})
+_WISHED = ("price", "quota", "network")
+"""Subjects of a check that people look for: of one on which a program is silent that is told."""
 
 
 class Clock(Protocol):
@@ -158,7 +160,13 @@ class ExternalProvider:
             )
             for each in found
         )
-        return (speaks, *cleaned, fits)
+        subjects = {each.subject for each in found}
+        untold = (
+            Finding(subject=subject, ok=True, says="the program does not tell it")
+            for subject in _WISHED
+            if subject not in subjects
+        )
+        return (speaks, *cleaned, *untold, fits)
 
     def close(self) -> None:
         """Nothing is held open; a run under way ends with its call."""

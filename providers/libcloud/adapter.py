@@ -41,9 +41,10 @@ from providers.contract import (
     RequestRejected,
     always,
 )
-from providers.libcloud import check, errors, machines, marks, rows, walking
-from providers.libcloud.check import Look
+from providers.libcloud import errors, findings, machines, marks, rows, walking
+from providers.libcloud.asking import Unknown
 from providers.libcloud.errors import Call
+from providers.libcloud.findings import Look
 from providers.libcloud.options import Account, read
 from providers.libcloud.rows import Row, Seen
 from providers.libcloud.wire import Clock, LinkBroken, Wire, Withheld
@@ -180,15 +181,20 @@ class LibcloudProvider:
         )
 
     def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:
-        """Credentials, size, image, location and the size of the user data, each looked at by itself."""
+        """Credentials, size, image, location, price, quota, what options name, user data: each looked at by itself."""
         until = self._clock.monotonic() + timeout_s
-        findings = [self._finding("credentials", until, self._look_at_machines)]
-        if findings[0].ok:
-            for subject, look in check.looks(purchase, self._dialect, self._account.countries).items():
-                findings.append(self._finding(subject, until, look))
-        limit = self._dialect.user_data.limit_bytes
-        says = f"{purchase.user_data_bytes} of at most {limit} bytes"
-        return (*findings, Finding(subject="user data", ok=purchase.user_data_bytes <= limit, says=says))
+        found = findings.of_offer(
+            purchase,
+            self._account,
+            fleet=self._fleet,
+            ours=lambda driver: [seen for _, seen in self._ours(self._walk(driver, {})[0])],
+            carry_out=lambda look: self._finding(look, until),
+        )
+        return tuple(found)
+
+    def check_name(self, name: str, *, pool: str) -> Finding:
+        """As `Naming` has it."""
+        return findings.of_name(name, self._account, fleet=self._fleet, pool=pool)
 
     def rate_limit(self) -> RateLimit | None:
         """What the last look at the machines was told. Not of other calls: some clouds count each kind by itself."""
@@ -300,18 +306,13 @@ class LibcloudProvider:
             addresses=(*(node.public_ips or ()), *(node.private_ips or ())),
         )
 
-    def _look_at_machines(self, driver: Any) -> str:
-        walked, _ = self._walk(driver, {})
-        return f"accepted; {len(self._ours(walked))} machines of fleet {self._fleet} are listed"
-
-    def _finding(self, subject: str, until: float, look: Look) -> Finding:
+    def _finding(self, look: Look, until: float) -> Finding:
+        about = f"look at {look.subject}"
         try:
-            with self._talking(Call.CHECK, f"look at {subject}", until - self._clock.monotonic()) as driver:
-                return Finding(subject=subject, ok=True, says=look(driver))
-        except ProviderError as error:
-            return Finding(subject=subject, ok=False, says=str(error))
-        except check.Unknown as unknown:
-            return Finding(subject=subject, ok=False, says=str(unknown))
+            with self._talking(Call.CHECK, about, until - self._clock.monotonic()) as driver:
+                return findings.came_to(look, look.of(driver))
+        except (ProviderError, Unknown) as trouble:
+            return findings.came_to(look, trouble)
 
 
 def create_token(fleet: str, name: str) -> str:

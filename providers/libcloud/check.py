@@ -1,6 +1,6 @@
 """Whether a size, an image and a location exist, asked of a driver object; what each look finds, in one sentence.
 
-In goes a purchase, out come the looks at it, one a subject, which the adapter carries out and translates the errors of.
+In goes what is asked of an offer, out come the looks at it, one a subject, which the adapter carries out.
 Nothing here is changed at the provider, and libcloud is not imported.
 """
 
@@ -10,45 +10,36 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
-from providers.contract import Purchase
 from providers.dialects.contract import Dialect
+from providers.libcloud.asking import Asking, Told, Unknown
 from providers.libcloud.marks import dig
-
-Look = Callable[[Any], str]
-"""Asks a driver object about one subject and says what was found. Raises Unknown, or what the driver raises."""
-
 
 A_COUNTRY = re.compile("[A-Z]{2}")
 """As drivers give it where their cloud says one (ISO 3166-1 alpha-2); some give a name, or nothing."""
 
 
-class Unknown(Exception):
-    """The provider answered, and does not have it. The message says what it has."""
-
-
-def looks(purchase: Purchase, dialect: Dialect, countries: Mapping[str, str]) -> Mapping[str, Look]:
+def looks(asking: Asking, countries: Mapping[str, str]) -> Mapping[str, Callable[[Any], Told]]:
     """One look a subject. `countries` says what the account holds of its locations, by their names."""
+    purchase, dialect = asking.purchase, asking.dialect
     return {
-        "size": lambda driver: _size(driver, purchase, dialect),
-        "image": lambda driver: _image(driver, purchase.image, dialect),
-        "location": lambda driver: _location(driver, purchase.location, dialect, countries),
+        "size": lambda driver: Told(says=_size(driver, asking)),
+        "image": lambda driver: Told(says=_image(driver, purchase.image, dialect)),
+        "location": lambda driver: Told(says=_location(driver, purchase.location, dialect, countries)),
     }
 
 
-def _size(driver: Any, purchase: Purchase, dialect: Dialect) -> str:
-    size, where = purchase.size, purchase.location
+def _size(driver: Any, asking: Asking) -> str:
+    size, where, dialect = asking.purchase.size, asking.purchase.location, asking.dialect
     if where and dialect.sizes_of_location:
-        sold = driver.list_sizes(SimpleNamespace(id=where, name=where))
-        found = [each for each in sold if each.id == size]
-        if found:
-            return f"{size} is sold at {where}{_price(found[0], dialect)}"
-        if any(each.id == size for each in driver.list_sizes()):
+        sold = asking.sizes(driver, where)
+        if any(each.id == size for each in sold):
+            return f"{size} is sold at {where}"
+        if any(each.id == size for each in asking.sizes(driver)):
             there = ", ".join(each.id for each in sold) or "nothing"
             raise Unknown(f"{size!r} exists and is not sold at {where}, which sells {there}")
-    names = [each.id for each in driver.list_sizes()]
+    names = [each.id for each in asking.sizes(driver)]
     if size in names:
         return f"{size} exists"
     if dialect.size_look:
@@ -63,10 +54,6 @@ def _size(driver: Any, purchase: Purchase, dialect: Dialect) -> str:
 
 def _nearest(wrong: str, names: Iterable[str]) -> str:
     return ", ".join(difflib.get_close_matches(wrong, list(names), n=3, cutoff=0.5)) or "none"
-
-
-def _price(size: Any, dialect: Dialect) -> str:
-    return f" for {size.price:g} {dialect.price_of}" if dialect.price_of else ""
 
 
 def _image(driver: Any, image: str, dialect: Dialect) -> str:

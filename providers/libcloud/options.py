@@ -50,6 +50,8 @@ class Account:
     endpoint: Endpoint | None = None
     countries: Mapping[str, str] = field(default_factory=dict)
     """As `ProviderTraits` has them."""
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The texts of each option that is no secret, by its name: as written, or its default."""
 
 
 def read(name: str, options: Options) -> Account:
@@ -83,7 +85,19 @@ def read(name: str, options: Options) -> Account:
         endpoint=reader.endpoint() if dialect.endpoint else None,
         # Who speaks a cloud's language at another address may call his locations as he likes.
         countries={} if "host" in options else _countries(dialect, arguments, options),
+        said={
+            name: texts
+            for name, option in dialect.options.items()
+            if not option.secret and (texts := _texts(options.get(name, option.default)))
+        },
     )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """What was read of an option whose value is a text or texts; nothing of others."""
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, (list, tuple)) else ()
 
 
 def _countries(dialect: Dialect, arguments: Mapping[str, object], options: Options) -> Mapping[str, str]:

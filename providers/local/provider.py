@@ -188,6 +188,9 @@ class LocalProvider:
         most = f"{purchase.user_data_bytes} of at most {_TRAITS.user_data_limit_bytes} bytes"
         return (
             Finding(subject="directory", ok=writable, says=f"{self._directory} {says}"),
+            Finding(subject="price", ok=True, says="nothing: machines are processes of this computer"),
+            Finding(subject="quota", ok=True, says="what this computer bears"),
+            Finding(subject="network", ok=True, says="this computer's own"),
             Finding(subject="user data", ok=fits, says=most),
         )
 

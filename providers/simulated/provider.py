@@ -211,6 +211,9 @@ class SimulatedProvider:
         del timeout_s
         fits = purchase.user_data_bytes <= _USER_DATA_LIMIT_BYTES
         return (
+            Finding(subject="price", ok=True, says="nothing: these machines are not real"),
+            Finding(subject="quota", ok=True, says="no limit that would be told"),
+            Finding(subject="network", ok=True, says="these machines need none"),
             Finding(
                 subject="user data",
                 ok=fits,

@@ -66,6 +66,10 @@ IMAGES: Sequence[Document] = (
     },
 )  # fmt: skip
 
+GROUPS: Sequence[Document] = (
+    {"id": GROUP, "resource_type": "server_group", "name": "default", "description": "", "default": True},
+)
+
 
 def no(status: int, name: str, message: str) -> Answer:
     """A refusal, as the API words all of them but those of logins."""
@@ -94,7 +98,7 @@ VOICE = Voice(
 
 
 class Brightbox:
-    """One account. What tests may turn: `limit` of servers, and `end_tokens`."""
+    """One account. What tests may turn: `limit` of servers; `ram_limit`, which is told and not held; `end_tokens`."""
 
     def __init__(self, server: CloudServer, machines: Machines, tokens: set[str]) -> None:
         self._server = server
@@ -102,6 +106,7 @@ class Brightbox:
         self._tokens = tokens
         self._may_log_in = guards.basic(CLIENT, SECRET)
         self.limit = 1000
+        self.ram_limit = 204_800
 
     def end_tokens(self) -> None:
         """As if two hours had passed."""
@@ -119,6 +124,8 @@ class Brightbox:
             Route(method="GET", path="/1.0/server_types", handler=_rows(TYPES)),
             Route(method="GET", path="/1.0/zones", handler=_rows(ZONES)),
             Route(method="GET", path="/1.0/images", handler=_rows(IMAGES)),
+            Route(method="GET", path="/1.0/account", handler=self.account, kind=Kind.BESIDE),
+            Route(method="GET", path="/1.0/server_groups", handler=_rows(GROUPS), kind=Kind.BESIDE),
         )
 
     def login(self, asked: Asked) -> Answer:
@@ -146,6 +153,14 @@ class Brightbox:
             body = _server(order, kind=kind, zone=zone, image=image, at=at)
             machine = self._machines.make(body["name"], user_data=user_data, body=body)
         return Answer(status=202, body=self._told(machine))
+
+    def account(self, _: Asked) -> Answer:
+        used = sum(each.body["server_type"]["ram"] for each in self._machines.standing())
+        told = {
+            "id": "acc-43ks4", "resource_type": "account", "name": "Brightbox", "status": "active",
+            "ram_limit": self.ram_limit, "ram_used": used, "cloud_ips_limit": 5, "cloud_ips_used": 0,
+        }  # fmt: skip
+        return Answer(body=told)
 
     def look(self, asked: Asked) -> Answer:
         rows = [self._told(machine) for machine in self._machines.listed()]

@@ -82,6 +82,12 @@ REGIONS: Sequence[Document] = (
     {"slug": "lpg", "zones": [{"slug": "lpg1"}]},
 )
 ZONES = ("rma1", "lpg1")
+GROUP, GROUP_ELSEWHERE = "e3b63018-fad6-45f2-9f57-3ea0da726d8c", "a2d1c8f0-5a1f-4c1c-9d20-0c5c6d1a7f12"
+GROUPS: Sequence[Document] = tuple(
+    {"href": f"https://api.cloudscale.ch/v1/server-groups/{key}", "uuid": key, "name": name, "type": "anti-affinity",
+     "servers": [], "zone": {"slug": zone}, "tags": {}}
+    for key, name, zone in ((GROUP, "spread", "rma1"), (GROUP_ELSEWHERE, "others", "lpg1"))
+)  # fmt: skip
 
 
 def no(status: int, says: str, field: str = "detail") -> Answer:
@@ -132,6 +138,7 @@ class Cloudscale:
             Route(method="GET", path="/v1/flavors", handler=_all(FLAVORS)),
             Route(method="GET", path="/v1/images", handler=_all(IMAGES)),
             Route(method="GET", path="/v1/regions", handler=_all(REGIONS)),
+            Route(method="GET", path="/v1/server-groups", handler=_all(GROUPS), kind=Kind.BESIDE),
         )
 
     def create(self, asked: Asked) -> Answer:

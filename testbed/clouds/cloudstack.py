@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -34,6 +35,7 @@ ZONE, OTHER_ZONE = "1128bd56-b4d9-4ac6-a7b9-c715b187ce11", "4da1b188-dcd6-4ff5-b
 SMALL, LARGE = "21624abb-764e-4def-81d7-9fc54b5957fb", "b6cd1ff5-3a2f-4e9d-a4d1-8988c1191fe8"
 TEMPLATE = "54c83a5e-c548-4d91-8b14-5cf2d4c081ee"
 NETWORK = "a38f67e7-7a64-4a1b-9a5c-1a0b7d0c2f11"
+NETWORK_ELSEWHERE = "b49f78f8-8b75-4b2c-ab6d-2b1c8e1d3a22"
 PROJECT = "0ab2e4f3-9d5c-4c0f-8a5b-7d1f2a3b4c5d"
 NAMESPACE = uuid.UUID("9a2c9f6e-5b1d-4f3e-8a7c-0d1e2f3a4b5c")
 WORDS = {Stage.MADE: "Starting", Stage.RUNNING: "Running", Stage.ENDING: "Expunging"}
@@ -58,6 +60,16 @@ ZONES: Sequence[Document] = tuple(
     {"id": key, "name": name, "networktype": "Advanced", "allocationstate": "Enabled"}
     for key, name in ((ZONE, "one"), (OTHER_ZONE, "two"))
 )
+
+BESIDE: Mapping[str, tuple[str, Sequence[Document]]] = {
+    "listNetworks": ("network", (
+        {"id": NETWORK, "name": "workers", "zoneid": ZONE, "type": "Isolated", "state": "Implemented"},
+        {"id": NETWORK_ELSEWHERE, "name": "others", "zoneid": OTHER_ZONE, "type": "Isolated", "state": "Implemented"},
+    )),
+    "listSecurityGroups": ("securitygroup", ({"id": NETWORK, "name": "default", "account": "ops"},)),
+    "listAffinityGroups": ("affinitygroup", ()),
+    "listSSHKeyPairs": ("sshkeypair", ({"name": "ops", "fingerprint": "7e:eb:ab:24"},)),
+}  # fmt: skip
 
 
 def no(code: int, says: str, command: str = "error") -> Answer:
@@ -136,6 +148,9 @@ class CloudStack:
             ("listServiceOfferings", lambda asked: self._rows(asked, "serviceoffering", OFFERINGS), Kind.OTHER),
             ("listTemplates", self.templates, Kind.OTHER),
             ("listZones", lambda asked: self._rows(asked, "zone", ZONES), Kind.OTHER),
+            ("listAccounts", partial(self.limits, "account"), Kind.BESIDE),
+            ("listProjects", partial(self.limits, "project"), Kind.BESIDE),
+            *((command, partial(self.beside, command), Kind.BESIDE) for command in BESIDE),
         )  # fmt: skip
         return tuple(
             Route(method="POST", path=PATH, command=("command", command), handler=handler, kind=kind)
@@ -190,6 +205,23 @@ class CloudStack:
         return Answer(
             body={"destroyvirtualmachineresponse": {"jobid": str(uuid.uuid5(NAMESPACE, given["id"]))}}
         )
+
+    def limits(self, of: str, asked: Asked) -> Answer:
+        """Limits are texts, and what is counted is not."""
+        given = _fields(asked, takes=("id", "page", "pagesize"))
+        if of == "project" and given.get("id") != PROJECT:
+            return self._rows(asked, of, ())
+        used = [each.body for each in self._machines.standing()]
+        told = {
+            "id": PROJECT, "name": "ops", "vmlimit": str(self.limit), "vmtotal": len(used),
+            "cpulimit": "Unlimited", "cputotal": sum(each["cpunumber"] for each in used),
+            "memorylimit": "40960", "memorytotal": sum(each["memory"] for each in used),
+        }  # fmt: skip
+        return self._rows(asked, of, [told])
+
+    def beside(self, command: str, asked: Asked) -> Answer:
+        _fields(asked, takes=("projectid", "page", "pagesize"))
+        return self._rows(asked, *BESIDE[command])
 
     def templates(self, asked: Asked) -> Answer:
         _fields(asked, needs=("templatefilter",), takes=("zoneid", "id"))

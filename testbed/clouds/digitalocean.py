@@ -15,6 +15,7 @@ from typing import Any
 
 from testbed.clouds import guards, paging
 from testbed.clouds.cloud import Cloud, Refusals
+from testbed.clouds.descriptions import NOT_DESCRIBED, Deviation
 from testbed.clouds.exchange import Answer, Asked, Handler, Kind, Refused, Route
 from testbed.clouds.guards import RateLimit, RateNames
 from testbed.clouds.machines import Clock, Habits, Machine, Machines, Stage
@@ -24,6 +25,8 @@ from testbed.clouds.shapes import Problem, each, either, flag, integer, record, 
 TOKEN = "dop_v1_token-of-a-test"
 WORDS = {Stage.MADE: "new", Stage.RUNNING: "active", Stage.ENDING: "archive"}
 DEFAULT_VPC = "760e09ef-dc84-11e8-981e-3cfdfeaae000"
+NEW_YORK_VPC = "c33931f2-a26a-4e61-b85c-4e95a2ec431b"
+FINGERPRINT = "3b:16:e4:bf:8b:00:8b:b8:59:8c:a9:d3:f0:19:fa:45"
 TAG_LAG_S = 1.0
 """Tags are put on a droplet after it is made."""
 
@@ -74,6 +77,30 @@ IMAGES: Sequence[Document] = tuple(
         (155133621, "24.04 (LTS) x64", "Ubuntu", "ubuntu-24-04-x64"), (187472881, "13 x64", "Debian", "debian-13-x64"),
     )
 )  # fmt: skip
+
+VPCS: Sequence[Document] = tuple(
+    {
+        "id": key, "urn": f"do:vpc:{key}", "name": name, "description": "", "region": region, "default": default,
+        "ip_range": "10.114.0.0/20", "created_at": "2025-03-13T19:20:47.442049222Z",
+    }
+    for key, name, region, default in (
+        (DEFAULT_VPC, "default-fra1", "fra1", True), (NEW_YORK_VPC, "workers", "nyc3", False),
+    )
+)  # fmt: skip
+KEYS: Sequence[Document] = (
+    {
+        "id": 289794,
+        "fingerprint": FINGERPRINT,
+        "public_key": "ssh-rsa AEXAMPLEaC1yc2EAAAADAQABAAAAQQ ops",
+        "name": "ops",
+    },
+)
+LEFT_OUT = tuple(
+    Deviation(
+        method="GET", path=path, says=NOT_DESCRIBED, why="in the description; that at hand is cut to less"
+    )
+    for path in ("/v2/account", "/v2/vpcs")
+)
 
 
 def no(status: int, code: str, message: str) -> Answer:
@@ -127,6 +154,10 @@ class DigitalOcean:
             Route(method="GET", path="/v2/regions", handler=self._rows("regions", REGIONS), query=paged),
             Route(method="GET", path="/v2/images", handler=self._rows("images", IMAGES), query=paged),
             Route(method="GET", path="/v2/images/{id}", handler=self.image),
+            Route(method="GET", path="/v2/account", handler=self.account, kind=Kind.BESIDE),
+            Route(method="GET", path="/v2/vpcs", handler=self._rows("vpcs", VPCS), kind=Kind.BESIDE, query=paged),
+            Route(method="GET", path="/v2/account/keys", handler=self._rows("ssh_keys", KEYS), kind=Kind.BESIDE,
+                  query=paged),
         )  # fmt: skip
 
     def create(self, asked: Asked) -> Answer:
@@ -139,6 +170,9 @@ class DigitalOcean:
         image = self._image(order["image"])
         if image is None:
             raise Refused(REFUSALS.rejected)
+        known = [str(row[name]) for row in KEYS for name in ("id", "fingerprint")]
+        if any(str(key) not in known for key in order.get("ssh_keys", ())):
+            raise Refused(no(422, "unprocessable_entity", "some of the ssh keys are invalid"))
         # Without one the real API chooses; here the first that sells it.
         region = next(
             (each for each in REGIONS if each["slug"] == order.get("region", size["regions"][0])), None
@@ -149,6 +183,9 @@ class DigitalOcean:
             )
         if not region["available"]:
             raise Refused(no(422, "unprocessable_entity", "Region is not available"))
+        vpc = next((each for each in VPCS if each["id"] == order.get("vpc_uuid", DEFAULT_VPC)), None)
+        if vpc is None or ("vpc_uuid" in order and vpc["region"] != region["slug"]):
+            raise Refused(no(422, "unprocessable_entity", "VPC is not valid for this region"))
         with self._machines.deciding:
             if len(self._machines.standing()) >= self.droplet_limit:
                 raise Refused(LIMIT)
@@ -184,6 +221,14 @@ class DigitalOcean:
             raise Refused(no(422, "unprocessable_entity", "Droplet already has a pending event."))
         self._machines.end(machine)
         return Answer(status=204, headers={"Content-Type": "application/json"})
+
+    def account(self, _: Asked) -> Answer:
+        told = {
+            "droplet_limit": self.droplet_limit, "floating_ip_limit": 5, "email": "ops@example.com", "name": "Ops",
+            "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef", "email_verified": True, "status": "active",
+            "status_message": "", "team": {"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "Ops"},
+        }  # fmt: skip
+        return Answer(body={"account": told})
 
     def image(self, asked: Asked) -> Answer:
         found = self._image(asked.places["id"])
@@ -261,5 +306,6 @@ def serving(habits: Habits | None = None, *, requests_an_hour: int = 5000) -> It
             machines=machines,
             refusals=REFUSALS,
             descriptions={"/v2": "digitalocean"},
+            deviations=LEFT_OUT,
             api=api,
         )

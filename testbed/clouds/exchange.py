@@ -23,6 +23,8 @@ class Kind(Enum):
     END = "end"
     LOGIN = "login"
     """What some clouds want before the call that is meant; a fault of any kind leaves it alone."""
+    BESIDE = "beside"
+    """What stands beside machines and goods: limits, networks, keys. A token may lack the right to see it."""
     OTHER = "other"
 
 

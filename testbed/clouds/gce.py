@@ -73,7 +73,14 @@ ORDER: Shape = record(
     },
 )
 ZONES = ("europe-west1-b", "europe-west4-a", "us-central1-a")
-TYPES: Mapping[str, int] = {"e2-small": 2048, "e2-standard-2": 8192, "n2-standard-4": 16_384}
+TYPES: Mapping[str, tuple[int, int]] = {
+    "e2-small": (2048, 2),
+    "e2-standard-2": (8192, 2),
+    "n2-standard-4": (16_384, 4),
+}
+"""Memory in MB, and cores."""
+NETWORKS = ("default", "workers")
+SUBNETWORKS = (("europe-west1", "default"), ("us-central1", "default"))
 IMAGES = ("projects/ubuntu-os-cloud/global/images/family/ubuntu-2404-lts-amd64",)
 
 
@@ -105,7 +112,8 @@ VOICE = Voice(
 
 
 class Gce:
-    """One project. What tests may turn: `sold_out`, pairs of type and zone, and `unreachable`, zones."""
+    """One project. What tests may turn: `sold_out`, pairs of type and zone; `unreachable`, zones; `instances` and
+    `cores_everywhere`, quotas that are told and not held."""
 
     def __init__(self, server: CloudServer, machines: Machines) -> None:
         self._server = server
@@ -115,6 +123,8 @@ class Gce:
         self.tokens: set[str] = set()
         self.sold_out: set[tuple[str, str]] = set()
         self.unreachable: set[str] = set()
+        self.instances = 100
+        self.cores_everywhere = 32.0
 
     def routes(self) -> tuple[Route, ...]:
         """The paths of the reference that stand here."""
@@ -130,6 +140,11 @@ class Gce:
             Route(method="GET", path=f"{BASE}/zones", handler=self.zones, query=paged),
             Route(method="GET", path=f"{BASE}/zones/{{zone}}/machineTypes", handler=self.types, query=paged),
             Route(method="GET", path=f"{BASE}/aggregated/machineTypes", handler=self.all_types, query=paged),
+            Route(method="GET", path=BASE, handler=self.project, kind=Kind.BESIDE),
+            Route(method="GET", path=f"{BASE}/regions/{{region}}", handler=self.region, kind=Kind.BESIDE),
+            Route(method="GET", path=f"{BASE}/global/networks", handler=self.networks, kind=Kind.BESIDE, query=paged),
+            Route(method="GET", path=f"{BASE}/aggregated/subnetworks", handler=self.subnetworks, kind=Kind.BESIDE,
+                  query=paged),
             Route(method="GET", path="/compute/v1/projects/{path…}", handler=self.image),
         )  # fmt: skip
 
@@ -217,18 +232,58 @@ class Gce:
         return Answer(body={"kind": "compute#zoneList", "items": shown, **more})
 
     def types(self, asked: Asked) -> Answer:
-        shown, more = self._paged(asked, [{"name": name, "memoryMb": mb} for name, mb in TYPES.items()])
+        shown, more = self._paged(asked, _types())
         return Answer(body={"kind": "compute#machineTypeList", "items": shown, **more})
 
     def all_types(self, _: Asked) -> Answer:
-        rows = [{"name": name, "memoryMb": mb} for name, mb in TYPES.items()]
-        items = {f"zones/{zone}": {"machineTypes": rows} for zone in ZONES}
+        items = {f"zones/{zone}": {"machineTypes": _types()} for zone in ZONES}
         return Answer(body={"kind": "compute#machineTypeAggregatedList", "items": items})
+
+    def project(self, _: Asked) -> Answer:
+        quota = {"metric": "CPUS_ALL_REGIONS", "limit": self.cores_everywhere, "usage": self._cores()}
+        return Answer(body={"kind": "compute#project", "name": PROJECT, "quotas": [quota]})
+
+    def region(self, asked: Asked) -> Answer:
+        name = asked.places["region"]
+        if name not in {zone.rpartition("-")[0] for zone in ZONES}:
+            raise Refused(VOICE.not_found)
+        here = [each for each in self._machines.standing() if f"/zones/{name}-" in each.body["zone"]]
+        quotas = [
+            {"metric": "INSTANCES", "limit": self.instances, "usage": len(here)},
+            {"metric": "CPUS", "limit": 24.0, "usage": float(self._cores(f"/zones/{name}-"))},
+            {"metric": "N2_CPUS", "limit": 8.0, "usage": 0.0},
+        ]
+        return Answer(body={"kind": "compute#region", "name": name, "status": "UP", "quotas": quotas})
+
+    def networks(self, asked: Asked) -> Answer:
+        rows = [{"name": name, "selfLink": self._link(f"global/networks/{name}")} for name in NETWORKS]
+        shown, more = self._paged(asked, rows)
+        return Answer(body={"kind": "compute#networkList", "items": shown, **more})
+
+    def subnetworks(self, asked: Asked) -> Answer:
+        rows = [
+            {"name": name, "region": self._link(f"regions/{region}"),
+             "selfLink": self._link(f"regions/{region}/subnetworks/{name}")}
+            for region, name in SUBNETWORKS
+        ]  # fmt: skip
+        shown, more = self._paged(asked, rows)
+        items: Document = {"regions/europe-west4": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}
+        for region, _ in SUBNETWORKS:
+            here = [row for row in shown if row["region"].endswith(f"/{region}")]
+            items[f"regions/{region}"] = {"subnetworks": here}
+        return Answer(body={"kind": "compute#subnetworkAggregatedList", "items": items, **more})
 
     def image(self, asked: Asked) -> Answer:
         if f"projects/{asked.places['path']}" not in IMAGES:
             raise Refused(VOICE.not_found)
         return Answer(body={"name": "ubuntu-2404-noble-amd64-v20260901", "status": "READY"})
+
+    def _cores(self, where: str = "") -> int:
+        kinds = [each.body["machineType"] for each in self._machines.standing() if where in each.body["zone"]]
+        return sum(TYPES[kind.rpartition("/")[2]][1] for kind in kinds)
+
+    def _link(self, path: str) -> str:
+        return f"{self._server.url}{BASE}/{path}"
 
     def _find(self, asked: Asked) -> Machine:
         key = asked.places["id"]
@@ -268,6 +323,10 @@ class Gce:
             "creationTimestamp": at.isoformat(timespec="milliseconds"), "metadata": order.get("metadata", {}),
             "tags": order.get("tags", {}),
         }  # fmt: skip
+
+
+def _types() -> list[Document]:
+    return [{"name": name, "memoryMb": mb, "guestCpus": cores} for name, (mb, cores) in TYPES.items()]
 
 
 def _bytes(part: str) -> bytes:

@@ -60,7 +60,11 @@ LEFT_OUT = tuple(
     Deviation(
         method=method, path=path, says=NOT_DESCRIBED, why="in the reference; the description is cut to less"
     )
-    for method, path in (("GET", "/images/{id}"), ("POST", "/servers/{id}/actions/reboot"))
+    for method, path in (
+        ("GET", "/images/{id}"),
+        ("POST", "/servers/{id}/actions/reboot"),
+        *(("GET", f"/{name}") for name in ("pricing", *goods.BESIDE)),
+    )
 )
 PAGED = frozenset({"page", "per_page"})
 
@@ -156,7 +160,11 @@ class Hetzner:
                   query=named | {"type", "architecture"}),
             Route(method="GET", path="/v1/images/{id}", handler=self.image),
             Route(method="GET", path="/v1/ssh_keys", handler=self.rows("ssh_keys", self._keys),
-                  query=named),
+                  query=named, kind=Kind.BESIDE),
+            Route(method="GET", path="/v1/pricing", handler=lambda _: Answer(body={"pricing": goods.PRICING}),
+                  kind=Kind.BESIDE),
+            *(Route(method="GET", path=f"/v1/{name}", handler=self.rows(name, rows), query=named, kind=Kind.BESIDE)
+              for name, rows in goods.BESIDE.items()),
             Route(method="POST", path="/v1/ssh_keys", handler=self.add_key),
         )  # fmt: skip
 

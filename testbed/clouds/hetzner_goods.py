@@ -87,6 +87,30 @@ IMAGES: tuple[Document, ...] = (
     },
 )  # fmt: skip
 
+PRICING: Document = {
+    "currency": "EUR", "vat_rate": "19.00", "primary_ips": [], "floating_ips": [], "load_balancer_types": [],
+    "server_types": [
+        {"id": each["id"], "name": each["name"], "prices": each["prices"]} for each in SERVER_TYPES
+    ],
+}  # fmt: skip
+NETWORKS: tuple[Document, ...] = tuple(
+    {
+        "id": number, "name": name, "ip_range": "10.0.0.0/16", "routes": [], "servers": [], "load_balancers": [],
+        "protection": {"delete": False}, "labels": {}, "created": EPOCH, "expose_routes_to_vswitch": False,
+        "subnets": [{"type": "cloud", "ip_range": "10.0.1.0/24", "network_zone": zone, "gateway": "10.0.0.1",
+                     "vswitch_id": None}],
+    }
+    for number, name, zone in ((7654321, "workers", "eu-central"), (7654322, "workers-us", "us-east"))
+)  # fmt: skip
+FIREWALLS: tuple[Document, ...] = (
+    {"id": 1234567, "name": "closed", "labels": {}, "created": EPOCH, "rules": [], "applied_to": []},
+)
+GROUPS: tuple[Document, ...] = (
+    {"id": 424242, "name": "spread", "labels": {}, "type": "spread", "created": EPOCH, "servers": []},
+)
+BESIDE = {"networks": NETWORKS, "firewalls": FIREWALLS, "placement_groups": GROUPS}
+"""Lists of a project, beside its servers and keys."""
+
 
 def instant(at: float) -> str:
     """As the API writes it: RFC 3339, in whole seconds."""

@@ -106,7 +106,19 @@ VOICE = Voice(
 )
 
 
+USERS: Sequence[Document] = (
+    {
+        "username": "ops",
+        "email": "ops@example.com",
+        "restricted": False,
+        "ssh_keys": ["ops"],
+        "tfa_enabled": True,
+    },
+)
 LEFT_OUT = (
+    Deviation(
+        path="/v4/account/users", says=NOT_DESCRIBED, why="in the description; that at hand is cut to less"
+    ),
     Deviation(
         path="/v4/images/{id…}", says=NOT_DESCRIBED, why="an image's id holds a slash, and goes as it is"
     ),
@@ -135,6 +147,13 @@ class Linode:
             Route(method="GET", path="/v4/regions", handler=self._rows(REGIONS), query=frozenset({"page"})),
             Route(method="GET", path="/v4/images", handler=self._rows(IMAGES), query=paged),
             Route(method="GET", path="/v4/images/{id…}", handler=self.image),
+            Route(
+                method="GET",
+                path="/v4/account/users",
+                handler=self._rows(USERS),
+                query=paged,
+                kind=Kind.BESIDE,
+            ),
         )
 
     def create(self, asked: Asked) -> Answer:

@@ -13,12 +13,13 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from testbed.clouds import guards
 from testbed.clouds.cloud import Cloud, Refusals
-from testbed.clouds.descriptions import Deviation
+from testbed.clouds.descriptions import NOT_DESCRIBED, Deviation
 from testbed.clouds.exchange import Answer, Asked, Kind, Refused, Route
 from testbed.clouds.machines import Clock, Habits, Machine, Machines, Stage
 from testbed.clouds.server import CloudServer, Voice, running
@@ -105,6 +106,7 @@ VOICE = Voice(
 
 
 LEFT_OUT = (
+    Deviation(path="/v2.1/limits", says=NOT_DESCRIBED, why="described, and cut from what is at hand"),
     Deviation(
         path="/v3/auth/tokens", says="answered 201: with a status", why="what Keystone answers in reality"
     ),
@@ -116,14 +118,16 @@ LEFT_OUT = (
 
 
 class OpenStack:
-    """One project. What tests may turn: `instances`, its quota; `no_host`; `look_lag_s`, for so long a new machine is
-    listed and not found by its id, as behind several API servers; and `end_tokens`."""
+    """One project. What tests may turn: `instances`, its quota; `cores`, one that is told and not held; `no_host`;
+    `look_lag_s`, for so long a new machine is listed and not found by its id, as behind several API servers; and
+    `end_tokens`."""
 
     def __init__(self, server: CloudServer, machines: Machines, tokens: set[str]) -> None:
         self._server = server
         self._machines = machines
         self._tokens = tokens
         self.instances = 1000
+        self.cores = 2000
         self.no_host = False
         self.look_lag_s = 0.0
 
@@ -144,6 +148,15 @@ class OpenStack:
             Route(method="GET", path="/v2.1/flavors/detail", handler=lambda _: Answer(body={"flavors": _flavors()})),
             Route(method="GET", path="/v2.1/os-availability-zone", handler=self.zones),
             Route(method="GET", path="/v2/images/{id}", handler=self.image),
+            Route(method="GET", path="/v2.1/limits", handler=self.limits, kind=Kind.BESIDE),
+            *(
+                Route(method="GET", path=path, handler=partial(_told, body), kind=Kind.BESIDE)
+                for path, body in (
+                    ("/v2.1/os-keypairs", {"keypairs": [_key(name) for name in KEYS]}),
+                    ("/v2.0/networks", {"networks": [_network(NETWORK, "workers")]}),
+                    ("/v2.0/security-groups", {"security_groups": [_group(name) for name in GROUPS]}),
+                )
+            ),
         )  # fmt: skip
 
     # Keystone
@@ -163,8 +176,8 @@ class OpenStack:
         token = secrets.token_urlsafe(24)
         self._tokens.add(token)
         until = datetime.fromtimestamp(self._machines.clock.now() + TOKEN_S, UTC)
-        services = {"identity": "/v3", "compute": "/v2.1", "image": ""}
-        names = {"identity": "keystone", "compute": "nova", "image": "glance"}
+        services = {"identity": "/v3", "compute": "/v2.1", "image": "", "network": ""}
+        names = {"identity": "keystone", "compute": "nova", "image": "glance", "network": "neutron"}
         body = {
             "methods": identity["methods"], "expires_at": until.strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
             "user": {"id": USER_ID, "name": USER, "domain": {"id": "default", "name": "Default"}},
@@ -240,6 +253,15 @@ class OpenStack:
         told = [{"zoneName": zone, "zoneState": {"available": True}, "hosts": None} for zone in ZONES]
         return Answer(body={"availabilityZoneInfo": told})
 
+    def limits(self, _: Asked) -> Answer:
+        used = [FLAVORS[each.body["flavor"]["id"]] for each in self._machines.standing()]
+        told = {
+            "maxTotalInstances": self.instances, "totalInstancesUsed": len(used), "maxTotalCores": self.cores,
+            "totalCoresUsed": sum(cores for _, cores, _ in used), "maxTotalRAMSize": -1,
+            "totalRAMUsed": sum(memory for memory, _, _ in used), "maxTotalKeypairs": 100, "maxServerMeta": 128,
+        }  # fmt: skip
+        return Answer(body={"limits": {"rate": [], "absolute": told}})
+
     def image(self, asked: Asked) -> Answer:
         if asked.places["id"] != IMAGE:
             page = "<html><title>404 Not Found</title><body>No image found</body></html>"
@@ -270,6 +292,29 @@ class OpenStack:
 
     def _links(self, key: str) -> list[Document]:
         return [{"rel": "self", "href": f"{self._server.url}/v2.1/servers/{key}"}]
+
+
+def _told(body: Document, _: Asked) -> Answer:
+    return Answer(body=body)
+
+
+def _key(name: str) -> Document:
+    return {"keypair": {"name": name, "public_key": "ssh-ed25519 AAAA ops", "fingerprint": "7e:eb:ab:24"}}
+
+
+def _network(key: str, name: str) -> Document:
+    return {
+        "id": key,
+        "name": name,
+        "status": "ACTIVE",
+        "admin_state_up": True,
+        "shared": False,
+        "subnets": [],
+    }
+
+
+def _group(name: str) -> Document:
+    return {"id": str(UUID(int=len(name))), "name": name, "description": "", "security_group_rules": []}
 
 
 def _gone(asked: Asked) -> Answer:

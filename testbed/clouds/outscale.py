@@ -75,6 +75,23 @@ IMAGES: Sequence[Document] = tuple(
     for key, name, ends in (("ami-12345678", "Debian-13", True), ("ami-87654321", "Debian-13-that-keeps", False))
 )  # fmt: skip
 
+SUBNET, SUBNET_ELSEWHERE, SECURITY_GROUP = "subnet-12345678", "subnet-87654321", "sg-12345678"
+BESIDE: Mapping[str, tuple[str, Sequence[Document]]] = {
+    "ReadSubnets": ("Subnets", tuple(
+        {"SubnetId": key, "SubregionName": f"{REGION}{letter}", "NetId": "vpc-12345678", "State": "available",
+         "IpRange": "10.0.0.0/18", "AvailableIpsCount": 16379, "MapPublicIpOnLaunch": False, "Tags": []}
+        for key, letter in ((SUBNET, "a"), (SUBNET_ELSEWHERE, "b"))
+    )),
+    "ReadSecurityGroups": ("SecurityGroups", (
+        {"SecurityGroupId": SECURITY_GROUP, "SecurityGroupName": "workers", "Description": "-", "Tags": [],
+         "AccountId": "123456789012", "InboundRules": [], "OutboundRules": []},
+    )),
+    "ReadKeypairs": ("Keypairs", (
+        {"KeypairName": "ops", "KeypairType": "ssh-ed25519", "KeypairFingerprint": "7e:eb:ab:24", "Tags": []},
+    )),
+}  # fmt: skip
+QUOTAS_LOOK = record(optional={"Filters": record(optional={"QuotaNames": each(text())}), **PAGE})
+
 
 def no(status: int, code: str, kind: str, details: str = "") -> Answer:
     """A refusal, as the API words all of them."""
@@ -169,6 +186,11 @@ class Outscale:
             "ReadVmTypes": (self._rows("VmTypes", TYPES, OTHER_LOOK), Kind.OTHER),
             "ReadSubregions": (self._rows("Subregions", SUBREGIONS, OTHER_LOOK), Kind.OTHER),
             "ReadImages": (self._rows("Images", IMAGES, IMAGES_LOOK), Kind.OTHER),
+            "ReadQuotas": (self.quotas, Kind.BESIDE),
+            **{
+                action: (self._rows(name, rows, OTHER_LOOK), Kind.BESIDE)
+                for action, (name, rows) in BESIDE.items()
+            },
         }
         return tuple(
             Route(method="POST", path=f"{BASE}/{action}", handler=handler, kind=kind)
@@ -225,6 +247,15 @@ class Outscale:
             self._machines.end(machine)
             ended.append({"VmId": key, "PreviousState": "running", "CurrentState": "shutting-down"})
         return Answer(body={"Vms": ended, **_context()})
+
+    def quotas(self, asked: Asked) -> Answer:
+        filters: Any = self._server.read(asked, QUOTAS_LOOK).get("Filters", {})
+        told = {
+            "Name": "vm_limit", "AccountId": "123456789012", "MaxValue": self.vm_limit, "QuotaCollection": "Compute",
+            "UsedValue": len(self._machines.standing()), "ShortDescription": "VM Limit", "Description": "VMs",
+        }  # fmt: skip
+        quotas = [told] if "vm_limit" in filters.get("QuotaNames", ["vm_limit"]) else []
+        return Answer(body={"QuotaTypes": [{"QuotaType": "global", "Quotas": quotas}], **_context()})
 
     def _told(self, machine: Machine) -> Document:
         gone = self._machines.is_gone(machine)

@@ -11,11 +11,12 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from testbed.clouds import guards, paging
 from testbed.clouds.cloud import Cloud, Refusals
-from testbed.clouds.descriptions import Deviation
+from testbed.clouds.descriptions import NOT_DESCRIBED, Deviation
 from testbed.clouds.exchange import Answer, Asked, Kind, Refused, Route
 from testbed.clouds.machines import Clock, Habits, Machine, Machines, Stage
 from testbed.clouds.server import CloudServer, Voice, running
@@ -26,6 +27,7 @@ PROJECT = "22222222-3333-4444-8555-666666666666"
 ZONE = "fr-par-1"
 IMAGE = "33333333-4444-4555-8666-777777777777"
 GROUP = "44444444-5555-4666-8777-888888888888"
+SPREAD = "55555555-6666-4777-8888-999999999999"
 
 Document = dict[str, Any]
 
@@ -88,7 +90,25 @@ VOICE = Voice(
     wrong=wrong,
     too_many=REFUSALS.throttled,
 )
+BESIDE: Mapping[str, Sequence[Document]] = {
+    "security_groups": (
+        {"id": GROUP, "name": "workers", "description": "", "project": PROJECT, "state": "available", "zone": ZONE,
+         "stateful": True, "project_default": False, "inbound_default_policy": "drop", "servers": [], "tags": []},
+    ),
+    "placement_groups": (
+        {"id": SPREAD, "name": "spread", "project": PROJECT, "policy_mode": "optional", "zone": ZONE, "tags": [],
+         "policy_type": "max_availability", "policy_respected": True},
+    ),
+}  # fmt: skip
 DEVIATIONS = (
+    *(
+        Deviation(
+            path=f"/instance/v1/zones/{{zone}}/{name}",
+            says=NOT_DESCRIBED,
+            why="in the reference; the description at hand is cut to less",
+        )
+        for name in BESIDE
+    ),
     Deviation(
         says=r"answered [45]\d\d: with a status that is not described",
         why="the description has no refusals at all",
@@ -127,6 +147,8 @@ class Scaleway:
             Route(method="POST", path=f"{one}/action", handler=self.act, kind=Kind.END),
             Route(method="GET", path=f"{zone}/products/servers", handler=self.types, query=paged),
             Route(method="GET", path=f"{zone}/images/{{id}}", handler=self.image),
+            *(Route(method="GET", path=f"{zone}/{name}", handler=partial(self.beside, name), kind=Kind.BESIDE,
+                    query=paged | {"project"}) for name in BESIDE),
             Route(method="DELETE", path=f"{zone}/volumes/{{id}}", handler=self.end_volume),
             Route(method="DELETE", path=f"/block/v1/zones/{ZONE}/volumes/{{id}}", handler=self.end_volume),
         )  # fmt: skip
@@ -166,6 +188,11 @@ class Scaleway:
 
     def one(self, asked: Asked) -> Answer:
         return Answer(body={"server": self._told(self._find(asked))})
+
+    def beside(self, name: str, asked: Asked) -> Answer:
+        rows = BESIDE[name] if asked.parameter("project", PROJECT) == PROJECT else ()
+        page = self._page(asked, rows)
+        return Answer(body={name: list(page.rows)}, headers={"X-Total-Count": str(page.total)})
 
     def keep(self, asked: Asked) -> Answer:
         if not asked.headers.get("content-type", "").startswith("text/plain"):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from testbed.clouds import guards
 from testbed.clouds.cloud import Cloud, Refusals
-from testbed.clouds.descriptions import Deviation
+from testbed.clouds.descriptions import NOT_DESCRIBED, Deviation
 from testbed.clouds.exchange import Answer, Asked, Kind, Refused, Route
 from testbed.clouds.machines import Clock, Habits, Machine, Machines, Stage
 from testbed.clouds.server import CloudServer, Voice, running
@@ -96,6 +97,8 @@ PLANS: Sequence[Document] = tuple(
     }
     for name, cores, memory, disk in (("1xCPU-1GB", 1, 1024, 25), ("2xCPU-4GB", 2, 4096, 80))
 )  # fmt: skip
+CENTS = (("1xCPU-1GB", 1.488), ("2xCPU-4GB", 4.167))
+"""An hour of each plan."""
 ZONES: Sequence[Document] = tuple(
     {"id": name, "description": says, "public": "yes"}
     for name, says in (("fi-hel1", "Helsinki #1"), ("de-fra1", "Frankfurt #1"), ("uk-lon1", "London #1"))
@@ -137,7 +140,41 @@ VOICE = Voice(
     wrong=wrong,
     too_many=REFUSALS.throttled,
 )
+NETWORK, NETWORK_ELSEWHERE = "03000000-0000-4000-8000-000000000001", "03000000-0000-4000-8000-000000000002"
+SERVER_GROUP = "0b000000-0000-4000-8000-000000000001"
+NETWORKS: Sequence[Document] = tuple(
+    {
+        "uuid": uuid, "name": name, "type": "private", "zone": zone, "labels": [], "ip_networks": {"ip_network": [
+            {"address": "10.0.1.0/24", "dhcp": "yes", "family": "IPv4", "gateway": "10.0.1.1"}]},
+    }
+    for uuid, name, zone in ((NETWORK, "workers", "fi-hel1"), (NETWORK_ELSEWHERE, "others", "de-fra1"))
+)  # fmt: skip
+GROUPS: Sequence[Document] = (
+    {
+        "uuid": SERVER_GROUP,
+        "title": "spread",
+        "labels": {"label": []},
+        "servers": {"server": []},
+        "anti_affinity": "yes",
+    },
+)
+PRICES: Document = {
+    "currency": "EUR",
+    "zone": [
+        {
+            "name": zone["id"],
+            **{f"server_plan_{name}": {"amount": 1, "price": price} for name, price in CENTS},
+        }
+        for zone in ZONES
+    ],
+}
 DEVIATIONS = (
+    *(
+        Deviation(
+            path=path, says=NOT_DESCRIBED, why="in the reference; the description at hand is cut to less"
+        )
+        for path in ("/1.3/account", "/1.3/price", "/1.3/network", "/1.3/server-group")
+    ),
     Deviation(
         says=r"answered 40[0349]: body \S+: '(code|message)' is a required property",
         why="the API answers `error_code` and `error_message` there too, as its clients and their logs show",
@@ -146,14 +183,15 @@ DEVIATIONS = (
 
 
 class UpCloud:
-    """One account. What tests may turn: `sold_out`, pairs of plan and zone; `core_limit`; `stop_s`, how long a stop
-    takes; `page_most`; `credits`."""
+    """One account. What tests may turn: `sold_out`, pairs of plan and zone; `core_limit`; `memory_limit`,
+    which is told and not held; `stop_s`, how long a stop takes; `page_most`; `credits`."""
 
     def __init__(self, server: CloudServer, machines: Machines) -> None:
         self._server = server
         self._machines = machines
         self.sold_out: set[tuple[str, str]] = set()
         self.core_limit = 1000
+        self.memory_limit = 1_024_000
         self.stop_s = 0.0
         self.page_most = PAGE_MOST
         self.credits = True
@@ -174,6 +212,14 @@ class UpCloud:
             Route(method="GET", path="/1.3/plan", handler=lambda _: Answer(body={"plans": {"plan": PLANS}})),
             Route(method="GET", path="/1.3/zone", handler=lambda _: Answer(body={"zones": {"zone": ZONES}})),
             Route(method="GET", path="/1.3/storage/template", handler=self.templates, query=paged),
+            Route(method="GET", path="/1.3/account", handler=self.account, kind=Kind.BESIDE),
+            *(
+                Route(method="GET", path=path, handler=partial(_told, body), kind=Kind.BESIDE)
+                for path, body in (
+                    ("/1.3/price", {"prices": PRICES}), ("/1.3/network", {"networks": {"network": NETWORKS}}),
+                    ("/1.3/server-group", {"server_groups": {"server_group": GROUPS}}),
+                )
+            ),
         )  # fmt: skip
 
     def create(self, asked: Asked) -> Answer:
@@ -231,6 +277,11 @@ class UpCloud:
             self.disks = {disk: key for disk, key in self.disks.items() if key != machine.key}
         return Answer(status=204)
 
+    def account(self, _: Asked) -> Answer:
+        limits = {"cores": self.core_limit, "memory": self.memory_limit, "networks": 100, "public_ipv4": 100}
+        told = {"username": USER, "credits": 10_000, "resource_limits": limits}
+        return Answer(body={"account": told})
+
     def templates(self, asked: Asked) -> Answer:
         return Answer(body={"storages": {"storage": self._page(asked, TEMPLATES)}})
 
@@ -275,6 +326,10 @@ class UpCloud:
                 numbers[name] = int(said)
         limit = min(numbers["limit"], self.page_most)
         return list(rows[numbers["offset"] : numbers["offset"] + limit])
+
+
+def _told(body: Document, _: Asked) -> Answer:
+    return Answer(body=body)
 
 
 def _bears(body: Document, key: str, value: str | None) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -74,6 +74,23 @@ SNAPSHOTS: Sequence[Document] = (
     },
 )  # fmt: skip
 
+VPC, VPC_ELSEWHERE = "af30d32c-ab74-44fa-bdf4-cc0a88e8b8a3", "1be4a2c4-5b2d-4f6c-a0d1-9f2c0c1f3b77"
+FIREWALL, KEY = "c7e63b2c-8f4a-4d5b-9a0e-6a7f6f1d2c11", "3b8066a7-b438-455a-9688-44afc9a3597f"
+BESIDE: Mapping[str, tuple[str, Sequence[Document]]] = {
+    "/v2/vpcs": ("vpcs", tuple(
+        {"id": key, "region": region, "date_created": "2025-10-10T01:56:20+00:00", "description": says,
+         "v4_subnet": "10.99.0.0", "v4_subnet_mask": 24}
+        for key, region, says in ((VPC, "fra", "workers"), (VPC_ELSEWHERE, "ams", "others"))
+    )),
+    "/v2/firewalls": ("firewall_groups", (
+        {"id": FIREWALL, "description": "closed", "date_created": "2025-10-10T01:56:20+00:00",
+         "date_modified": "2025-10-10T01:56:20+00:00", "instance_count": 0, "rule_count": 0, "max_rule_count": 50},
+    )),
+    "/v2/ssh-keys": ("ssh_keys", (
+        {"id": KEY, "date_created": "2025-10-10T01:56:20+00:00", "name": "ops", "ssh_key": "ssh-ed25519 AAAA ops"},
+    )),
+}  # fmt: skip
+
 
 def no(status: int, message: str) -> Answer:
     """A refusal, as the API words all of them."""
@@ -128,6 +145,8 @@ class Vultr:
             Route(method="GET", path="/v2/os", handler=self._rows("os", OS), query=paged),
             Route(method="GET", path="/v2/snapshots", handler=self._rows("snapshots", SNAPSHOTS), query=paged),
             Route(method="GET", path="/v2/regions/{id}/availability", handler=self.stock),
+            *(Route(method="GET", path=path, handler=self._rows(name, rows), query=paged, kind=Kind.BESIDE)
+              for path, (name, rows) in BESIDE.items()),
         )  # fmt: skip
 
     def create(self, asked: Asked) -> Answer:

@@ -234,7 +234,8 @@ def test_a_check_of_what_exists_finds_nothing_wrong(moto: Moto, cloud: LibcloudP
     """Every subject is looked at, and nothing is made."""
     findings = cloud.check(a_purchase(moto, location=f"{moto_world.REGION}a"), timeout_s=TIMEOUT_S)
 
-    assert ["credentials", "size", "image", "location", "user data"] == [each.subject for each in findings]
+    subjects = ["credentials", "size", "image", "location", "price", "quota", "network", "user data"]
+    assert subjects == [each.subject for each in findings]
     assert [] == [each.says for each in findings if not each.ok]
     assert set() == names(cloud)
 

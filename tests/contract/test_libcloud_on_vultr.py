@@ -123,7 +123,7 @@ def test_a_size_is_looked_for_in_the_stock_of_its_region(cloud: Cloud, provider:
     cloud.api.sold_out = {(SPEC.size, "sto")}
 
     assert all(each.ok for each in in_stock.values()), in_stock
-    assert "5 US dollars a month" in in_stock["size"].says
+    assert "5 USD a month at most, without tax, which is 0.0068 to 0.0074 an hour" == in_stock["price"].says
     assert "in SE" in in_stock["location"].says
     assert "not sold at sto" in found()["size"].says
 

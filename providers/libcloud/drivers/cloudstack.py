@@ -9,7 +9,7 @@ What never happens here: a retry, a sleep, or a word of fleets.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,8 @@ __all__ = ["CloudStackFormConnection", "CloudStackFormDriver"]
 PAGE = 500
 """`default.page.size`, past which a server refuses unless its operator allows more."""
 PAGES_MAX = 200
+OF_ACCOUNTS = frozenset({"listAccounts", "listProjects"})
+"""Commands that stand above projects, and take none."""
 
 
 class CloudStackFormConnection(CloudStackConnection):
@@ -89,6 +91,12 @@ class CloudStackFormDriver(CloudStackNodeDriver):
             if not there or len(rows) >= answer.get("count", 0):
                 break
         return [self._to_node(row) for row in rows]
+
+    def ex_look(self, command: str, params: Mapping[str, object]) -> Any:
+        """The answer to a command that lists; of what projects have, what this one has."""
+        project = {} if command in OF_ACCOUNTS else self._project
+        asked = {name: str(value) for name, value in params.items()}
+        return self._sync_request(command, params={**asked, **project})
 
     def create_node(  # type: ignore[override] # libcloud's starts nothing unless told, and forgets the project
         self,

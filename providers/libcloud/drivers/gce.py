@@ -119,8 +119,17 @@ class GceNodeDriver(NodeDriver):
             scopes = [scope for page in pages for scope in page.get("items", {}).values()]
             rows = [row for scope in scopes for row in scope.get("machineTypes", ())]
         return [
-            NodeSize(id=name, name=name, ram=memory, disk=0, bandwidth=None, price=0.0, driver=self)
-            for name, memory in {row["name"]: row["memoryMb"] for row in rows}.items()
+            NodeSize(
+                id=name,
+                name=name,
+                ram=row["memoryMb"],
+                disk=0,
+                bandwidth=None,
+                price=0.0,
+                driver=self,
+                extra={"cpus": row.get("guestCpus")},
+            )
+            for name, row in {row["name"]: row for row in rows}.items()
         ]
 
     def list_locations(self) -> list[NodeLocation]:
@@ -135,6 +144,10 @@ class GceNodeDriver(NodeDriver):
         """One image by its path: `projects/debian-cloud/global/images/family/debian-13`, or without `family/`."""
         row = self._ask("GET", f"/compute/v1/{quote(image_id)}")
         return NodeImage(id=image_id, name=row["name"], driver=self, extra={"status": row.get("status")})
+
+    def ex_look(self, rest: str, params: Mapping[str, str] | None = None) -> Any:
+        """What stands at a path of the project; at an empty one the project itself."""
+        return self._ask("GET", self._path(rest).rstrip("/"), params=params)
 
     # Doing
 

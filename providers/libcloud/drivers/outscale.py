@@ -125,6 +125,10 @@ class OutscaleNodeDriver(NodeDriver):
             id=rows[0]["ImageId"], name=rows[0].get("ImageName", ""), driver=self, extra=dict(rows[0])
         )
 
+    def ex_look(self, action: str, data: Mapping[str, Any]) -> Any:
+        """The answer to an action that reads."""
+        return self._ask(action, data)
+
     # Doing
 
     def create_node(

@@ -178,7 +178,10 @@ def test_a_check_tells_what_the_program_found(tmp_path: Path) -> None:
 
     findings = provider.check(PURCHASE, timeout_s=TIMEOUT_S)
 
-    assert [("program", True), ("size", False), ("user data", True)] == [(f.subject, f.ok) for f in findings]
+    assert [
+        ("program", True), ("size", False), ("price", True), ("quota", True), ("network", True), ("user data", True),
+    ] == [(f.subject, f.ok) for f in findings]  # fmt: skip
+    assert {"the program does not tell it"} == {f.says for f in findings[2:5]}
 
 
 @pytest.mark.parametrize(

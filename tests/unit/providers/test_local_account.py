@@ -166,7 +166,7 @@ def test_a_directory_that_is_a_file_is_refused_and_found_by_a_check(here: Here) 
 
     with pytest.raises(RequestRejected, match="occupied"):
         provider.create(here.spec(), timeout_s=5.0)
-    directory, _ = provider.check(Purchase(size="", image="", location=""), timeout_s=5.0)
+    directory, *_ = provider.check(Purchase(size="", image="", location=""), timeout_s=5.0)
     assert ("directory", False) == (directory.subject, directory.ok)
 
 
