@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from autoscaler.journal import JournalAbsent, JournalUnavailable
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
 from policies import PolicyOptionsWrong, open_policies
 from policies.phrases import count
-from providers.contract import Finding, ProviderTraits, Purchase
+from providers.contract import Finding, Naming, ProviderName, ProviderTraits, Purchase
 
 if TYPE_CHECKING:
     from autoscaler.wiring import Works
@@ -46,6 +46,9 @@ def configuration(settings: Settings, works: Works) -> Iterator[Checked]:
         yield _checked(f"pools.{name}", _policies(rules), exits.CONFIG)
         for offer in rules.offers:
             yield _checked(f"pools.{name}", _user_data(settings, works, name, offer)[1], exits.CONFIG)
+        for provider in dict.fromkeys(offer.provider for offer in rules.offers):
+            for finding in _name(settings, works, name, provider):
+                yield _checked(f"pools.{name}", finding, exits.CONFIG)
         for offer in rules.offers:
             where = f"pools.{name}, offer {output.offer(offer)}"
             yield _checked(where, _country(works.rulebook.fleet, rules, offer), exits.CONFIG)
@@ -85,6 +88,10 @@ def offers(settings: Settings, works: Works) -> Iterator[Checked]:
                 image=offer.image,
                 location=offer.location,
                 user_data_bytes=_user_data(settings, works, name, offer)[0],
+                pool=name,
+                machines=-(-rules.limits.max_workers // rules.weight_of(offer.name)),
+                price_per_h=offer.price_per_h,
+                currency=settings.fleet.currency,
             )
             provider = works.providers[offer.provider]
             for finding in provider.check(purchase, timeout_s=rules.timeouts.call_s):
@@ -114,6 +121,14 @@ def _user_data(settings: Settings, works: Works, pool: PoolName, offer: Offer) -
     size = len(made.content)
     says = f"{size} of at most {traits.user_data_limit_bytes} bytes for {offer.provider}"
     return size, Finding(subject="user data", ok=True, says=says)
+
+
+def _name(settings: Settings, works: Works, pool: PoolName, provider: ProviderName) -> Iterator[Finding]:
+    """Whether the longest name that a machine of the pool may get can be borne there; nothing where all can be."""
+    namer = works.providers[provider]
+    if isinstance(namer, Naming):
+        found = namer.check_name(opened.longest_node(settings, pool), pool=pool)
+        yield replace(found, says=f"{provider}: {found.says}")
 
 
 def _country(fleet: FleetRules, pool: PoolRules, offer: Offer) -> Finding:

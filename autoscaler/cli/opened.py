@@ -137,6 +137,12 @@ def sample_node(given: Settings, pool_name: str) -> NodeName:
     return NodeName(f"{given.fleet.name}-{pool_name}-{_SAMPLE_SEED}")
 
 
+def longest_node(given: Settings, pool_name: str) -> NodeName:
+    """The longest name that a new node of that pool may get: so many may be ordered in one tick, all pools together."""
+    most = sum(each.limits.max_workers for each in given.pools.values())
+    return NodeName(f"{sample_node(given, pool_name)[:-1]}{max(most - 1, 0):x}")
+
+
 def pool(given: Settings, name: str) -> PoolName:
     """That pool's name. Raises CommandFailed, naming the pools there are."""
     if name in given.pools:

@@ -90,6 +90,17 @@ def columns(
     return table
 
 
+def rows(lines: Iterable[Sequence[str | Text]], *, widths: Sequence[int]) -> Table:
+    """Lines of columns without headers; all but the last are so wide at least, so that tables align."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for width in widths:
+        table.add_column(min_width=width, no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in lines:
+        table.add_row(*(words(cell) if isinstance(cell, str) else cell for cell in line))
+    return table
+
+
 def facts(pairs: Mapping[str, str]) -> Table:
     """Names and values below each other."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))

@@ -19,6 +19,8 @@ from rich.text import Text
 from autoscaler.cli import checking, conformance, exits, opened, options, output, starter
 from autoscaler.cli.checking import Checked
 from autoscaler.config import ConfigError, config_path, parse
+from policies.phrases import count
+from providers.contract import Finding
 
 _GRAVEST_FIRST = (exits.CONFIG, exits.UNREACHABLE, exits.FAILED)
 _QUESTIONS: Mapping[str, str] = {
@@ -155,7 +157,12 @@ def check(
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Tell every problem of the configuration. Changes nothing, but for the one machine of --conformance."""
+    """Tell every problem of the configuration. Changes nothing, but for the one machine of --conformance.
+
+    Each line is ok, a problem, or a note: nothing for which an order would be refused, and worth reading. With
+    --online each offer's credentials, size, image, location, price, quota, network and user data are looked at, and
+    whatever else its account names; a look that a token has no right to is a note.
+    """
     if conformance_of is not None and not online:
         raise exits.CommandFailed("--conformance buys a machine: it wants --online too.", code=exits.USAGE)
     try:
@@ -186,15 +193,26 @@ def check(
 
 
 def _tell(found: list[Checked], *, source: str, online: bool) -> None:
+    groups: dict[str, list[Checked]] = {}
     for checked in found:
-        mark, style = ("ok", output.OK) if checked.finding.ok else ("problem", output.BAD)
-        where = f"{checked.where}: {checked.finding.subject}: "
-        output.say(Text.assemble((f"{mark:<9}", style), output.words(f"{where}{checked.finding.says}")))
+        groups.setdefault(checked.where, []).append(checked)
+    width = max((len(checked.finding.subject) for checked in found), default=0)
+    for where, group in groups.items():
+        rows = [(_mark(each.finding), each.finding.subject, each.finding.says) for each in group]
+        output.say(output.words(where, output.STRONG), output.rows(rows, widths=(len("problem"), width)), "")
     bad = sum(not checked.finding.ok for checked in found)
     if bad:
-        output.say("", output.words(f"{source}: {bad} of {len(found)} looks found a problem.", output.BAD))
+        output.say(output.words(f"{source}: {bad} of {len(found)} looks found a problem.", output.BAD))
         return
     looked = (
         "" if online else " `autoscaler check --online` looks at the broker, the journal and the offers, too."
     )
-    output.say("", output.words(f"{source} is fine.{looked}", output.OK))
+    notes = sum(checked.finding.note for checked in found)
+    heed = f" {count(notes, 'note')} to read." if notes else ""
+    output.say(output.words(f"{source} is fine.{heed}{looked}", output.OK))
+
+
+def _mark(finding: Finding) -> Text:
+    if not finding.ok:
+        return Text("problem", output.BAD)
+    return Text("note", output.NOTE) if finding.note else Text("ok", output.OK)

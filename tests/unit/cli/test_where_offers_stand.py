@@ -32,16 +32,16 @@ def ask_for(office: Office, *countries: str) -> None:
 
 def lines_about_places(office: Office, *options: str) -> list[str]:
     """What `check` says of countries, one line an offer."""
-    told = " ".join(office.command("check", *options).out.split())
-    parts = told.replace("problem pools", "\nproblem pools").replace("ok pools", "\nok pools").splitlines()
-    return [part.strip() for part in parts if ": country: " in part]
+    told = office.command("check", *options).out.split("\n\n")
+    offers = [part for part in told if part.startswith("pools.images, offer cloud")]
+    return [" ".join(line.split()) for part in offers for line in part.splitlines() if " country " in line]
 
 
 def test_check_says_where_each_offer_stands_where_nothing_is_asked_for(office: Office) -> None:
     """Also that it is not known; that is no problem then."""
     (line,) = lines_about_places(office)
 
-    assert line.startswith("ok pools.images, offer cloud")
+    assert line.startswith("ok country ")
     assert "is not known; no residency is asked for" in line
 
 
@@ -53,7 +53,7 @@ def test_check_tells_of_an_offer_that_it_is_where_it_may_be(office: Office, onli
 
     (line,) = lines_about_places(office, *online)
 
-    assert line.startswith("ok pools.images, offer cloud")
+    assert line.startswith("ok country ")
     assert "a location that is left to cloud is in NO; residency allows NO, SE" in line
 
 
@@ -67,9 +67,9 @@ def test_check_refuses_an_offer_elsewhere_and_one_that_is_nobody_knows_where(
     office.rewrite("price_per_hour = 0.1", KNOWN)
     (abroad,) = lines_about_places(office, *online)
 
-    assert unknown.startswith("problem pools.images")
+    assert unknown.startswith("problem country ")
     assert "is not known; residency allows SE; if you know it, state it: country" in unknown
-    assert abroad.startswith("problem pools.images")
+    assert abroad.startswith("problem country ")
     assert "is in NO; residency allows SE" in abroad
     assert 78 == office.command("check", *online).code
 
