@@ -48,7 +48,9 @@ TYPES: Sequence[Document] = tuple(
     {
         "id": name, "label": label, "class": kind, "disk": 81_920, "memory": memory, "vcpus": cpus, "gpus": 0,
         "network_out": 4000, "transfer": 4000, "successor": None, "price": {"hourly": hourly, "monthly": monthly},
-        "region_prices": [], "addons": {"backups": {"price": _NO_COST, "region_prices": []}},
+        # Dearer in some regions, by the API's own word.
+        "region_prices": [{"id": "br-gru", "hourly": hourly * 1.4, "monthly": monthly * 1.4}],
+        "addons": {"backups": {"price": _NO_COST, "region_prices": []}},
     }
     for name, label, kind, memory, cpus, hourly, monthly in (
         ("g6-nanode-1", "Nanode 1GB", "nanode", 1024, 1, 0.0075, 5.0),
@@ -63,6 +65,7 @@ REGIONS: Sequence[Document] = tuple(
     }
     for name, label, country in (
         ("eu-central", "Frankfurt, DE", "de"), ("se-sto", "Stockholm, SE", "se"), ("us-east", "Newark, NJ", "us"),
+        ("br-gru", "Sao Paulo, BR", "br"),
     )
 )  # fmt: skip
 IMAGES: Sequence[Document] = tuple(
