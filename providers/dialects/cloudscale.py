@@ -107,6 +107,7 @@ DIALECT = Dialect(
         # Without one the project's default zone is taken, which only the project knows.
         required=True,
         known_by="",
+        look=("/v1/regions", "", "zones[*].slug"),
         # Rümlang and Lupfig.
         countries={"rma1": "CH", "lpg1": "CH"},
     ),

@@ -150,7 +150,8 @@ class Location:
     known_by: str = "id"
     """Which attribute of the driver's own list of locations an offer names; empty: the driver cannot list them."""
     look: tuple[str, str, str] = ("", "", "")
-    """Where it cannot: a path to ask, where in its answer the rows are, and where in a row is what an offer names."""
+    """Where it cannot: what to ask, where in its answer the rows are, and where in a row is what an offer names, as a
+    path of `looks`."""
     countries: Mapping[str, str] = field(default_factory=dict)
     """Country (ISO 3166-1 alpha-2) of each location, or of each region where `zoned`, as the cloud documents it. What
     is not in it is unknown, which never means anywhere."""

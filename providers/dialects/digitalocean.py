@@ -65,6 +65,7 @@ LOOKS = Looks(
         "ssh_keys": Named(
             ask=Ask(path="/v2/account/keys", rows="ssh_keys"),
             key="fingerprint",
+            also="id",
             called="name",
             subject="keys",
         ),

@@ -64,7 +64,9 @@ LOOKS = Looks(
             called="name",
             subject="group",
         ),
-        "ssh_keys": Named(ask=Ask(path="/v1/ssh_keys", rows="ssh_keys"), key="name", subject="keys"),
+        "ssh_keys": Named(
+            ask=Ask(path="/v1/ssh_keys", rows="ssh_keys"), key="name", also="id", subject="keys"
+        ),
     },
 )
 

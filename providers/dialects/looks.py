@@ -101,6 +101,8 @@ class Named:
     """None: it cannot be looked up, and `unsaid` says why."""
     key: str = ""
     """Path in a row of what an option takes."""
+    also: str = ""
+    """Path in a row of what an option takes as well."""
     called: str = ""
     """Path in a row of what people call it, where an option takes something else."""
     subject: str = "network"

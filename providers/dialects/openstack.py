@@ -60,6 +60,7 @@ LOOKS = Looks(
         "security_groups": Named(
             ask=Ask(path="/v2.0/security-groups", rows="security_groups", over="network_connection"),
             key="name",
+            also="id",
             unsaid="the security group `default`",
         ),
         "keypair": Named(ask=Ask(path="/os-keypairs", rows="keypairs"), key="keypair.name", subject="keys"),

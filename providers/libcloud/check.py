@@ -7,14 +7,13 @@ Nothing here is changed at the provider, and libcloud is not imported.
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from providers.dialects.contract import Dialect
-from providers.libcloud.asking import Asking, Told, Unknown
-from providers.libcloud.marks import dig
+from providers.dialects.looks import Ask
+from providers.libcloud.asking import Asking, Told, Unknown, texts
 
 A_COUNTRY = re.compile("[A-Z]{2}")
 """As drivers give it where their cloud says one (ISO 3166-1 alpha-2); some give a name, or nothing."""
@@ -26,7 +25,7 @@ def looks(asking: Asking, countries: Mapping[str, str]) -> Mapping[str, Callable
     return {
         "size": lambda driver: Told(says=_size(driver, asking)),
         "image": lambda driver: Told(says=_image(driver, purchase.image, dialect)),
-        "location": lambda driver: Told(says=_location(driver, purchase.location, dialect, countries)),
+        "location": lambda driver: Told(says=_location(driver, asking, countries)),
     }
 
 
@@ -76,7 +75,8 @@ def _image(driver: Any, image: str, dialect: Dialect) -> str:
     return f"{image} exists"
 
 
-def _location(driver: Any, location: str, dialect: Dialect, countries: Mapping[str, str]) -> str:
+def _location(driver: Any, asking: Asking, countries: Mapping[str, str]) -> str:
+    location, dialect = asking.purchase.location, asking.dialect
     if not location:
         if dialect.location.required:
             raise Unknown("an offer here needs a location")
@@ -84,9 +84,8 @@ def _location(driver: Any, location: str, dialect: Dialect, countries: Mapping[s
     path, rows, name = dialect.location.look
     said = ""
     if path:
-        driver.connection.request(path)
-        found = dig(json.loads(driver.connection.wire.answer.body), rows)
-        names = [str(dig(each, name)) for each in found] if isinstance(found, list) else []
+        found = asking.rows(driver, Ask(path=path, rows=rows, paged=False))
+        names = [one for row in found for one in texts(asking.picked(row, name))]
     elif dialect.location.known_by:
         known = {getattr(each, dialect.location.known_by): each for each in driver.list_locations()}
         names = list(known)

@@ -35,17 +35,21 @@ def _of(driver: Any, asking: Asking, option: str, values: Sequence[str], named: 
     ours = [value for value in values if value not in others]
     rows = asking.rows(driver, ask) if ours else []
     known: dict[str, Mapping[str, Any]] = {}
+    also: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         for key in texts(asking.picked(row, named.key)):
             kept = re.search(named.keeps, key) if named.keeps else None
             known[kept[1] if kept else key] = row
-    absent = [value for value in ours if value not in known]
+        also |= dict.fromkeys(texts(asking.picked(row, named.also)) if named.also else (), row)
+    absent = [value for value in ours if value not in {*known, *also}]
     if absent:
         calls = {key: _called(asking, row, named) for key, row in known.items()}
         missing = ", ".join(map(repr, absent))
         raise Unknown(f"{option}: {missing} {_is(absent)} not there; {_nearest(absent[0], calls)}")
     where = _place(driver, asking, named)
-    astray = {value: at for value in ours if (at := _astray(asking, known[value], named, where))}
+    astray = {
+        value: at for value in ours if (at := _astray(asking, known.get(value) or also[value], named, where))
+    }
     if astray:
         told = [f"{value} is in {_listed(at)}" for value, at in astray.items()]
         raise Unknown(f"{option}: {_listed(told)}, and the offer in {where}")

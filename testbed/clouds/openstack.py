@@ -36,6 +36,8 @@ NETWORK = "d32019d3-bc6e-4319-9c1d-6722fc136a22"
 FLAVORS = {"m1.small": (2048, 1, 20), "m1.large": (8192, 4, 80)}
 IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
 GROUPS = ("default", "workers")
+GROUP_ID = str(UUID(int=7))
+"""Of the last."""
 KEYS = ("ops",)
 
 Document = dict[str, Any]
@@ -314,7 +316,12 @@ def _network(key: str, name: str) -> Document:
 
 
 def _group(name: str) -> Document:
-    return {"id": str(UUID(int=len(name))), "name": name, "description": "", "security_group_rules": []}
+    return {
+        "id": GROUP_ID if name == GROUPS[-1] else str(UUID(int=8)),
+        "name": name,
+        "description": "",
+        "security_group_rules": [],
+    }
 
 
 def _gone(asked: Asked) -> Answer:

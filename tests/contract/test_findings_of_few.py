@@ -14,6 +14,7 @@ from autoscaler.clock import SystemClock
 from providers import open_provider
 from providers.contract import Finding
 from testbed.clouds import cloudstack, gce
+from testbed.clouds import openstack as nova
 from tests.contract.loopback import LoopbackWorld
 
 TIMEOUT_S = 20.0
@@ -26,13 +27,18 @@ def opened(name: str, directory: Path) -> Any:
 
 def told(world: LoopbackWorld, subject: str, *, options: Any = None, **purchase: object) -> Finding:
     """The one finding about a subject. An option that is None is left out."""
+    (found,) = [each for each in check(world, options, **purchase) if each.subject == subject]
+    return found
+
+
+def check(world: LoopbackWorld, options: Any = None, **purchase: object) -> Sequence[Finding]:
+    """All findings."""
     given = {key: value for key, value in {**world.options, **(options or {})}.items() if value is not None}
     account = open_provider("libcloud", name="few", fleet=FLEET, options=given, clock=SystemClock())
     wanted = replace(world.purchase(), **purchase)  # type: ignore[arg-type]
     findings: Sequence[Finding] = account.check(wanted, timeout_s=TIMEOUT_S)
     account.close()
-    (found,) = [each for each in findings if each.subject == subject]
-    return found
+    return findings
 
 
 def test_of_several_limits_the_nearest_one_counts(tmp_path: Path) -> None:
@@ -131,3 +137,27 @@ def test_a_region_may_be_dearer_than_others(tmp_path: Path) -> None:
         usual = told(world, "price", location="us-east")
 
     assert ("0.0105 USD an hour, without tax", "0.0075 USD an hour, without tax") == (dear.says, usual.says)
+
+
+def test_a_zone_is_looked_for_among_those_of_all_regions(tmp_path: Path) -> None:
+    """Where the driver has no list of zones, the API's regions have."""
+    with opened("cloudscale", tmp_path) as world:
+        right = told(world, "location", location="lpg1")
+        wrong = told(world, "location", location="lpg2")
+
+    assert right.ok
+    assert (False, "'lpg2' is not a location here; known: rma1, lpg1") == (wrong.ok, wrong.says)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [("digitalocean", "ssh_keys", ["289794"]), ("openstack", "security_groups", [nova.GROUP_ID])],
+)
+def test_what_an_option_takes_as_well_is_found_too(
+    tmp_path: Path, name: str, option: str, value: object
+) -> None:
+    """An id where people usually write something else is no slip."""
+    with opened(name, tmp_path) as world:
+        findings = [each for each in check(world, {option: value}) if each.says.startswith(f"{option}: ")]
+
+    assert [True] == [each.ok and each.says.endswith(" exists") for each in findings]
