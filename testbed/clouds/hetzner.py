@@ -125,14 +125,14 @@ def selected(selector: str) -> Picked:
 
 
 class Hetzner:
-    """One project. What tests may turn: `sold_out`, pairs of server type and location, and `server_limit`."""
+    """One project. What tests may turn: `sold_out`, pairs of server type and location; `server_limit`; `keys`."""
 
     def __init__(self, server: CloudServer, machines: Machines) -> None:
         self._server = server
         self._machines = machines
         self._numbers = itertools.count(1)
         self._actions: list[Document] = []
-        self._keys: list[Document] = []
+        self.keys: list[Document] = []
         self.sold_out: set[tuple[str, str]] = set()
         self.server_limit = 1000
 
@@ -159,7 +159,7 @@ class Hetzner:
             Route(method="GET", path="/v1/images", handler=self.rows("images", goods.IMAGES),
                   query=named | {"type", "architecture"}),
             Route(method="GET", path="/v1/images/{id}", handler=self.image),
-            Route(method="GET", path="/v1/ssh_keys", handler=self.rows("ssh_keys", self._keys),
+            Route(method="GET", path="/v1/ssh_keys", handler=self.rows("ssh_keys", self.keys),
                   query=named, kind=Kind.BESIDE),
             Route(method="GET", path="/v1/pricing", handler=lambda _: Answer(body={"pricing": goods.PRICING}),
                   kind=Kind.BESIDE),
@@ -272,12 +272,12 @@ class Hetzner:
     def add_key(self, asked: Asked) -> Answer:
         self._may_write(asked)
         wish = self._server.read(asked, KEY)
-        if any(wish["name"] == known["name"] for known in self._keys):
+        if any(wish["name"] == known["name"] for known in self.keys):
             raise Refused(taken("name", "SSH key name is already used"))
-        number = len(self._keys) + 1
+        number = len(self.keys) + 1
         fingerprint = ":".join(["00"] * 15 + [f"{number:02x}"])
         key = {"id": number, "created": goods.EPOCH, "labels": {}, "fingerprint": fingerprint, **wish}
-        self._keys.append(key)
+        self.keys.append(key)
         return Answer(status=201, body={"ssh_key": key})
 
     def _may_write(self, asked: Asked) -> None:

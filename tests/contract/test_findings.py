@@ -66,9 +66,8 @@ def lasting_stage(
     module = importlib.import_module(f"tests.contract.world_{request.param}")
     with module.open_world(tmp_path_factory.mktemp(request.param)) as world:
         if request.param == "hetzner":
-            world.cloud.api.routes()  # its keys are made by a request
-            world.cloud.api._keys.append({"id": 1, "name": "ops", "fingerprint": "7e:eb", "public_key": "ssh-ed25519 A",
-                                          "labels": {}, "created": "2025-01-01T00:00:00Z"})  # fmt: skip
+            key = {"id": 1, "name": "ops", "fingerprint": "7e:eb:ab:24", "public_key": "ssh-ed25519 AAAA ops"}
+            world.cloud.api.keys.append({**key, "labels": {}, "created": "2025-01-01T00:00:00Z"})
         yield Stage(request.param, world)
 
 

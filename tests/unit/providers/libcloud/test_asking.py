@@ -35,7 +35,13 @@ def an_asking(pages: Pages | None = None, **said: tuple[str, ...]) -> Asking:
     known = DIALECTS["digitalocean"]
     dialect = replace(known, looks=replace(known.looks, pages=pages))
     account = Account(
-        dialect=dialect, settle_s=0.0, secrets=(), driver_arguments={}, create_arguments=(), said=said
+        dialect=dialect,
+        settle_s=0.0,
+        times=dialect.times,
+        secrets=(),
+        driver_arguments={},
+        create_arguments=(),
+        said=said,
     )
     return Asking(account=account, purchase=PURCHASE)
 

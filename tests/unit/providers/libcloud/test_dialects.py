@@ -135,6 +135,25 @@ def test_a_dialect_is_data(dialect: Dialect) -> None:
 
 
 @EVERY
+def test_what_a_cloud_does_not_tell_is_said_and_nothing_is_said_twice(dialect: Dialect) -> None:
+    """A check is never silent about price, quota and network, and looks for what is an option only."""
+    looks = dialect.looks
+    told = [
+        bool(option in dialect.options and (dialect.options[option].required or named.unsaid))
+        for option, named in looks.named.items()
+        if named.subject == "network" and named.ask
+    ]
+    named = {*looks.named, *(each.instead for each in looks.named.values())}
+    named |= {option for each in looks.quota.meters for option in (each.option, each.without)}
+
+    assert bool(looks.quota.meters) is not bool(looks.quota.untold)
+    assert bool(looks.price.of) is not bool(looks.price.untold)
+    assert bool(looks.network) is not any(told)
+    assert set() == named - {""} - set(dialect.options)
+    assert [] == [option for option in looks.named if dialect.options[option].secret]
+
+
+@EVERY
 def test_countries_are_countries(dialect: Dialect) -> None:
     """Two capital letters each, as ISO 3166-1 has them, and nowhere is none of them."""
     countries = dialect.location.countries
