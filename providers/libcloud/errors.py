@@ -88,7 +88,7 @@ def translate(trouble: BaseException, *, scene: Scene, wire: Wire) -> ProviderEr
 
 def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
     call, about = scene.call, scene.about
-    if call is Call.CREATE and wire.accepted:
+    if call in {Call.CREATE, Call.DESTROY} and wire.accepted:
         return _judge_what_came_after(trouble, scene, wire)
     if isinstance(trouble, Withheld):
         # Of several ends of one name the first may have gone out.
@@ -114,8 +114,11 @@ def _judge(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
 
 
 def _judge_what_came_after(trouble: BaseException, scene: Scene, wire: Wire) -> ProviderError:
-    """A create that failed after its order was taken: nobody knows, unless the cloud says that it gave it back."""
-    if _is_given_back(wire.answer, scene.dialect):
+    """A call that failed after an order of it was taken: nobody knows, unless the cloud says that it gave it back.
+
+    So with an end in several requests, or of several machines: what was refused later is no refusal of the whole.
+    """
+    if scene.call is Call.CREATE and _is_given_back(wire.answer, scene.dialect):
         return _judge_answer(wire.answer, scene)
     says = f"{scene.about}: the order was taken, and then: {_last_words(trouble, scene, wire)}"
     return scene.call.error(OutcomeUnknown, says)
