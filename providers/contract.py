@@ -246,6 +246,52 @@ class Naming(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOver:
+    """Something that came with a machine of ours, bears our mark, belongs to no machine any more, and is billed."""
+
+    kind: str
+    """What it is, in the plainest word: volume, …"""
+    left_over_id: str
+    """The provider's own key of it."""
+    name: str
+    """What we called the machine that it came with."""
+    pool: str | None = None
+    size_gb: int | None = None
+    created_at: float | None = None
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOvers:
+    """What a look found. As with machines: one that is not `complete` proves what is there, never what is not."""
+
+    found: tuple[LeftOver, ...]
+    complete: bool = True
+    why_incomplete: str = ""
+
+
+@runtime_checkable
+class Sweepable(Protocol):
+    """A provider that can tell what its machines left behind, and end it. One where nothing stays need not have this.
+
+    Never found and never ended is what is attached to anything, what does not bear our fleet's mark, what came with a
+    machine that is still listed, and what is younger than the settle time or does not tell its age.
+    """
+
+    def left_overs(self, *, timeout_s: float) -> LeftOvers:
+        """Look. Raises ListingUnavailable or Throttled. Where nothing can stay it asks nothing and finds nothing."""
+        ...
+
+    def end_left_over(self, left_over: LeftOver, *, timeout_s: float) -> None:
+        """Look once more, and ask for its end where it still is one; an order, so `may_act` is asked.
+
+        Returning means the wish was taken. Raises InstanceAbsent (it is none, or is not there), RequestRejected,
+        Throttled, NotSent or OutcomeUnknown. Nothing is ended where the look was incomplete.
+        """
+        ...
+
+
 MayAct = Callable[[], bool]
 """Whether the caller may still give orders, at this instant; asked from any thread, and never waits. One who was
 stopped in the middle of a call and goes on long after may have been succeeded by another meanwhile."""

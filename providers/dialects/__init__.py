@@ -26,7 +26,9 @@ NOT_OFFERED: Mapping[str, str] = {
 def _found() -> dict[str, Dialect]:
     """By the name that an operator writes, in the order of the names."""
     names = sorted(
-        each.name for each in iter_modules(__path__) if each.name not in {"contract", "looks", "times"}
+        each.name
+        for each in iter_modules(__path__)
+        if each.name not in {"contract", "leaving", "looks", "times"}
     )
     dialects: list[Dialect] = [import_module(f"{__name__}.{name}").DIALECT for name in names]
     return {dialect.driver: dialect for dialect in dialects}

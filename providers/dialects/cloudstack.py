@@ -208,7 +208,8 @@ DIALECT = Dialect(
     images_named_by=("id",),
     rate_limit=RateLimit(documented="as each cloud's operator sets it, often none"),
     left_over="Without `expunge` a destroyed machine's disk stays until the operator's delay is over, billed or not as "
-    "the provider says. Data disks, addresses and snapshots that people add stay.",
+    "the provider says; it is listed as ending until then. A template's data disks, and disks, addresses and snapshots "
+    "that people add, stay.",
     proof="Over the wire against a strict server on loopback that follows CloudStack's own source (commands, error "
     "codes, signatures) and libcloud's fixtures; not yet against a cloud.",
 )

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from providers.contract import InstanceState, ProviderError
 from providers.dialects.looks import Looks
 from providers.dialects.times import Times
+
+if TYPE_CHECKING:
+    from providers.dialects.leaving import Devices, Leaves
 
 FLEET_KEY = "autoscaler-fleet"
 POOL_KEY = "autoscaler-pool"
@@ -382,6 +386,13 @@ class Dialect:
     """Pattern of sizes that customers put together themselves, and that stand in no list."""
     kept_volume: tuple[str, str, str] = ("", "", "")
     """Where an image says that a volume outlives its machine: key in `extra`, key of the volume, key of the flag."""
+    devices: Devices | None = None
+    """How an order says that such a volume ends with its machine all the same."""
+    also_marked: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of the order itself that put the mark on what comes with a machine; with `{fleet}`, `{pool}` and
+    `{name}`."""
+    leaves: Leaves | None = None
+    """What may stay after a machine's end, bears our mark, and can be listed and swept."""
     left_over: str = ""
     """What may stay and be billed after a destroy, and how it is swept or prevented, in words."""
     proof: str

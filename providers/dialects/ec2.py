@@ -14,6 +14,9 @@ from providers.contract import (
     Throttled,
 )
 from providers.dialects.contract import (
+    FLEET_KEY,
+    NODE_KEY,
+    POOL_KEY,
     Carriage,
     Cursor,
     Dialect,
@@ -33,6 +36,7 @@ from providers.dialects.contract import (
     UserData,
     Xml,
 )
+from providers.dialects.leaving import Devices, Leaves
 from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Turning
 from providers.dialects.times import Times
 
@@ -89,6 +93,11 @@ LOOKS = Looks(
     },
     rights="`ec2:DescribeVpcs`, `ec2:DescribeSubnets`, `ec2:DescribeSecurityGroups` and `ec2:DescribeKeyPairs`",
 )
+NAMESPACE = (
+    r'xmlns="http://ec2\.amazonaws\.com/doc/[^"]*"',
+    'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"',
+)
+NEXT = r"<nextToken>([^<]*)</nextToken>"
 
 DIALECT = Dialect(
     driver="ec2",
@@ -168,10 +177,7 @@ DIALECT = Dialect(
             row_sign=r"<instanceState>",
             # The driver finds nothing at all, and says nothing, under a namespace that differs from its own in one
             # letter; other dates and spellings are in use where EC2 is spoken outside AWS.
-            respell=(
-                r'xmlns="http://ec2\.amazonaws\.com/doc/[^"]*"',
-                'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"',
-            ),
+            respell=NAMESPACE,
         ),
         filter=Filter(
             place=Place.ARGUMENT,
@@ -184,7 +190,7 @@ DIALECT = Dialect(
             size_param="MaxResults",
             size=1000,  # the largest DescribeInstances takes
             cursor_param="NextToken",
-            next_cursor=r"<nextToken>([^<]*)</nextToken>",
+            next_cursor=NEXT,
         ),
         address_lookup="ex_describe_addresses",
     ),
@@ -221,7 +227,7 @@ DIALECT = Dialect(
                 r"|EC2ThrottledException|RequestThrottled\w*",
                 means=Throttled,
             ),
-            ErrorRule(codes=r"InvalidInstanceID\.NotFound", means=InstanceAbsent),
+            ErrorRule(codes=r"Invalid(InstanceID|Volume)\.NotFound", means=InstanceAbsent),
             # The token was used before with other parameters: a machine of that name may stand already.
             ErrorRule(
                 codes=r"IdempotentParameterMismatch|IdempotentInstanceTerminated", means=OutcomeUnknown
@@ -249,8 +255,47 @@ DIALECT = Dialect(
     # In bad hours an order is answered late: EC2's own clients wait 60 s for one answer. Half of that is enough as a
     # rule.
     times=Times(create_s=30.0),
-    left_over="Volumes that the image itself keeps (`DeleteOnTermination` false): `check --online` names them; choose "
-    "another image.",
+    devices=Devices(
+        argument="ex_blockdevicemappings",
+        name="device_name",
+        ordered=("DeviceName", "Ebs", "DeleteOnTermination"),
+        value="true",
+        # All else is the image's unless it is said.
+        carried={"volume_size": "VolumeSize"},
+    ),
+    also_marked={
+        "TagSpecification.2.ResourceType": "volume",
+        "TagSpecification.2.Tag.1.Key": FLEET_KEY,
+        "TagSpecification.2.Tag.1.Value": "{fleet}",
+        "TagSpecification.2.Tag.2.Key": POOL_KEY,
+        "TagSpecification.2.Tag.2.Value": "{pool}",
+        "TagSpecification.2.Tag.3.Key": NODE_KEY,
+        "TagSpecification.2.Tag.3.Value": "{name}",
+    },
+    leaves=Leaves(
+        listings={
+            "volume": Listing(
+                reads=Xml(
+                    sign=r"<DescribeVolumesResponse\b[\s\S]*<volumeSet\b",
+                    row_sign=r"<createTime>",
+                    respell=NAMESPACE,
+                ),
+                filter=Filter(
+                    place=Place.ARGUMENT, key="ex_filters", fleet={"tag:autoscaler-fleet": "{fleet}"}
+                ),
+                cursor=Cursor(size_param="MaxResults", size=500, cursor_param="NextToken", next_cursor=NEXT),
+            )
+        },
+        mark=Mark(shape=MarkShape.DICT, found_in="tags"),
+        attached="instance_id",
+        state="state",
+        free=frozenset({"available"}),
+        created="create_time",
+        location="zone",
+    ),
+    left_over="Nothing that we order: volumes that the image itself keeps (`DeleteOnTermination` false) are ordered as "
+    "ones that end. Volumes bear the fleet's tag, so that one which stays all the same is found and swept. Volumes and "
+    "addresses that people add stay, and are billed.",
     proof="Over the wire against `moto` 5 (a server of other people's making, strict about images and credentials); "
     "refusals, throttling, cut links and silence against a stub; signatures held against botocore's.",
 )

@@ -221,8 +221,9 @@ DIALECT = Dialect(
         ),
     ),
     looks=LOOKS,
-    left_over="Nothing that we make: a machine stands on its flavor's own disk. Where a cloud boots from volumes only, "
-    "its volumes must be set to end with their machine. Floating addresses that people add stay billed.",
+    left_over="Nothing that we make: a machine stands on its flavor's own disk. An image that was made of a machine on "
+    "volumes brings volumes that stay, and bear no mark: choose another. Floating addresses that people add stay, and "
+    "are billed.",
     proof="Over the wire against a strict server on loopback that follows the published descriptions of Nova 2.1, "
     "Keystone v3 and Glance v2; not yet against an account.",
 )

@@ -31,6 +31,7 @@ from providers.dialects.contract import (
     UserData,
     before_base64,
 )
+from providers.dialects.leaving import Devices
 from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 
 COUNTRIES: Mapping[str, str] = {
@@ -173,8 +174,19 @@ DIALECT = Dialect(
     looks=LOOKS,
     sizes_composed=r"tinav\d+\.c\d+r\d+(p[123])?",
     kept_volume=("BlockDeviceMappings", "Bsu", "DeleteOnVmDeletion"),
-    left_over="Volumes that the image itself keeps (`DeleteOnVmDeletion` false): `check --online` names them; choose "
-    "another image. Public IPs that people link stay theirs and billed.",
+    devices=Devices(
+        argument="ex_block_device_mappings",
+        name="DeviceName",
+        ordered=("DeviceName", "Bsu", "DeleteOnVmDeletion"),
+        # "If not specified in the request, a `standard` volume is created"; speed "only if you create an `io1` volume".
+        carried={"VolumeSize": "VolumeSize", "VolumeType": "VolumeType", "Iops": "Iops"},
+        only_with={"Iops": ("VolumeType", "io1")},
+        # The first one is made of the image in any case; a snapshot that belongs to somebody else may not be named.
+        root="RootDeviceName",
+        carried_beside_root={"SnapshotId": "SnapshotId"},
+    ),
+    left_over="Nothing that we order: volumes that the image itself keeps (`DeleteOnVmDeletion` false) are ordered as "
+    "ones that end. Volumes and public IPs that people link stay theirs and billed.",
     proof="Over the wire against a strict server on loopback that checks signatures and follows OUTSCALE's published "
     "OpenAPI description (1.40.1); not yet against an account.",
 )

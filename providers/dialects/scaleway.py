@@ -35,9 +35,11 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.leaving import Leaves
 from providers.dialects.looks import Ask, Looks, Named, Pages, Price, Quota, Turning
 from providers.dialects.times import Times
 
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 COUNTRIES: Mapping[str, str] = {
     "fr-par-1": "FR", "fr-par-2": "FR", "fr-par-3": "FR", "nl-ams-1": "NL", "nl-ams-2": "NL", "nl-ams-3": "NL",
     "pl-waw-1": "PL", "pl-waw-2": "PL", "pl-waw-3": "PL", "it-mil-1": "IT",
@@ -130,7 +132,7 @@ DIALECT = Dialect(
         reads=Json(
             rows="servers",
             row="server",
-            id_pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            id_pattern=UUID,
             total_header="x-total-count",
             numbered=True,
             newest_first=True,
@@ -176,9 +178,42 @@ DIALECT = Dialect(
     sizes_of_location=True,
     # Four requests, one after the other: the server with its disk, its user data, its start, and a look.
     times=Times(create_s=40.0),
-    left_over="Nothing where a machine runs: its volumes are deleted with it, and its address was never reserved. Of a "
-    "stopped one the volumes are deleted after it, one by one: where that fails midway they stay, detached and billed. "
-    "Volumes that people attach are deleted with it; flexible IPs of theirs stay and are billed.",
+    leaves=Leaves(
+        listings={
+            "local volume": Listing(
+                reads=Json(
+                    rows="volumes",
+                    id_pattern=UUID,
+                    total_header="x-total-count",
+                    numbered=True,
+                    path=r"^GET \S*/instance/v1/zones/[^/]+/volumes\?",
+                ),
+                filter=Filter(place=Place.QUERY, fleet={"tags": "{mark}"}),
+            ),
+            "block volume": Listing(
+                reads=Json(
+                    rows="volumes",
+                    id_pattern=UUID,
+                    total="total_count",
+                    numbered=True,
+                    path=r"^GET \S*/block/v1/zones/[^/]+/volumes\?",
+                ),
+                arguments={"ex_block": True},
+                filter=Filter(place=Place.QUERY, fleet={"tags": "{mark}"}),
+            ),
+        },
+        mark=Mark(shape=MarkShape.TEXTS, found_in="tags"),
+        attached="attached",
+        state="state",
+        free=frozenset({"available"}),
+        created="created",
+        location="zone",
+        ends_break_off=True,
+    ),
+    left_over="Nothing, as a rule: local volumes end with a machine that runs. One with block volumes is switched off "
+    "first, and deleted with its volumes after it, one by one. Where that fails midway they bear the fleet's tags, and "
+    "are ended when the end is asked for again, or swept. Volumes that people attach are deleted with it; flexible IPs "
+    "of theirs stay and are billed.",
     proof="the contract suite and the driver's tests, against a project on loopback that follows a published "
     "description of the API from 2022; not yet against a real one",
 )

@@ -34,9 +34,11 @@ from providers.dialects.contract import (
     Shape,
     UserData,
 )
+from providers.dialects.leaving import Leaves
 from providers.dialects.looks import Ask, Looks, Meter, Named, Pages, Price, Quota, Reading, Turning
 from providers.dialects.times import Times
 
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 COUNTRIES: Mapping[str, str] = {
     "fi-hel1": "FI", "fi-hel2": "FI", "de-fra1": "DE", "nl-ams1": "NL", "se-sto1": "SE", "uk-lon1": "GB",
     "es-mad1": "ES", "pl-waw1": "PL", "dk-cph1": "DK", "no-svg1": "NO", "us-chi1": "US", "us-nyc1": "US",
@@ -166,7 +168,7 @@ DIALECT = Dialect(
             rows="servers.server",
             row="server",
             id="uuid",
-            id_pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            id_pattern=UUID,
             numbered=True,
             overlapping=True,
         ),
@@ -209,8 +211,30 @@ DIALECT = Dialect(
     images_named_by=("id",),
     # The answer to an order comes once a disk is chosen; how long that takes is not documented.
     times=Times(create_s=30.0),
-    left_over="Nothing that this program orders: a server is deleted with its disks and their backups, and until then "
-    "it is billed. Disks that people attach are deleted with it too; floating addresses stay and are billed.",
+    leaves=Leaves(
+        listings={
+            "disk": Listing(
+                reads=Json(
+                    rows="storages.storage",
+                    id="uuid",
+                    id_pattern=UUID,
+                    numbered=True,
+                    overlapping=True,
+                    path=r"^GET \S*/1\.3/storage\?",
+                ),
+                filter=Filter(place=Place.QUERY, fleet={"label": "autoscaler-fleet={fleet}"}),
+            )
+        },
+        mark=Mark(shape=MarkShape.DICT, found_in="labels", pairs=("key", "value")),
+        attached_look="ex_servers_of",
+        state="state",
+        free=frozenset({"normal online"}),
+        created="created",
+        location="zone",
+    ),
+    left_over="Nothing that this program ends: a server is deleted with its disks and their backups, and until then "
+    "it is billed. Disks bear the fleet's labels: one that stays because somebody else deleted its server is found and "
+    "swept. Disks that people attach are deleted with it too; floating addresses stay and are billed.",
     proof="the contract suite and the driver's tests, against an account on loopback that follows the API's "
     "description; not yet against a real one",
 )

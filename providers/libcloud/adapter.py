@@ -29,6 +29,8 @@ from providers.contract import (
     InstanceId,
     InstanceSpec,
     InstanceState,
+    LeftOver,
+    LeftOvers,
     Listing,
     MayAct,
     Options,
@@ -41,7 +43,7 @@ from providers.contract import (
     RequestRejected,
     always,
 )
-from providers.libcloud import errors, findings, machines, marks, rows, walking
+from providers.libcloud import devices, errors, findings, leftovers, machines, marks, rows, walking
 from providers.libcloud.asking import Unknown
 from providers.libcloud.errors import Call
 from providers.libcloud.findings import Look
@@ -94,6 +96,7 @@ class LibcloudProvider:
         self._clock = clock
         self._may_act = may_act
         self._trouble: tuple[type[Exception], ...] = (*TROUBLE, *machines.raised_by(account.dialect))
+        self._images = devices.Images(account.dialect)
         self._lock = threading.Lock()
         self._idle: list[Any] = []
         self._closed = False
@@ -133,7 +136,9 @@ class LibcloudProvider:
                 raise RequestRejected(f"{self._name}: create {spec.name}: not sent: {trouble}") from None
             if dialect.once_argument:
                 arguments[dialect.once_argument] = create_token(self._fleet, spec.name)
+            arguments |= self._images.arguments(driver, spec.image)
             wire = driver.connection.wire
+            wire.extra_params = marks.in_order(dialect, fleet=self._fleet, pool=spec.pool, name=spec.name)
             wire.ordering = wire.once = True
             node = driver.create_node(**arguments)
             # The mark may be put on it a moment later: that it is ours is known here by itself.
@@ -162,6 +167,10 @@ class LibcloudProvider:
                 if seen.state is not InstanceState.ENDING:
                     # What it returns is a hint: only a listing proves absence.
                     driver.destroy_node(node, **self._dialect.at_the_end)
+            if not found and self._dialect.leaves and self._dialect.leaves.ends_break_off:
+                # An end that broke off after the machine's own is asked for again, and finds what it left.
+                driver.connection.wire.ordering = False
+                leftovers.end_of(driver, self._look_around(driver), name)
         if not found:
             by, about = "id" if by_id else "name", f"{self._name}: destroy {name}"
             if doubt:
@@ -178,6 +187,37 @@ class LibcloudProvider:
             instances = {seen.instance_id: seen for _, seen in self._ours(walked)}
         return Listing(
             instances=tuple(instances.values()), complete=not why_incomplete, why_incomplete=why_incomplete
+        )
+
+    def left_overs(self, *, timeout_s: float) -> LeftOvers:
+        """What machines of ours left behind; asks nothing where nothing can stay."""
+        if self._dialect.leaves is None:
+            return LeftOvers(found=())
+        with self._talking(Call.LOOK, f"left-overs of {self._name}", timeout_s) as driver:
+            return leftovers.find(driver, self._look_around(driver))
+
+    def end_left_over(self, left_over: LeftOver, *, timeout_s: float) -> None:
+        """Look once more, and ask for its end where it still is left over."""
+        about = f"end {left_over.kind} {left_over.left_over_id}"
+        with self._talking(Call.DESTROY, about, timeout_s) as driver:
+            leftovers.end(driver, self._look_around(driver), left_over)
+
+    def _look_around(self, driver: Any) -> leftovers.Look:
+        """The machines that things may belong to."""
+        walked, doubt = self._walk(driver, {})
+        states = self._dialect.states
+        there = [
+            each
+            for each in walked
+            if states.get(walking.state_word(self._dialect, each[1]), InstanceState.UNKNOWN)
+        ]
+        return leftovers.Look(
+            dialect=self._dialect,
+            fleet=self._fleet,
+            settle_s=self._account.settle_s,
+            now=self._clock.now(),
+            machines={owner.name for node, row in there if (owner := self._owner(node, row))},
+            doubt=doubt,
         )
 
     def check(self, purchase: Purchase, *, timeout_s: float) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from providers.dialects.contract import Dialect
 from providers.dialects.looks import Ask
 from providers.libcloud.asking import Asking, Told, Unknown, texts
+from providers.libcloud.devices import kept
 
 A_COUNTRY = re.compile("[A-Z]{2}")
 """As drivers give it where their cloud says one (ISO 3166-1 alpha-2); some give a name, or nothing."""
@@ -66,12 +67,8 @@ def _image(driver: Any, image: str, dialect: Dialect) -> str:
         if image not in listed:
             raise Unknown(f"{image!r} is not an image here; nearest: {_nearest(image, listed)}")
         return f"{image} exists"
-    found = driver.get_image(image)
-    volumes_key, volume_key, flag_key = dialect.kept_volume
-    volumes = found.extra.get(volumes_key) or () if volumes_key else ()
-    kept = [each for each in volumes if str((each.get(volume_key) or {}).get(flag_key)).lower() == "false"]
-    if kept:
-        return f"{image} exists; {len(kept)} of its volumes outlive their machine and stay billed"
+    if count := len(kept(driver.get_image(image), dialect)):
+        return f"{image} exists; it keeps {count} of its volumes, which orders end with their machine all the same"
     return f"{image} exists"
 
 

@@ -67,6 +67,13 @@ def spelt_mark(dialect: Dialect, *, fleet: str, pool: str, name: str) -> object:
             return None
 
 
+def in_order(dialect: Dialect, *, fleet: str, pool: str, name: str) -> Mapping[str, str]:
+    """Parameters of an order that mark what comes with the machine."""
+    return {
+        key: value.format(fleet=fleet, pool=pool, name=name) for key, value in dialect.also_marked.items()
+    }
+
+
 def owner_of(dialect: Dialect, *, fleet: str, row: Mapping[str, object], name: str) -> Owner | None:
     """Our fleet's ownership of a machine that the cloud calls `name`; None: it is not ours."""
     mark = dialect.mark

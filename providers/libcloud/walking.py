@@ -9,30 +9,45 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from providers.dialects.contract import FLEET_KEY, Dialect, Filter, Json, Place, Xml
+from providers.dialects.contract import FLEET_KEY, Dialect, Filter, Json, Listing, Place, Xml
 from providers.libcloud import marks, rows
 from providers.libcloud.rows import Row, Seen
 from providers.libcloud.wire import Wire
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PAGES_MAX = 200
 """200,000 machines at EC2's page size; a listing that goes on past this is not believed."""
 
 
 def walk(
-    driver: Any, dialect: Dialect, *, fleet: str, wanted: Mapping[str, str], whom: Mapping[str, str]
+    driver: Any,
+    dialect: Dialect,
+    *,
+    fleet: str,
+    wanted: Mapping[str, str] = NOTHING,
+    whom: Mapping[str, str] = NOTHING,
+    volumes: Listing | None = None,
 ) -> tuple[list[Seen], str]:
-    """All pages under our mark, and why they may not be all.
+    """All pages under our mark, and why they may not be all; of machines, or of `volumes` that are listed so.
 
     Counted pages in an order that nobody knows are walked twice if there are several. A machine is passed by where one
     that was listed before it goes and another comes, so that the total stays: the second walk lacks the one that went.
     """
-    found, doubt, pages = _walk_once(driver, dialect, fleet, wanted, whom)
-    if doubt or pages < 2 or not _may_pass_by(dialect.listing.reads):
+    listing = volumes or dialect.listing
+    filters = {
+        key: value.format(fleet=fleet, mark=marks.text(FLEET_KEY, fleet), **whom)
+        for key, value in {**listing.filter.fleet, **wanted}.items()
+    }
+    ask = driver.list_nodes if volumes is None else driver.list_volumes
+    states = dialect if volumes is None else None
+    found, doubt, pages = _walk_once(driver, listing, ask, filters, states)
+    if doubt or pages < 2 or not _may_pass_by(listing.reads):
         return found, doubt
-    again, doubt, _ = _walk_once(driver, dialect, fleet, wanted, whom)
+    again, doubt, _ = _walk_once(driver, listing, ask, filters, states)
     first, second = ({str(node.id): (node, row) for node, row in each} for each in (found, again))
     if not doubt and not first.keys() <= second.keys():
         doubt = "machines went while the pages were read, and others may have moved between them"
@@ -50,16 +65,16 @@ def _may_pass_by(reads: Xml | Json) -> bool:
 
 
 def _walk_once(
-    driver: Any, dialect: Dialect, fleet: str, wanted: Mapping[str, str], whom: Mapping[str, str]
+    driver: Any,
+    listing: Listing,
+    ask: Callable[..., Sequence[Any]],
+    filters: Mapping[str, str],
+    states: Dialect | None,
 ) -> tuple[list[Seen], str, int]:
-    """What one walk shows, why it may not be all, and how many pages it took."""
-    listing, wire = dialect.listing, driver.connection.wire
+    """What one walk shows, why it may not be all, and how many pages it took. `states` says where a row must hold its
+    state; None: it need not."""
+    wire = driver.connection.wire
     arguments = dict(listing.arguments)
-    mark = marks.text(FLEET_KEY, fleet)
-    filters = {
-        key: value.format(fleet=fleet, mark=mark, **whom)
-        for key, value in {**listing.filter.fleet, **wanted}.items()
-    }
     params = _filter(listing.filter, filters, arguments=arguments, wire=wire)
     found: list[Seen] = []
     cursor = ""
@@ -70,11 +85,11 @@ def _walk_once(
         if listing.cursor:
             wire.extra_params |= {listing.cursor.size_param: str(listing.cursor.size)}
             wire.extra_params |= {listing.cursor.cursor_param: cursor} if cursor else {}
-        page = driver.list_nodes(**arguments)
+        page = ask(**arguments)
         seen, doubt = rows.listed(listing.reads, page, wire.answers)
         pages += rows.pages(listing.reads, wire.answers)
         # The sign stands for a state: one read without it would make up in number for one that was not read.
-        if not all(state_word(dialect, row) for _, row in seen):
+        if states is not None and not all(state_word(states, row) for _, row in seen):
             raise ValueError("a machine was answered without a state")
         found += seen
         following = re.search(listing.cursor.next_cursor, wire.answer.body) if listing.cursor else None

@@ -125,6 +125,13 @@ class Gce:
         self.unreachable: set[str] = set()
         self.instances = 100
         self.cores_everywhere = 32.0
+        self.disks: dict[str, bool] = {}
+        """Those that are billed, by zone and name, and whether each ends with its machine."""
+
+    def billed(self) -> tuple[str, ...]:
+        """What is billed although it is part of no machine that stands."""
+        standing = {f"{each.body['zone']}/{each.name}" for each in self._machines.standing()}
+        return tuple(f"disk {key}" for key in self.disks if key not in standing)
 
     def routes(self) -> tuple[Route, ...]:
         """The paths of the reference that stand here."""
@@ -191,6 +198,7 @@ class Gce:
                 self._machines.make(
                     order["name"], user_data=metadata.get("user-data", "").encode(), body=body
                 )
+                self.disks[f"{body['zone']}/{order['name']}"] = order["disks"][0]["autoDelete"]
             self._operations[operation["name"]] = done
             self._once[once] = operation
         return Answer(body=operation)
@@ -224,7 +232,11 @@ class Gce:
         return Answer(body=self._told(self._find(asked)))
 
     def end(self, asked: Asked) -> Answer:
-        self._machines.end(self._find(asked))
+        machine = self._find(asked)
+        self._machines.end(machine)
+        disk = f"{machine.body['zone']}/{machine.name}"
+        if self.disks.get(disk):
+            del self.disks[disk]
         return Answer(body={"kind": "compute#operation", "name": "operation-of-an-end", "status": "RUNNING"})
 
     def zones(self, asked: Asked) -> Answer:

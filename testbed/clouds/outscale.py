@@ -3,7 +3,7 @@
 It follows the published OpenAPI description outscale/osc-api 1.40.1 (2026-03) and checks every signature by itself
 ("Signature of API Requests"). What people were answered: `InsufficientCapacity`, 10001, with status 400. Of memory are
 the other types of errors, made up their numbers and the status of throttling, which the description does not have. Of
-the filters only those stand here that are asked for. Not there: Nets, volumes, tags, dry runs.
+the filters only those stand here that are asked for. Of volumes only a machine's first one. Not there: Nets, tags.
 """
 
 from __future__ import annotations
@@ -49,6 +49,15 @@ ORDER: Shape = record(
         "SubnetId": text(pattern=r"subnet-[0-9a-f]{8}"), "KeypairName": text(),
         "Performance": one_of("medium", "high", "highest"), "DeletionProtection": flag,
         "VmInitiatedShutdownBehavior": one_of("stop", "restart", "terminate"),
+        "BlockDeviceMappings": each(
+            record(
+                required={"DeviceName": text(pattern=r"/dev/(sda1|(sd|xvd)[b-z][a-z]?)")},
+                optional={"Bsu": record(optional={
+                    "DeleteOnVmDeletion": flag, "VolumeSize": integer(at_least=1, at_most=14901),
+                    "VolumeType": one_of("standard", "gp2", "io1"), "SnapshotId": text(), "Iops": integer(at_least=100),
+                })},
+            )
+        ),
     },
 )  # fmt: skip
 LOOK = record(
@@ -176,6 +185,13 @@ class Outscale:
         self._machines = machines
         self.sold_out: set[tuple[str, str]] = set()
         self.vm_limit = 1000
+        self.volumes: dict[str, Document] = {}
+        """Those that are billed: the machine that each is linked to, empty where it is to none, and whether it ends
+        with it."""
+
+    def billed(self) -> tuple[str, ...]:
+        """What is billed although it is part of no machine."""
+        return tuple(f"volume {key}" for key, volume in self.volumes.items() if not volume["vm"])
 
     def routes(self) -> tuple[Route, ...]:
         """The actions of the description that stand here."""
@@ -185,12 +201,13 @@ class Outscale:
             "DeleteVms": (self.end, Kind.END),
             "ReadVmTypes": (self._rows("VmTypes", TYPES, OTHER_LOOK), Kind.OTHER),
             "ReadSubregions": (self._rows("Subregions", SUBREGIONS, OTHER_LOOK), Kind.OTHER),
-            "ReadImages": (self._rows("Images", IMAGES, IMAGES_LOOK), Kind.OTHER),
             "ReadQuotas": (self.quotas, Kind.BESIDE),
             **{
                 action: (self._rows(name, rows, OTHER_LOOK), Kind.BESIDE)
                 for action, (name, rows) in BESIDE.items()
             },
+            # An order is preceded by one, which no fault is meant for.
+            "ReadImages": (self._rows("Images", IMAGES, IMAGES_LOOK), Kind.LOGIN),
         }
         return tuple(
             Route(method="POST", path=f"{BASE}/{action}", handler=handler, kind=kind)
@@ -223,7 +240,10 @@ class Outscale:
                 if (kind, subregion) in self.sold_out:
                     raise Refused(REFUSALS.capacity)
                 body = _vm(order, kind=kind, subregion=subregion, image=image, at=self._machines.clock.now())
-                earlier = [self._machines.make(token, user_data=user_data, body=body)]
+                machine = self._machines.make(token, user_data=user_data, body=body)
+                ends = body["BlockDeviceMappings"][0]["Bsu"]["DeleteOnVmDeletion"]
+                self.volumes[f"vol-{machine.key[2:]}"] = {"vm": machine.key, "ends": ends}
+                earlier = [machine]
         return Answer(body={"Vms": [self._told(earlier[0])], **_context()})
 
     def look(self, asked: Asked) -> Answer:
@@ -245,6 +265,10 @@ class Outscale:
             if machine is None:
                 raise Refused(no(400, "5063", "InvalidResource", f"The VmId '{key}' doesn't exist."))
             self._machines.end(machine)
+            mine = {vol: one for vol, one in self.volumes.items() if one["vm"] == key}
+            self.volumes |= {vol: {**one, "vm": ""} for vol, one in mine.items()}
+            for vol in [vol for vol, one in mine.items() if one["ends"]]:
+                del self.volumes[vol]
             ended.append({"VmId": key, "PreviousState": "running", "CurrentState": "shutting-down"})
         return Answer(body={"Vms": ended, **_context()})
 
@@ -294,8 +318,10 @@ class Outscale:
 def _vm(order: Document, *, kind: str, subregion: str, image: Document, at: float) -> Document:
     """A machine as the API describes it, without what changes later."""
     born = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    said = {each["DeviceName"]: each.get("Bsu", {}) for each in order.get("BlockDeviceMappings", ())}
+    bsu = {**image["BlockDeviceMappings"][0]["Bsu"], **said.get("/dev/sda1", {})}
     volume = {"VolumeId": "vol-12345678", "State": "attached", "LinkDate": born,
-              "DeleteOnVmDeletion": image["BlockDeviceMappings"][0]["Bsu"]["DeleteOnVmDeletion"]}  # fmt: skip
+              "DeleteOnVmDeletion": bsu["DeleteOnVmDeletion"]}  # fmt: skip
     return {
         "VmType": kind, "ImageId": order["ImageId"], "CreationDate": born, "Architecture": "x86_64",
         "Placement": {"SubregionName": subregion, "Tenancy": "default"}, "Tags": [], "PrivateIp": "10.0.0.4",

@@ -2,7 +2,8 @@
 
 It follows the OpenAPI description of Instances v1 from 2022 in pulumi-scaleway-instances at c56dc57, and for what that
 leaves out (statuses and kinds of refusals, the total of a listing, block volumes) the reference of 2026, Scaleway's SDK
-and other people's logs. Not there: reserved addresses, snapshots, tasks that fail, and limits that are told in headers.
+and other people's logs. Volumes are in `scaleway_volumes`. Not there: reserved addresses, snapshots, tasks that fail,
+and limits that are told in headers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from testbed.clouds import guards, paging
+from testbed.clouds import guards, paging, scaleway_volumes
 from testbed.clouds.cloud import Cloud, Refusals
 from testbed.clouds.descriptions import NOT_DESCRIBED, Deviation
 from testbed.clouds.exchange import Answer, Asked, Kind, Refused, Route
@@ -113,12 +114,22 @@ DEVIATIONS = (
         says=r"answered [45]\d\d: with a status that is not described",
         why="the description has no refusals at all",
     ),
+    *(
+        Deviation(
+            method=method,
+            path=f"/instance/v1/zones/{{zone}}/volumes{one}",
+            says=NOT_DESCRIBED,
+            why="what lists and marks volumes is in the reference and the SDK, and was cut from this description",
+        )
+        for method, one in (("GET", ""), ("PATCH", "/{id}"))
+    ),
 )
 
 
 class Scaleway:
     """One zone of a project. What tests may turn: `server_quota`; `sold_out`, types; `sold_out_at_start`, whether stock
-    is refused by the start only, as it may be; `volume_type`; `stuck_volumes`, which none can delete."""
+    is refused by the start only, as it may be; `volume_type`, of new servers;
+    `stop_s`, how long switching off takes; and what `disks` lets be turned."""
 
     def __init__(self, server: CloudServer, machines: Machines) -> None:
         self._server = server
@@ -127,9 +138,17 @@ class Scaleway:
         self.sold_out: set[str] = set()
         self.sold_out_at_start = False
         self.volume_type = "l_ssd"
-        self.stuck_volumes = False
-        self.volumes: dict[str, str] = {}
-        """Those that are billed, each with the key of its server, empty once it is detached."""
+        self.stop_s = 0.0
+        self.disks = scaleway_volumes.Volumes(server, machines.clock, zone=ZONE, project=PROJECT)
+
+    @property
+    def volumes(self) -> Mapping[str, scaleway_volumes.Volume]:
+        """Those that are billed."""
+        return self.disks.standing
+
+    def billed(self) -> tuple[str, ...]:
+        """What is billed although it is part of no machine."""
+        return tuple(f"volume {volume.key}" for volume in self.volumes.values() if not volume.server)
 
     def routes(self) -> tuple[Route, ...]:
         """The paths of the description that stand here, and one of block storage."""
@@ -149,8 +168,7 @@ class Scaleway:
             Route(method="GET", path=f"{zone}/images/{{id}}", handler=self.image),
             *(Route(method="GET", path=f"{zone}/{name}", handler=partial(self.beside, name), kind=Kind.BESIDE,
                     query=paged | {"project"}) for name in BESIDE),
-            Route(method="DELETE", path=f"{zone}/volumes/{{id}}", handler=self.end_volume),
-            Route(method="DELETE", path=f"/block/v1/zones/{ZONE}/volumes/{{id}}", handler=self.end_volume),
+            *self.disks.routes(),
         )  # fmt: skip
 
     def create(self, asked: Asked) -> Answer:
@@ -165,11 +183,9 @@ class Scaleway:
                 raise Refused(FULL)
             if kind in self.sold_out and not self.sold_out_at_start:
                 raise Refused(NO_ROOM)
-            body = {**order, "created": self._machines.clock.now(), "started_at": None}
+            body = {**order, "created": self._machines.clock.now(), "started_at": None, "stopped_at": 0.0}
             machine = self._machines.make(order["name"], user_data=b"", body=body)
-            volume = machine.key[:-1] + "f"
-            machine.body["volume"] = {"id": volume, "volume_type": self.volume_type}
-            self.volumes[volume] = machine.key
+            self.disks.make(kind=self.volume_type, server=machine.key)
         return Answer(status=201, body={"server": self._told(machine)})
 
     def look(self, asked: Asked) -> Answer:
@@ -215,10 +231,12 @@ class Scaleway:
                 raise Refused(NO_ROOM)
             machine.body["started_at"] = self._machines.clock.now()
         elif action == "poweroff":
-            machine.body["started_at"] = None
+            machine.body |= {"started_at": None, "stopped_at": self._machines.clock.now() + self.stop_s}
         elif action == "terminate":
             self._machines.end(machine)
-            self.volumes = {volume: key for volume, key in self.volumes.items() if key != machine.key}
+            # "The `terminate` action will result in the deletion of `l_ssd` and `scratch` volumes types, `sbs_volume`
+            # volumes will only be detached."
+            self.disks.let_go(machine.key, local_end=True)
         task = {"id": machine.key, "description": f"server_{action}", "progress": 0, "status": "pending"}
         return Answer(body={"task": task})
 
@@ -227,16 +245,7 @@ class Scaleway:
         if self._state(machine) != "stopped":
             raise Refused(no(400, "invalid_request_error", "server should be stopped"))
         self._machines.end(machine)
-        self.volumes |= {volume: "" for volume, key in self.volumes.items() if key == machine.key}
-        return Answer(status=204)
-
-    def end_volume(self, asked: Asked) -> Answer:
-        volume, block = asked.places["id"], asked.path.startswith("/block/")
-        if block is not (self.volume_type == "sbs_volume") or volume not in self.volumes:
-            raise Refused(no(404, "not_found", "resource is not found", resource="volume"))
-        if self.volumes[volume] or self.stuck_volumes:
-            raise Refused(no(412, "precondition_failed", "the volume is in use"))
-        del self.volumes[volume]
+        self.disks.let_go(machine.key, local_end=False)
         return Answer(status=204)
 
     def types(self, asked: Asked) -> Answer:
@@ -269,7 +278,7 @@ class Scaleway:
             return "stopping"
         started_at = machine.body["started_at"]
         if started_at is None:
-            return "stopped"
+            return "stopped" if self._machines.clock.now() >= machine.body["stopped_at"] else "stopping"
         booted = self._machines.clock.now() >= started_at + self._machines.habits.boot_s
         return "running" if booted else "starting"
 
@@ -282,10 +291,8 @@ class Scaleway:
             "commercial_type": body["commercial_type"], "tags": body.get("tags", []), "state": state,
             "creation_date": made, "modification_date": made, "dynamic_ip_required": body["dynamic_ip_required"],
             "private_ip": None, "protected": False, "state_detail": "", "boot_type": "local", "public_ips": [],
-            "volumes": {"0": {**body.get("volume", {}), "boot": False}},
+            "volumes": self.disks.of(machine.key),
         }  # fmt: skip
-        if self.volume_type == "l_ssd":
-            told["volumes"]["0"] |= {"name": "root", "size": 10 * 10**9}
         if body["dynamic_ip_required"] and state == "running":
             told["public_ip"] = {"id": machine.key, "address": "203.0.113.9", "dynamic": True}
             told["public_ips"] = [told["public_ip"]]

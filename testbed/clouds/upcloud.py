@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -20,11 +21,10 @@ from testbed.clouds.exchange import Answer, Asked, Kind, Refused, Route
 from testbed.clouds.machines import Clock, Habits, Machine, Machines, Stage
 from testbed.clouds.server import CloudServer, Voice, running
 from testbed.clouds.shapes import Problem, each, either, integer, one_of, record, text
+from testbed.clouds.upcloud_goods import GROUPS, NETWORKS, PLANS, PRICES, TEMPLATES, ZONES
 
 TOKEN = "ucat_01EXAMPLEOFATOKEN"
 USER, PASSWORD = "fleet-api", "a-password-of-the-api-user"
-IMAGE = "01000000-0000-4000-8000-000020080100"
-NETWORK = "03000000-0000-4000-8000-000000000000"
 PAGE_MOST = 100
 
 Document = dict[str, Any]
@@ -47,7 +47,7 @@ ORDER = record(
                                 required={"action": one_of("clone"), "storage": UUID},
                                 optional={
                                     "title": text(at_least=1, at_most=255), "size": integer(at_least=10, at_most=4096),
-                                    "tier": one_of("maxiops", "standard", "hdd"),
+                                    "tier": one_of("maxiops", "standard", "hdd"), "labels": each(LABEL),
                                 },
                             ),
                             at_least=1,
@@ -90,27 +90,6 @@ STOP = record(
     required={"stop_server": record(optional={"stop_type": one_of("soft", "hard"), "timeout": text()})}
 )
 
-PLANS: Sequence[Document] = tuple(
-    {
-        "name": name, "core_number": cores, "memory_amount": memory, "family": "general_purpose",
-        "current_offering": "yes", "storage_size": disk, "storage_tier": "maxiops", "public_traffic_out": 1024,
-    }
-    for name, cores, memory, disk in (("1xCPU-1GB", 1, 1024, 25), ("2xCPU-4GB", 2, 4096, 80))
-)  # fmt: skip
-CENTS = (("1xCPU-1GB", 1.488), ("2xCPU-4GB", 4.167))
-"""An hour of each plan."""
-ZONES: Sequence[Document] = tuple(
-    {"id": name, "description": says, "public": "yes"}
-    for name, says in (("fi-hel1", "Helsinki #1"), ("de-fra1", "Frankfurt #1"), ("uk-lon1", "London #1"))
-)
-TEMPLATES: Sequence[Document] = tuple(
-    {
-        "uuid": uuid, "title": title, "type": "template", "template_type": "cloud-init", "access": "public",
-        "size": 10, "state": "online", "encrypted": "no", "labels": [], "license": 0,
-    }
-    for uuid, title in ((IMAGE, "Debian GNU/Linux 13"), ("01000000-0000-4000-8000-000030240200", "Ubuntu 24.04"))
-)  # fmt: skip
-
 
 def no(status: int, code: str, message: str) -> Answer:
     """A refusal, as the API words all of them."""
@@ -140,34 +119,6 @@ VOICE = Voice(
     wrong=wrong,
     too_many=REFUSALS.throttled,
 )
-NETWORK, NETWORK_ELSEWHERE = "03000000-0000-4000-8000-000000000001", "03000000-0000-4000-8000-000000000002"
-SERVER_GROUP = "0b000000-0000-4000-8000-000000000001"
-NETWORKS: Sequence[Document] = tuple(
-    {
-        "uuid": uuid, "name": name, "type": "private", "zone": zone, "labels": [], "ip_networks": {"ip_network": [
-            {"address": "10.0.1.0/24", "dhcp": "yes", "family": "IPv4", "gateway": "10.0.1.1"}]},
-    }
-    for uuid, name, zone in ((NETWORK, "workers", "fi-hel1"), (NETWORK_ELSEWHERE, "others", "de-fra1"))
-)  # fmt: skip
-GROUPS: Sequence[Document] = (
-    {
-        "uuid": SERVER_GROUP,
-        "title": "spread",
-        "labels": {"label": []},
-        "servers": {"server": []},
-        "anti_affinity": "yes",
-    },
-)
-PRICES: Document = {
-    "currency": "EUR",
-    "zone": [
-        {
-            "name": zone["id"],
-            **{f"server_plan_{name}": {"amount": 1, "price": price} for name, price in CENTS},
-        }
-        for zone in ZONES
-    ],
-}
 DEVIATIONS = (
     *(
         Deviation(
@@ -195,8 +146,12 @@ class UpCloud:
         self.stop_s = 0.0
         self.page_most = PAGE_MOST
         self.credits = True
-        self.disks: dict[str, str] = {}
-        """Those that are billed, each with the key of its machine."""
+        self.disks: dict[str, Document] = {}
+        """Those that are billed, as the API describes them; `servers` are those that each is attached to."""
+
+    def billed(self) -> tuple[str, ...]:
+        """What is billed although it is part of no machine."""
+        return tuple(f"disk {key}" for key, disk in self.disks.items() if not disk["servers"]["server"])
 
     def routes(self) -> tuple[Route, ...]:
         """The paths of the description that stand here."""
@@ -220,6 +175,10 @@ class UpCloud:
                     ("/1.3/server-group", {"server_groups": {"server_group": GROUPS}}),
                 )
             ),
+            Route(method="GET", path="/1.3/storage", handler=self.storages, query=paged | {"label"}),
+            Route(method="GET", path="/1.3/storage/{id}", handler=self.storage),
+            Route(method="DELETE", path="/1.3/storage/{id}", handler=self.end_storage, kind=Kind.END,
+                  query=frozenset({"backups"})),
         )  # fmt: skip
 
     def create(self, asked: Asked) -> Answer:
@@ -245,7 +204,9 @@ class UpCloud:
             machine = self._machines.make(
                 order["hostname"], user_data=order.get("user_data", "").encode(), body=body
             )
-            self.disks[f"disk-of-{machine.key}"] = machine.key
+            ordered = order["storage_devices"]["storage_device"][0]
+            made = disk(ordered, order["zone"], key=f"01{machine.key[2:]}", at=self._machines.clock.now())
+            self.disks[made["uuid"]] = {**made, "servers": {"server": [machine.key]}}
         return Answer(status=202, body={"server": self._details(machine)})
 
     def look(self, asked: Asked) -> Answer:
@@ -274,13 +235,44 @@ class UpCloud:
             raise Refused(no(409, "SERVER_STATE_ILLEGAL", f"{ILLEGAL} '{self._state(machine)}'."))
         self._machines.end(machine)
         if asked.parameter("storages") in {"1", "true", "yes", "y", "on"}:
-            self.disks = {disk: key for disk, key in self.disks.items() if key != machine.key}
+            self.disks = {
+                key: disk for key, disk in self.disks.items() if machine.key not in disk["servers"]["server"]
+            }
+        for disk in self.disks.values():
+            disk["servers"] = {"server": [key for key in disk["servers"]["server"] if key != machine.key]}
         return Answer(status=204)
 
     def account(self, _: Asked) -> Answer:
         limits = {"cores": self.core_limit, "memory": self.memory_limit, "networks": 100, "public_ipv4": 100}
         told = {"username": USER, "credits": 10_000, "resource_limits": limits}
         return Answer(body={"account": told})
+
+    def storages(self, asked: Asked) -> Answer:
+        wanted = [each.partition("=") for each in asked.query.get("label", ())]
+        rows = [
+            {key: value for key, value in disk.items() if key not in {"servers", "backups", "backup_rule"}}
+            for disk in self.disks.values()
+            if all(_labelled(disk["labels"], key, value if equal else None) for key, equal, value in wanted)
+        ]
+        # Templates are listed too, and bear no labels.
+        return Answer(
+            body={"storages": {"storage": self._page(asked, rows if wanted else [*rows, *TEMPLATES])}}
+        )
+
+    def storage(self, asked: Asked) -> Answer:
+        return Answer(body={"storage": self._disk(asked)})
+
+    def end_storage(self, asked: Asked) -> Answer:
+        if self._disk(asked)["servers"]["server"]:
+            raise Refused(no(409, "STORAGE_STATE_ILLEGAL", "The storage is attached to a server."))
+        del self.disks[asked.places["id"]]
+        return Answer(status=204)
+
+    def _disk(self, asked: Asked) -> Document:
+        disk = self.disks.get(asked.places["id"])
+        if disk is None:
+            raise Refused(no(404, "STORAGE_NOT_FOUND", "The storage does not exist."))
+        return disk
 
     def templates(self, asked: Asked) -> Answer:
         return Answer(body={"storages": {"storage": self._page(asked, TEMPLATES)}})
@@ -333,7 +325,22 @@ def _told(body: Document, _: Asked) -> Answer:
 
 
 def _bears(body: Document, key: str, value: str | None) -> bool:
-    return any(label["key"] == key and value in {None, label["value"]} for label in body["labels"]["label"])
+    return _labelled(body["labels"]["label"], key, value)
+
+
+def _labelled(labels: Sequence[Document], key: str, value: str | None) -> bool:
+    return any(label["key"] == key and value in {None, label["value"]} for label in labels)
+
+
+def disk(ordered: Document, zone: str, *, key: str, at: float) -> Document:
+    """A disk as the API describes it, attached to nothing."""
+    born = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "uuid": key, "title": ordered.get("title", "disk"), "zone": zone, "type": "normal", "access": "private",
+        "state": "online", "size": int(ordered.get("size", 10)), "tier": ordered.get("tier", "maxiops"), "license": 0,
+        "encrypted": "no", "labels": ordered.get("labels", []), "created": born, "backup_rule": {},
+        "backups": {"backup": []}, "servers": {"server": []},
+    }  # fmt: skip
 
 
 def _server(order: Document, plan: Document, *, at: float) -> Document:

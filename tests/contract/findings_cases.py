@@ -15,7 +15,7 @@ from testbed.clouds import (
     digitalocean,
     outscale,
     scaleway,
-    upcloud,
+    upcloud_goods,
     vultr,
 )
 from testbed.clouds import openstack as nova
@@ -150,12 +150,12 @@ CASES: Mapping[str, Case] = {
         currency="EUR",
     ),
     "upcloud": Case(
-        right={"networks": [upcloud.NETWORK], "server_group": upcloud.SERVER_GROUP},
+        right={"networks": [upcloud_goods.NETWORK], "server_group": upcloud_goods.SERVER_GROUP},
         wrong={
-            "networks": (["workers"], f"'workers' is not there; nearest: {upcloud.NETWORK} (workers)"),
-            "server_group": ("spread", f"'spread' is not there; nearest: {upcloud.SERVER_GROUP} (spread)"),
+            "networks": (["workers"], f"'workers' is not there; nearest: {upcloud_goods.NETWORK} (workers)"),
+            "server_group": ("spread", f"'spread' is not there; nearest: {upcloud_goods.SERVER_GROUP} (spread)"),
         },
-        elsewhere={"networks": ([upcloud.NETWORK_ELSEWHERE], "is in de-fra1, and the offer in fi-hel1")},
+        elsewhere={"networks": ([upcloud_goods.NETWORK_ELSEWHERE], "is in de-fra1, and the offer in fi-hel1")},
         limit="core_limit",
         price="0.01488 EUR an hour, without tax and what the plan does not include",
         price_per_h=0.0149,

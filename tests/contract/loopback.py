@@ -121,6 +121,11 @@ class LoopbackWorld:
     def calm(self) -> None:
         self.cloud.server.calm()
 
+    def billed(self) -> tuple[str, ...]:
+        """Where nothing is made beside machines, by their API, nothing can be left of them."""
+        api = self.cloud.api
+        return api.billed() if hasattr(api, "billed") else ()
+
     def hold_against_descriptions(self) -> int:
         """How many exchanges since the last time were held against a published description. Raises AssertionError
         where a request or an answer does not fit it."""

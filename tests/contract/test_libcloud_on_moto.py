@@ -288,3 +288,17 @@ def test_no_log_line_holds_user_data_or_the_secret(
     assert "POST / HTTP" in caplog.text
     assert "UserData" not in caplog.text
     assert "testing-secret" not in caplog.text
+
+
+def test_a_volume_that_its_image_keeps_ends_and_bears_the_mark(moto: Moto, cloud: LibcloudProvider) -> None:
+    """Moto's images keep their volumes: the order says otherwise, and puts the fleet's tags on them as well."""
+    image = moto.client().describe_images(ImageIds=[moto.image])["Images"][0]
+    assert [False] == [each["Ebs"]["DeleteOnTermination"] for each in image["BlockDeviceMappings"]]
+
+    cloud.create(a_spec(moto), timeout_s=TIMEOUT_S)
+
+    (volume,) = moto.client().describe_volumes()["Volumes"]
+    marks = {"autoscaler-fleet": "production", "autoscaler-pool": "images", "autoscaler-node": "images-1"}
+    assert marks == {tag["Key"]: tag["Value"] for tag in volume["Tags"]}
+    cloud.destroy("images-1", None, timeout_s=TIMEOUT_S)
+    assert [] == moto.client().describe_volumes()["Volumes"]

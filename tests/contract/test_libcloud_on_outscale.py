@@ -81,7 +81,7 @@ def test_a_machine_is_ours_from_its_birth_on(provider: LibcloudProvider, cloud: 
     with pytest.raises(OutcomeUnknown):
         provider.create(SPEC, timeout_s=TIMEOUT_S)
 
-    assert ["/api/v1/CreateVms"] == [each.asked.path for each in cloud.server.exchanges]
+    assert 1 == cloud.server.count(Kind.CREATE) == len(cloud.machines.standing())
     assert ["images-1"] == [each.name for each in provider.list_instances(timeout_s=TIMEOUT_S).instances]
 
 
@@ -106,7 +106,7 @@ def test_no_room_is_told_from_a_mistake(provider: LibcloudProvider, cloud: Cloud
     cloud.api.vm_limit = 0
     with pytest.raises(CapacityRefused, match="TooManyResources"):
         provider.create(SPEC, timeout_s=TIMEOUT_S)
-    with pytest.raises(RequestRejected, match="ImageId"):
+    with pytest.raises(RequestRejected, match="no image ami-00000000"):
         provider.create(replace(SPEC, image="ami-00000000"), timeout_s=TIMEOUT_S)
 
 
@@ -143,7 +143,7 @@ def test_every_page_is_walked(
 
 
 def test_check_names_volumes_that_stay_and_sizes_that_are_composed(provider: LibcloudProvider) -> None:
-    """What would be billed on is said before anything is bought; a composed size is in no list and no mistake."""
+    """What would be billed on is said, and that orders see to it; a composed size is in no list and no mistake."""
     wish = Purchase(size=SPEC.size, image="ami-87654321", location="eu-west-2a", user_data_bytes=100)
 
     found = {each.subject: each for each in provider.check(wish, timeout_s=TIMEOUT_S)}
@@ -152,6 +152,34 @@ def test_check_names_volumes_that_stay_and_sizes_that_are_composed(provider: Lib
     }
 
     assert all(each.ok for each in found.values())
-    assert "outlive their machine" in found["image"].says
+    assert "keeps 1 of its volumes, which orders end with their machine" in found["image"].says
     assert "composed" in found["size"].says
     assert not wrong["size"].ok
+
+
+def test_a_volume_that_its_image_keeps_is_ordered_to_end(provider: LibcloudProvider, cloud: Cloud) -> None:
+    """The image is looked at once, each device that it keeps is named again, and nothing is billed in the end."""
+    keeping = replace(SPEC, image="ami-87654321")
+    for name in ("images-1", "images-2"):
+        provider.create(replace(keeping, name=NodeName(name)), timeout_s=TIMEOUT_S)
+
+    asked = [each.asked for each in cloud.server.exchanges]
+    assert ["ReadImages", "CreateVms", "CreateVms"] == [each.path.rpartition("/")[2] for each in asked]
+    ends = {
+        "DeviceName": "/dev/sda1",
+        "Bsu": {"DeleteOnVmDeletion": True, "VolumeSize": 10, "VolumeType": "gp2"},
+    }
+    assert [[ends]] * 2 == [each.parts["BlockDeviceMappings"] for each in asked[1:]]
+    for name in ("images-1", "images-2"):
+        provider.destroy(name, None, timeout_s=TIMEOUT_S)
+    assert {} == cloud.api.volumes
+
+
+def test_of_an_image_that_keeps_nothing_nothing_is_said(provider: LibcloudProvider, cloud: Cloud) -> None:
+    """The order is what it was, and its volume ends as the image says."""
+    provider.create(SPEC, timeout_s=TIMEOUT_S)
+    assert "BlockDeviceMappings" not in cloud.server.exchanges[-1].asked.parts
+    assert 1 == len(cloud.api.volumes)
+
+    provider.destroy("images-1", None, timeout_s=TIMEOUT_S)
+    assert {} == cloud.api.volumes

@@ -10,6 +10,7 @@ import pytest
 from autoscaler.clock import SystemClock
 from providers.contract import (
     CapacityRefused,
+    InstanceAbsent,
     InstanceSpec,
     InstanceState,
     MayAct,
@@ -212,9 +213,9 @@ def test_a_volume_that_stays_is_said(cloud: Cloud, provider: LibcloudProvider) -
     """The server is gone and nothing lists it any more: the error is the only word of what is billed on."""
     made = provider.create(SPEC, timeout_s=TIMEOUT_S)
     cloud.machines.standing()[0].body["started_at"] = None
-    cloud.api.stuck_volumes = True
+    cloud.api.disks.stuck = True
 
-    with pytest.raises(ProviderError, match="precondition_failed"):
+    with pytest.raises(OutcomeUnknown, match=r"the order was taken.*precondition_failed"):
         provider.destroy("images-1", made.instance_id, timeout_s=TIMEOUT_S)
     assert ([], 1) == (states(provider), len(cloud.api.volumes))
 
@@ -261,3 +262,40 @@ def test_groups_and_addresses_are_ordered_as_written(cloud: Cloud) -> None:
     assert (False, scaleway.GROUP) == (order["dynamic_ip_required"], order["security_group"])
     assert isinstance(order["tags"], list)
     assert {"team-images", "autoscaler-fleet:production"} < {*order["tags"]}
+
+
+def test_a_server_with_a_block_volume_is_switched_off_and_deleted_with_it(
+    cloud: Cloud, provider: LibcloudProvider
+) -> None:
+    """A server that is terminated lets go of block volumes, which are billed on: so it is not, and asked for again."""
+    cloud.api.volume_type, cloud.api.disks.release_s, cloud.api.stop_s = "sbs_volume", 0.0, 30.0
+    provider.create(SPEC, timeout_s=TIMEOUT_S)
+    cloud.machines.clock.turn(10)
+
+    provider.destroy("images-1", None, timeout_s=TIMEOUT_S)
+    assert ([InstanceState.ENDING], 1) == (states(provider), len(cloud.api.volumes))
+    cloud.machines.clock.turn(60)
+    assert [InstanceState.STOPPED] == states(provider)
+    provider.destroy("images-1", None, timeout_s=TIMEOUT_S)
+
+    assert ([], {}) == (states(provider), cloud.api.volumes)
+
+
+def test_an_end_that_breaks_off_midway_is_finished_when_it_is_asked_for_again(cloud: Cloud) -> None:
+    """The server is gone and its volume still in use: it bears the fleet's mark by then, and goes with the next ask."""
+    provider = open_at(cloud, settle_s=0)
+    cloud.api.volume_type, cloud.api.disks.release_s = "sbs_volume", 20.0
+    cloud.api.disks.make(kind="sbs_volume", tags=["autoscaler-fleet:production", "autoscaler-node:images-9"])
+    provider.create(SPEC, timeout_s=TIMEOUT_S)
+    cloud.machines.clock.turn(10)
+    provider.destroy("images-1", None, timeout_s=TIMEOUT_S)
+    with pytest.raises(OutcomeUnknown, match="precondition_failed"):
+        provider.destroy("images-1", None, timeout_s=TIMEOUT_S)
+    assert ([], 2) == (states(provider), len(cloud.api.volumes))
+
+    cloud.machines.clock.turn(30)
+    with pytest.raises(InstanceAbsent):
+        provider.destroy("images-1", None, timeout_s=TIMEOUT_S)
+
+    assert ["autoscaler-node:images-9"] == [each.tags[-1] for each in cloud.api.volumes.values()]
+    provider.close()

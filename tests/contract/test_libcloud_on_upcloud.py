@@ -20,7 +20,7 @@ from providers.contract import (
 )
 from providers.libcloud.adapter import LibcloudProvider, open_libcloud
 from providers.libcloud.drivers import upcloud as driver
-from testbed.clouds import upcloud
+from testbed.clouds import upcloud, upcloud_goods
 from testbed.clouds.cloud import Cloud
 from testbed.clouds.exchange import Answer
 from testbed.clouds.machines import Habits
@@ -31,7 +31,7 @@ SPEC = InstanceSpec(
     fleet="production",
     pool="images",
     size="1xCPU-1GB",
-    image=upcloud.IMAGE,
+    image=upcloud_goods.IMAGE,
     location="fi-hel1",
     user_data=b"#cloud-config\n",
 )
@@ -121,7 +121,7 @@ def test_what_has_no_room_or_credit_is_capacity_and_what_is_wrong_is_ours(
         provider.create(SPEC, timeout_s=TIMEOUT_S)
     for wrong in (
         replace(SPEC, size="none"),
-        replace(SPEC, image=upcloud.NETWORK),
+        replace(SPEC, image=upcloud_goods.NETWORK),
         replace(SPEC, image="debian"),
     ):
         with pytest.raises(RequestRejected):
@@ -150,7 +150,7 @@ def test_disk_keys_networks_and_group_are_ordered_as_written(cloud: Cloud) -> No
     """What an operator writes for every machine stands in the order, in the API's own form."""
     provider = open_at(
         cloud, token=upcloud.TOKEN, disk_size="25", disk_tier="maxiops", ssh_keys=["ssh-ed25519 AAAA ops"],
-        networks=[upcloud.NETWORK], public=False, server_group=upcloud.NETWORK,
+        networks=[upcloud_goods.NETWORK], public=False, server_group=upcloud_goods.NETWORK,
     )  # fmt: skip
     provider.create(SPEC, timeout_s=TIMEOUT_S)
     provider.close()
@@ -207,3 +207,51 @@ def test_a_row_that_fell_between_two_pages_leaves_the_listing_incomplete(
     listing = provider.list_instances(timeout_s=TIMEOUT_S)
 
     assert (False, "what was listed moved between the pages") == (listing.complete, listing.why_incomplete)
+
+
+def test_a_disk_whose_server_somebody_deleted_without_it_is_found_and_ended(cloud: Cloud) -> None:
+    """In the panel disks may be kept. It bears our labels since its order, so that it is known whose it was."""
+    provider = open_at(cloud, token=upcloud.TOKEN, settle_s=0.0)
+    made = provider.create(SPEC, timeout_s=TIMEOUT_S)
+    assert () == provider.left_overs(timeout_s=TIMEOUT_S).found
+    cloud.machines.end(cloud.machines.standing()[0])
+    (disk,) = cloud.api.disks.values()
+    disk["servers"] = {"server": []}
+
+    (left,) = provider.left_overs(timeout_s=TIMEOUT_S).found
+
+    assert ("images-1", "images", disk["uuid"]) == (left.name, left.pool, left.left_over_id)
+    assert made.instance_id != left.left_over_id
+    provider.end_left_over(left, timeout_s=TIMEOUT_S)
+    assert {} == cloud.api.disks
+    provider.close()
+
+
+def test_a_listing_of_disks_that_moved_between_its_pages_ends_none(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with machines: what was not seen may be what it belongs to."""
+    provider = open_at(cloud, token=upcloud.TOKEN, settle_s=0.0)
+    five(provider)
+    for machine in cloud.machines.standing():
+        cloud.machines.end(machine)
+    for disk in cloud.api.disks.values():
+        disk["servers"] = {"server": []}
+    left = provider.left_overs(timeout_s=TIMEOUT_S).found[-1]
+    monkeypatch.setattr(driver, "PER_PAGE", 2)
+    look = cloud.api.storages
+
+    def moving(asked):  # type: ignore[no-untyped-def]
+        answer: Answer = look(asked)
+        first = next(iter(cloud.api.disks))
+        cloud.api.disks[first] = cloud.api.disks.pop(first)
+        return answer
+
+    cloud.server.routes = [
+        replace(each, handler=moving) if each.handler == look else each for each in cloud.server.routes
+    ]
+
+    with pytest.raises(RequestRejected, match="moved between the pages"):
+        provider.end_left_over(left, timeout_s=TIMEOUT_S)
+    assert 5 == len(cloud.api.disks)
+    provider.close()

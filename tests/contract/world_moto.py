@@ -21,7 +21,7 @@ from tests.contract.worlds import Trouble
 from tests.unit.providers import ec2_stub
 from tests.unit.providers.ec2_stub import Exchange, Reply, Stub
 
-CREATE, LIST = "RunInstances", "DescribeInstances"
+CREATE, LIST, IMAGES = "RunInstances", "DescribeInstances", "DescribeImages"
 ANY = ""
 REFUSALS: Mapping[Trouble, tuple[int, str]] = {
     Trouble.CAPACITY: (500, "InsufficientInstanceCapacity"),
@@ -44,6 +44,7 @@ class MotoWorld:
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, Reply]] = []
         link.otherwise = self._pass_on
+        link.script.clear()
 
     def open(self, fleet: str, *, may_act: MayAct = always) -> Provider:
         options = self._moto.options(port=self._link.port)
@@ -75,6 +76,12 @@ class MotoWorld:
 
     def machines_of(self, *, fleet: str) -> tuple[str, ...]:
         return tuple(name for name, _ in self._standing(fleet))
+
+    def billed(self) -> tuple[str, ...]:
+        volumes = self._moto.client().describe_volumes()["Volumes"]
+        addresses = self._moto.client().describe_addresses()["Addresses"]
+        loose = [each["VolumeId"] for each in volumes if not each["Attachments"]]
+        return (*loose, *(each["AllocationId"] for each in addresses))
 
     def meet(self, trouble: Trouble, *, times: int = 1) -> None:
         with self._lock:
@@ -108,7 +115,9 @@ class MotoWorld:
 
     def _pass_on(self, exchange: Exchange) -> None:
         with self._lock:
-            met = next((each for each in self._waiting if each[0] in {ANY, exchange.asked.action}), None)
+            # An order is preceded by a look at its image, which no trouble is meant for.
+            wanted = {exchange.asked.action} | ({ANY} if exchange.asked.action != IMAGES else set())
+            met = next((each for each in self._waiting if each[0] in wanted), None)
             if met:
                 self._waiting.remove(met)
         if met:

@@ -1,4 +1,7 @@
-"""OUTSCALE as a world of the contract suite: an account on loopback whose listings lag and whose ends linger."""
+"""OUTSCALE as a world of the contract suite: an account on loopback whose listings lag and whose ends linger.
+
+The image keeps its volume, so that each order has to see to its end.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def open_world(directory: Path) -> Iterator[LoopbackWorld]:
                 "region": outscale.REGION,
             },
             purchase=Purchase(
-                size="tinav6.c2r4p2", image="ami-12345678", location="eu-west-2a", user_data_bytes=100
+                size="tinav6.c2r4p2", image="ami-87654321", location="eu-west-2a", user_data_bytes=100
             ),
         ) as world,
     ):

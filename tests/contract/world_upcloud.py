@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from providers.contract import Purchase
-from testbed.clouds import upcloud
+from testbed.clouds import upcloud, upcloud_goods
 from testbed.clouds.machines import Habits, Machine
 from tests.contract.loopback import LoopbackWorld
 
@@ -30,7 +30,9 @@ def open_world(directory: Path) -> Iterator[LoopbackWorld]:
         LoopbackWorld(
             cloud,
             options={"driver": "upcloud", "token": upcloud.TOKEN},
-            purchase=Purchase(size="1xCPU-1GB", image=upcloud.IMAGE, location="fi-hel1", user_data_bytes=100),
+            purchase=Purchase(
+                size="1xCPU-1GB", image=upcloud_goods.IMAGE, location="fi-hel1", user_data_bytes=100
+            ),
             mark=_mark,
         ) as world,
     ):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from providers.contract import InstanceSpec, MayAct, Provider, Purchase, always
 
@@ -77,6 +77,15 @@ class World(Protocol):
 
     def pass_time(self, seconds: float) -> None:
         """Let this long pass in the world: sleep, or turn a virtual clock."""
+        ...
+
+
+@runtime_checkable
+class Books(Protocol):
+    """A world whose provider's books can be read."""
+
+    def billed(self) -> tuple[str, ...]:
+        """All that is billed now although it is part of no machine that stands, whoever made it."""
         ...
 
 

@@ -144,8 +144,12 @@ class OutscaleNodeDriver(NodeDriver):
         ex_subnet_id: str = "",
         ex_keypair_name: str = "",
         ex_performance: str = "",
+        ex_block_device_mappings: Iterable[Mapping[str, Any]] = (),
     ) -> Node:
-        """Order one machine, in one request. User data is in base64 already, at most 500 KiB of it."""
+        """Order one machine, in one request. User data is in base64 already, at most 500 KiB of it.
+
+        Devices that are named anew in `ex_block_device_mappings` are as said there, and not as in the image.
+        """
         if auth is not None:
             raise LibcloudError(
                 "name a key pair of the account in ex_keypair_name instead of auth", driver=self
@@ -164,12 +168,13 @@ class OutscaleNodeDriver(NodeDriver):
             "SubnetId": ex_subnet_id,
             "KeypairName": ex_keypair_name,
             "Performance": ex_performance,
+            "BlockDeviceMappings": [dict(each) for each in ex_block_device_mappings],
         }
         data |= {key: value for key, value in optional.items() if value}
         return self._to_node(self._ask("CreateVms", data)["Vms"][0])
 
     def destroy_node(self, node: Node) -> bool:
-        """Terminate a machine, and with it the volumes that its image does not keep."""
+        """Terminate a machine, and with it the volumes that neither its image nor its order keeps."""
         self._ask("DeleteVms", {"VmIds": [node.id]})
         return True
 

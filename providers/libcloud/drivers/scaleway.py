@@ -16,13 +16,16 @@ from typing import Any
 from libcloud.common.base import ConnectionKey, JsonResponse
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
-from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize, StorageVolume
 from libcloud.compute.types import NodeState
 from libcloud.utils.iso8601 import parse_date
 
 PER_PAGE = 100
 PAGES_MAX = 200
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LOCAL = frozenset({"l_ssd", "scratch"})
+"""Kinds of volumes that go with a server that is terminated; all others are detached then."""
+BLOCK = "sbs_volume"
 ZONE = re.compile(r"[a-z]{2}-[a-z]{3}-[0-9]")
 
 
@@ -90,6 +93,8 @@ class ScalewayNodeDriver(NodeDriver):
         super().__init__(key, **kwargs)
         self.zone, self.project = zone, project
         self.path = f"/instance/v1/zones/{zone}"
+        # Block volumes are another product's, with an API of its own.
+        self.block_path = f"/block/v1/zones/{zone}"
 
     # Looking
 
@@ -178,26 +183,47 @@ class ScalewayNodeDriver(NodeDriver):
     def destroy_node(self, node: Node) -> bool:
         """End a server with its volumes.
 
-        One that runs is terminated, which takes them along. One that is stopped cannot be: it is deleted, and then its
-        volumes are, one by one.
+        One that runs is terminated where all its volumes are local, for only these go with it: block volumes would be
+        detached and billed on. With such it is switched off first, and whoever wants it gone asks again. One that is
+        stopped is deleted, and its volumes after it, one by one; they get its tags before, so that one which stays is
+        found by them.
         """
         node_id = _uuid(node.id)
-        if node.extra["state"] != "stopped":
-            self._act(node_id, "terminate")
-            return True
         volumes = [(_uuid(each), kind) for each, kind in node.extra["volumes"]]
+        if node.extra["state"] != "stopped":
+            self._act(node_id, "terminate" if all(kind in LOCAL for _, kind in volumes) else "poweroff")
+            return True
+        tags = json.dumps({"tags": node.extra["tags"]})
+        for volume, kind in volumes:
+            self._about_volume("PATCH", volume, kind, tags)
         self.connection.request(f"{self.path}/servers/{node_id}", method="DELETE")
         for volume, kind in volumes:
-            self._delete_volume(volume, kind)
+            self._about_volume("DELETE", volume, kind)
+        return True
+
+    def list_volumes(self, ex_tag: str = "", ex_block: bool = False) -> list[StorageVolume]:
+        """Every local volume of the project in the zone, or every block volume; those that bear that tag."""
+        tagged = {"tags": ex_tag} if ex_tag else {}
+        if ex_block:
+            params = {"project_id": self.project, **tagged}
+            rows = self._walk(f"{self.block_path}/volumes", params, "volumes", "page_size")
+            return [self._to_block_volume(row) for row in rows]
+        rows = self._walk(f"{self.path}/volumes", {"project": self.project, **tagged}, "volumes")
+        return [self._to_volume(row) for row in rows]
+
+    def destroy_volume(self, volume: StorageVolume) -> bool:
+        """Delete a volume that is attached to nothing."""
+        kind = (volume.extra or {}).get("volume_type", "")
+        self._about_volume("DELETE", _uuid(volume.id), kind)
         return True
 
     # Over the wire
 
-    def _delete_volume(self, volume: str, kind: str) -> None:
-        # Block volumes are another product's, with an API of its own.
-        path = f"/block/v1/zones/{self.zone}" if kind == "sbs_volume" else self.path
+    def _about_volume(self, method: str, volume: str, kind: str, data: str | None = None) -> None:
+        """Ask this of a volume, if it is there."""
+        path = self.block_path if kind == BLOCK else self.path
         try:
-            self.connection.request(f"{path}/volumes/{volume}", method="DELETE")
+            self.connection.request(f"{path}/volumes/{volume}", method=method, data=data)
         except ScalewayError as trouble:
             if trouble.code != 404:
                 raise
@@ -211,11 +237,13 @@ class ScalewayNodeDriver(NodeDriver):
     def _act(self, node_id: str, action: str) -> None:
         self._send("POST", f"{self.path}/servers/{node_id}/action", {"action": action})
 
-    def _walk(self, path: str, params: Mapping[str, str]) -> list[Any]:
+    def _walk(
+        self, path: str, params: Mapping[str, str], rows_in: str = "servers", size_in: str = "per_page"
+    ) -> list[Any]:
         """The rows of all pages. Raises LibcloudError where the pages never end."""
         rows: list[Any] = []
         for page in range(1, PAGES_MAX + 1):
-            found = self._get(path, {**params, "per_page": PER_PAGE, "page": page})["servers"]
+            found = self._get(path, {**params, size_in: PER_PAGE, "page": page})[rows_in]
             rows += found
             if len(found) < PER_PAGE:
                 return rows
@@ -243,6 +271,28 @@ class ScalewayNodeDriver(NodeDriver):
                 "volumes": [(each["id"], each.get("volume_type", "")) for each in volumes],
             },
         )
+
+    def _to_volume(self, row: Mapping[str, Any]) -> StorageVolume:
+        extra = {
+            "volume_type": row["volume_type"],
+            "state": row["state"],
+            "tags": row.get("tags") or [],
+            "attached": row.get("server"),
+            "created": row.get("creation_date"),
+            "zone": row.get("zone", self.zone),
+        }
+        return StorageVolume(_uuid(row["id"]), row["name"], row["size"] // 10**9, self, extra=extra)
+
+    def _to_block_volume(self, row: Mapping[str, Any]) -> StorageVolume:
+        extra = {
+            "volume_type": BLOCK,
+            "state": row["status"],
+            "tags": row.get("tags") or [],
+            "attached": row.get("references"),
+            "created": row.get("created_at"),
+            "zone": row.get("zone", self.zone),
+        }
+        return StorageVolume(_uuid(row["id"]), row["name"], row["size"] // 10**9, self, extra=extra)
 
     def _to_size(self, name: str, row: Mapping[str, Any]) -> NodeSize:
         return NodeSize(

@@ -18,7 +18,7 @@ from typing import Any
 from libcloud.common.base import ConnectionKey, JsonResponse
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
-from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize, StorageVolume
 from libcloud.compute.types import NodeState
 
 PER_PAGE = 100
@@ -188,7 +188,10 @@ class UpCloudNodeDriver(NodeDriver):
         }
         server |= {key: value for key, value in optional.items() if value}
         if ex_labels:
-            server["labels"] = {"label": [{"key": key, "value": said} for key, said in ex_labels.items()]}
+            labels = [{"key": key, "value": said} for key, said in ex_labels.items()]
+            server["labels"] = {"label": labels}
+            # Whoever deletes the server and not its disk leaves one that can be told from others.
+            disk["labels"] = labels
         if networks or not ex_public:
             server["networking"] = {"interfaces": {"interface": _interfaces(networks, public=ex_public)}}
         return self._to_node(self._send("POST", "/1.3/server", {"server": server})["server"])
@@ -206,6 +209,35 @@ class UpCloudNodeDriver(NodeDriver):
         if state in {"stopped", "error"}:
             # Disks that outlive their server are billed on, and so are backups.
             self.connection.request(path, method="DELETE", params={"storages": "1", "backups": "delete"})
+        return True
+
+    def list_volumes(self, ex_label: str = "") -> list[StorageVolume]:
+        """Every storage of the account that has this label (`key` or `key=value`), backups too."""
+        params = {"label": ex_label} if ex_label else {}
+        return [
+            StorageVolume(
+                id=_uuid(row["uuid"]),
+                name=row["title"],
+                size=row["size"],
+                driver=self,
+                extra={
+                    "state": f"{row['type']} {row['state']}",
+                    "labels": row.get("labels") or [],
+                    "created": row.get("created"),
+                    "zone": row.get("zone"),
+                },
+            )
+            for row in self._walk("/1.3/storage", "storages", "storage", params)
+        ]
+
+    def ex_servers_of(self, volume: StorageVolume) -> list[str]:
+        """UUIDs of the servers that a storage is attached to, which no listing says."""
+        servers = self._get(f"/1.3/storage/{_uuid(volume.id)}")["storage"]["servers"]["server"]
+        return [str(each) for each in servers]
+
+    def destroy_volume(self, volume: StorageVolume) -> bool:
+        """Delete a storage that is attached to nothing. Its backups stay."""
+        self.connection.request(f"/1.3/storage/{_uuid(volume.id)}", method="DELETE")
         return True
 
     # Over the wire

@@ -63,12 +63,22 @@ def nothing_to_say(exchange: Exchange) -> None:
     answer(404, "no script for this")(exchange)
 
 
+def images(exchange: Exchange) -> None:
+    """Any image that is asked for, with no device that outlives its machine. An order is preceded by such a look."""
+    image = exchange.asked.parameters.get("ImageId.1", "ami-1")
+    answer(
+        200,
+        f'<DescribeImagesResponse xmlns="{NAMESPACE}"><imagesSet><item><imageId>{image}</imageId></item></imagesSet>'
+        "</DescribeImagesResponse>",
+    )(exchange)
+
+
 @dataclass(slots=True, kw_only=True)
 class Stub:
     """The running server. `script` says the reply to each action; `released` ends every silence."""
 
     port: int = 0
-    script: dict[str, Reply] = field(default_factory=dict)
+    script: dict[str, Reply] = field(default_factory=lambda: {"DescribeImages": images})
     otherwise: Reply = nothing_to_say
     asked: list[Asked] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)

@@ -41,7 +41,7 @@ def test_parameters_travel_in_the_body_under_the_signature_aws_expects() -> None
         with pytest.raises(RequestRejected):
             cloud.create(SPEC, timeout_s=5.0)
         cloud.close()
-    (asked,) = stub.asked
+    (asked,) = [each for each in stub.asked if each.action == "RunInstances"]
 
     assert ("POST", "/") == (asked.method, asked.url)
     assert USER_DATA == base64.b64decode(asked.parameters["UserData"])
