@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -98,6 +98,16 @@ class Executor(Protocol):
     def forget(self, outcomes: tuple[Outcome, ...]) -> None: ...
 
 
+class LeftOvers(Protocol):
+    """What machines left behind, dealt with beside the ticks."""
+
+    def swept(self) -> Mapping[int, str]: ...
+
+    def tick(
+        self, orders: Sequence[Order], live: Collection[str], quiet: Mapping[ProviderName, str]
+    ) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
     """The configuration as the loop needs it. `settle_s` is how long absence must last at each provider."""
@@ -121,6 +131,7 @@ class Loop:
         clock: Clock,
         log: Log,
         name_seed: Callable[[], str] = lambda: secrets.token_hex(4),
+        left_overs: LeftOvers | None = None,
     ) -> None:
         self._rulebook = rulebook
         self._rules = rulebook.pools
@@ -135,6 +146,7 @@ class Loop:
         self._log = log
         self._teller = Teller(log, self._rules, rulebook.tick_s)
         self._name_seed = name_seed
+        self._left_overs = left_overs
         self._looked_at: float | None = None
         self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
 
@@ -147,6 +159,12 @@ class Loop:
         self._executor.forget(tick.snapshot.outcomes)
         self._executor.dispatch(tick.plan.actions)
         self._teller.tell(tick)
+        if self._left_overs is not None:
+            answered = {answer.number for answer in tick.record.answers}
+            waiting = [order for order in tick.snapshot.orders if order.number not in answered]
+            live = {name for node in tick.plan.nodes for name in (node.name, node.machine)}
+            quiet = offers.why_quiet(tick.record.memory, tick.snapshot.at)
+            self._left_overs.tick(waiting, live, quiet)
         return tick
 
     def think(self, *, first: bool = False) -> Tick:
@@ -195,6 +213,7 @@ class Loop:
             outcomes_may_be_old=first or elapsed_s > longest_s,
             in_flight=in_flight,
             orders=self._journal.waiting_orders(),
+            swept=self._left_overs.swept() if self._left_overs is not None else None,
             wishes=self._journal.wishes(),
             past=self._journal.past(at - self._history_s()),
             memory=memory,

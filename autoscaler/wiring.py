@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from autoscaler import whereabouts
+from autoscaler import leftovers, whereabouts
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
@@ -79,6 +80,7 @@ class Works:
     providers: Mapping[ProviderName, Provider]
     observer: Observer
     executor: Executor
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def loop(self, journal: Journal, *, clock: Clock, log: Log) -> Loop:
         """A loop over these parts and that journal."""
@@ -89,10 +91,12 @@ class Works:
             executor=self.executor,
             clock=clock,
             log=log,
+            left_overs=leftovers.watch(self.providers, clock=clock, log=log, stopped=self.closing.is_set),
         )
 
     def close(self) -> None:
         """Let go of connections and threads, whichever of them still exist."""
+        self.closing.set()
         self.observer.close()
         self.workers.stop(timeout_s=5.0)
         closing: list[_Closing] = [self.broker, *self.providers.values()]

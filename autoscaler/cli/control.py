@@ -112,13 +112,17 @@ def sweep(
     no_wait: options.NoWait = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Drain or end every machine that bears our mark and has no record."""
+    """Drain or end every machine that bears our mark and has no record, and end what machines left behind."""
     manner = Manner(config=config, wait=not no_wait, as_json=as_json, sure=yes)
     settings = opened.settings(config, secrets=False)
     with opened.journal(settings, read_only=False) as journal:
         known = len(journal.memory().strangers)
         machines = count(known, "machine") if known else "Machines"
-        ordering.confirm(f"{machines} of ours without a record will be drained or destroyed. Go on?", manner)
+        question = (
+            f"{machines} of ours without a record will be drained or destroyed, and what machines that are gone "
+            "left behind will be ended. Go on?"
+        )
+        ordering.confirm(question, manner)
         ordering.give(journal, settings, Wanted(kind=OrderKind.SWEEP, target=ordering.EVERYTHING), manner)
 
 

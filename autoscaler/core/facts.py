@@ -356,6 +356,9 @@ class Snapshot:
     in_flight: frozenset[NodeName] = frozenset()
     """Nodes with a call under way; they get no second one."""
     orders: tuple[Order, ...] = ()
+    swept: Mapping[int, str] | None = None
+    """Of each sweep that waits, by its number, what became of what machines left behind, once that was dealt with;
+    None: nobody deals with it here."""
     wishes: Mapping[PoolName, PoolWish] = field(default_factory=lambda: MappingProxyType({}))
     past: Mapping[PoolName, tuple[Past, ...]] = field(default_factory=lambda: MappingProxyType({}))
     memory: Memory = field(default_factory=Memory)

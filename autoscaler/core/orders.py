@@ -104,17 +104,26 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
     return tuple(found)
 
 
-def sweeps(orders: tuple[Order, ...], strangers_left: int, at: float) -> tuple[OrderAnswer, ...]:
-    """Answers to sweep orders: each stays open until every stranger was taken in, or its patience ends."""
+def sweeps(
+    orders: tuple[Order, ...], strangers_left: int, at: float, swept: Mapping[int, str] | None = None
+) -> tuple[OrderAnswer, ...]:
+    """Answers to sweep orders: each stays open until every stranger was taken in and what machines left behind was
+    dealt with (`swept`; None: nobody here does that), or its patience ends."""
     answers = []
     for order in orders:
         if order.kind is not OrderKind.SWEEP:
             continue
-        if strangers_left == 0:
-            says = "every machine without a record is draining or being destroyed"
+        looked = swept is None or order.number in swept
+        if strangers_left == 0 and looked:
+            more = swept[order.number] if swept else ""
+            says = "every machine without a record is draining or being destroyed" + (more and f"; {more}")
             answers.append(OrderAnswer(number=order.number, carried_out=True, says=says))
         elif at - order.given_at > _SWEEP_PATIENCE_S:
-            says = f"{strangers_left} machines could not be judged in time: workers or listings were not seen"
+            says = (
+                f"{strangers_left} machines could not be judged in time: workers or listings were not seen"
+                if strangers_left
+                else "what machines left behind was not seen in time"
+            )
             answers.append(OrderAnswer(number=order.number, carried_out=False, says=says))
     return tuple(answers)
 

@@ -89,7 +89,7 @@ def plan(
         answers=(
             *reconciled.answers,
             *draft.answers,
-            *orders.sweeps(snapshot.orders, len(reconciled.memory.strangers), snapshot.at),
+            *orders.sweeps(snapshot.orders, len(reconciled.memory.strangers), snapshot.at, snapshot.swept),
         ),
         remarks=(
             *draft.remarks,

@@ -106,3 +106,17 @@ def test_a_sweep_waits_for_strangers_and_not_for_ever() -> None:
     assert [True, False] == [
         a.carried_out for a in (*sweeps((sweep,), 0, AT), *sweeps((sweep,), 1, AT + 601))
     ]
+
+
+def test_a_sweep_waits_for_what_machines_left_behind_where_somebody_sees_to_it() -> None:
+    """Its answer says what became of it; where it never came to that, the answer says so."""
+    sweep = an_order(K.SWEEP, "*")
+
+    assert sweeps((sweep,), 0, AT, {}) == ()
+    (done,) = sweeps((sweep,), 0, AT, {sweep.number: "2 left over from machines ended"})
+    (late,) = sweeps((sweep,), 0, AT + 601, {})
+    (nothing,) = sweeps((sweep,), 0, AT, {sweep.number: ""})
+
+    assert (True, True) == (done.carried_out, done.says.endswith("; 2 left over from machines ended"))
+    assert (False, True) == (late.carried_out, "left behind" in late.says)
+    assert sweeps((sweep,), 0, AT) == (nothing,)
