@@ -92,6 +92,16 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "node pool starved_s",
             "a worker with room takes up no task though messages wait; it is told to consume again",
         ),
+        "wish.failed": _kind(
+            "warning",
+            "node wants error",
+            "a machine that becomes a worker was not given what it asked for; it asks again",
+        ),
+        "worker.fenced": _kind(
+            "warning",
+            "node pool",
+            "a machine heard nothing of its fleet for as long as it may, and stopped its worker, which finished first",
+        ),
         "call.finished": _kind("info", "call node kind says", "a provider or worker answered"),
         "call.refused": _kind(
             "warning", "call node kind says", "a provider or worker did not do what was asked"

@@ -18,8 +18,7 @@ from pika.exceptions import (
 )
 from pika.spec import BasicProperties
 
-_CLIENT_NAME = "autoscaler: hears and orders workers"
-"""What an operator sees in the broker's list of connections."""
+_DOES = "hears and orders workers"
 _HEARTBEAT_S = 20
 _BLOCKED_S = 30.0
 """A broker short of memory or disk stops reading from us; after this time a new connection is tried."""
@@ -27,9 +26,12 @@ _SOCKET_S, _STACK_S = 5.0, 10.0
 
 
 def parameters(
-    amqp_url: str, *, username: str, password: str, vhost: str, ca_file: str | None
+    amqp_url: str, *, username: str, password: str, vhost: str, ca_file: str | None, does: str = _DOES
 ) -> pika.ConnectionParameters:
-    """Parts are handed over as they are: nothing is quoted into a URL and nothing has to be unquoted."""
+    """Parts are handed over as they are: nothing is quoted into a URL and nothing has to be unquoted.
+
+    What it `does` is what an operator sees in the broker's list of connections.
+    """
     url = urlsplit(amqp_url)
     tls = url.scheme == "amqps"
     host = url.hostname or "localhost"
@@ -45,7 +47,7 @@ def parameters(
         socket_timeout=_SOCKET_S,
         stack_timeout=_STACK_S,
         connection_attempts=1,
-        client_properties={"connection_name": _CLIENT_NAME},
+        client_properties={"connection_name": f"autoscaler: {does}"},
     )
 
 
