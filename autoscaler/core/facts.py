@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, WorkerName
+from autoscaler.core.reports import Boot, Boots, Report
 from autoscaler.core.waits import Wait
 from policies.contract import Demand, Past, Span, Traffic
 from policies.prospect import Prospect
@@ -154,6 +155,8 @@ class RestKind(StrEnum):
     """The order itself was wrong."""
     NEVER_ENROLLED = "never_enrolled"
     """Machines came and did not become workers."""
+    SLOW_DISK = "slow_disk"
+    """Machines came, one after the other, whose disks are too slow."""
     THROTTLED = "throttled"
     """The account asked for peace."""
     FAILING = "failing"
@@ -331,6 +334,10 @@ class Memory:
     """Accounts that are full, as far as is known."""
     misplaced: tuple[Misplaced, ...] = ()
     """Machines that stand where residency does not allow them."""
+    booting: Mapping[NodeName, Boot] = field(default_factory=lambda: MappingProxyType({}))
+    """What machines say of their way to become workers, as long as they may say more."""
+    phases: Mapping[OfferName, Boots] = field(default_factory=lambda: MappingProxyType({}))
+    """What the last boots of each offer for a pool were like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,3 +379,5 @@ class Snapshot:
     """How long ago those listings were asked for that came late: they show what stood then."""
     rate_limits: Mapping[ProviderName, RateLimit] = field(default_factory=lambda: MappingProxyType({}))
     """What accounts said last of how often they may still be asked."""
+    reports: Mapping[NodeName, Report] | Missing = field(default_factory=lambda: MappingProxyType({}))
+    """What machines said since the last tick that was written down."""

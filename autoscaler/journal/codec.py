@@ -20,7 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolDecision, PoolWish, Transition
-from autoscaler.journal.contract import JournalUnavailable, OrderRecord, Sample
+from autoscaler.core.reports import Boot
+from autoscaler.journal.contract import BootRecord, JournalUnavailable, OrderRecord, Sample
 from policies.contract import Decision, Past
 from policies.prospect import Slice
 
@@ -37,6 +38,8 @@ MEMORY = TypeAdapter(Memory)
 POOL_DECISION = TypeAdapter(PoolDecision)
 PAST = TypeAdapter(Past)
 SLICE = TypeAdapter(Slice)
+BOOT = TypeAdapter(Boot)
+_BOOT_RECORD = TypeAdapter(BootRecord)
 
 PAST_FIELDS = ("at", "recommended", "wanted", "workers")
 _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})
@@ -99,6 +102,30 @@ def read_order(row: Row) -> OrderRecord:
     said = {name: row[name] for name in ("number", "carried_out", "says")}
     record = {"order": given, "answered_at": answered_at, "answer": None if answered_at is None else said}
     return read_row(ORDER, record, table="orders", key=row["number"])
+
+
+def boot_row(record: BootRecord) -> dict[str, Any]:
+    """A boot's columns; without that of its log where it brings none."""
+    failed = record.boot.failed
+    row = {
+        "node": str(record.node),
+        "pool": str(record.pool),
+        "offer": str(record.offer),
+        "at": record.at,
+        "failed_phase": failed.phase.value if failed else None,
+        "failed_says": failed.says if failed else None,
+        "document": _dense(record.boot),
+    }
+    return row if record.log is None else row | {"log": "\n".join(record.log)}
+
+
+def read_boot(row: Row) -> BootRecord:
+    """A boot from its columns and its document."""
+    boot = _read_document(BOOT, row["document"], table="boots", key=row["node"])
+    log = row["log"]
+    plain = {name: row[name] for name in ("node", "pool", "offer", "at")}
+    found = plain | {"boot": boot, "log": None if log is None else tuple(log.split("\n"))}
+    return read_row(_BOOT_RECORD, found, table="boots", key=row["node"])
 
 
 def memory_document(memory: Memory) -> str:

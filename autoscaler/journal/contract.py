@@ -11,8 +11,19 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from autoscaler.core.facts import Memory
-from autoscaler.core.model import Node, Order, OrderAnswer, PoolDecision, PoolName, PoolWish, Transition
+from autoscaler.core.model import (
+    Node,
+    OfferName,
+    Order,
+    OrderAnswer,
+    PoolDecision,
+    PoolName,
+    PoolWish,
+    Transition,
+)
+from autoscaler.core.reports import Boot
 from policies.prospect import Slice
+from providers.contract import NodeName
 
 
 class JournalUnavailable(Exception):
@@ -88,6 +99,20 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BootRecord:
+    """What is known of one machine's way to become a worker."""
+
+    node: NodeName
+    pool: PoolName
+    offer: OfferName
+    at: float
+    """When something of it changed last."""
+    boot: Boot
+    log: tuple[str, ...] | None = None
+    """The end of its log, the oldest line first; None leaves what is on record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TickRecord:
     """Everything one tick writes, as one transaction.
 
@@ -107,6 +132,8 @@ class TickRecord:
     samples: tuple[Sample, ...] = ()
     slices: Mapping[PoolName, Slice] = field(default_factory=lambda: MappingProxyType({}))
     """What this tick counted, to be added to what the slice has already."""
+    boots: tuple[BootRecord, ...] = ()
+    """Those of which this tick learned something. Of a machine that has no record nothing is kept for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

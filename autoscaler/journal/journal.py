@@ -28,6 +28,9 @@ from policies.prospect import Slice
 PURGE_ROWS = 5_000
 """Rows of one table that one purge takes: some milliseconds of the write lock, and more than an hour of ticks adds."""
 
+LOGS_KEPT = 500
+"""Ends of logs of failed boots: at 16 kB each no journal grows by more than 8 MB for them."""
+
 _BOOTTIME = SystemClock().boottime
 
 
@@ -194,12 +197,13 @@ class Journal:
             _add(connection, record)
             _answer(connection, record)
             _replace(connection, record)
+            _keep_boots(connection, record)
 
     def _confirming(self) -> AbstractContextManager[None]:
         return nullcontext() if self._lease is None else self._lease.confirming()
 
     def purge(self, before_at: float, *, slices_before_at: float | None = None) -> int:
-        """Forget what ended before then: GONE nodes and their moves, decisions, samples, answered orders; and slices
+        """Forget what ended before then: GONE nodes, their moves and boots, decisions, samples, answered orders; slices
         that began before their own time, for they are few and what is learned of them needs weeks.
 
         Takes at most `PURGE_ROWS` of each, and returns how many rows went: call again while it is not 0.
@@ -212,6 +216,8 @@ class Journal:
                 key = table.primary_key.columns[0]
                 keys = selection.order_by(key).limit(PURGE_ROWS)
                 gone += connection.execute(sa.delete(table).where(key.in_(keys))).rowcount
+        with self.writing("forget old logs") as connection:
+            _forget_logs(connection)
         return gone
 
 
@@ -311,12 +317,31 @@ def _replace(connection: sa.Connection, record: TickRecord) -> None:
     connection.execute(sa.insert(tables.memory).values(slot=1, at=record.at, document=document))
 
 
+def _keep_boots(connection: sa.Connection, record: TickRecord) -> None:
+    """One row for each machine. A log stays until another comes: the last report of a failed boot may bring none."""
+    table = tables.boots
+    for boot in record.boots:
+        row = codec.boot_row(boot)
+        if not connection.execute(sa.update(table).where(table.c.node == boot.node).values(row)).rowcount:
+            connection.execute(sa.insert(table).values(row))
+
+
+def _forget_logs(connection: sa.Connection) -> None:
+    """However fast machines fail, logs of the last ones only are kept: the reasons stand in their records."""
+    table = tables.boots
+    with_log = sa.select(table.c.at).where(table.c.log.is_not(None))
+    oldest_at = connection.execute(with_log.order_by(table.c.at.desc()).offset(LOGS_KEPT).limit(1)).scalar()
+    if oldest_at is not None:
+        connection.execute(sa.update(table).where(table.c.at <= oldest_at).values(log=None))
+
+
 def _purgeable(before_at: float, slices_before_at: float) -> Iterator[sa.Select[tuple[object]]]:
     nodes, transitions, orders, leases = tables.nodes.c, tables.transitions.c, tables.orders.c, tables.lease.c
     live = sa.select(nodes.name).where(nodes.state != NodeState.GONE.value)
     newest = sa.select(sa.func.max(leases.epoch)).scalar_subquery()
     yield sa.select(nodes.name).where(nodes.state == NodeState.GONE.value, nodes.entered_at < before_at)
     yield sa.select(transitions.number).where(transitions.at < before_at, transitions.node.not_in(live))
+    yield sa.select(tables.boots.c.node).where(tables.boots.c.node.not_in(sa.select(nodes.name)))
     yield sa.select(tables.decisions.c.number).where(tables.decisions.c.at < before_at)
     yield sa.select(tables.samples.c.number).where(tables.samples.c.at < before_at)
     yield sa.select(tables.slices.c.number).where(tables.slices.c.since_at < slices_before_at)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolDecision, PoolName, Transition
 from autoscaler.journal import codec, lease, tables
-from autoscaler.journal.contract import LeaseHolder, OrderRecord, Sample
+from autoscaler.journal.contract import BootRecord, LeaseHolder, OrderRecord, Sample
 from autoscaler.journal.journal import Journal
 from providers.contract import NodeName
 
@@ -111,6 +111,14 @@ def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:
     query = sa.select(tables.orders).order_by(tables.orders.c.number.desc()).limit(limit)
     with journal.reading("read the orders") as connection:
         return tuple(codec.read_order(row) for row in connection.execute(query).mappings())
+
+
+def boots(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, BootRecord]:
+    """What is known of how these machines became workers, or failed to; of those that never said anything nothing."""
+    query = sa.select(tables.boots).where(tables.boots.c.node.in_(list(nodes)))
+    with journal.reading("read how machines booted") as connection:
+        found = [codec.read_boot(row) for row in connection.execute(query).mappings()]
+    return {record.node: record for record in found}
 
 
 def last_tick_at(journal: Journal) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -164,6 +164,20 @@ slices = sa.Table(
     sa.Column("looked_s", sa.Double, nullable=False),
     sa.Index(None, "pool", "since_at", unique=True),
     sa.Index(None, "since_at"),
+)
+
+boots = sa.Table(
+    "boots",
+    metadata,
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("pool", sa.Text, nullable=False),
+    sa.Column("offer", sa.Text, nullable=False),
+    _at("at"),
+    sa.Column("failed_phase", sa.Text),
+    _words("failed_says", nullable=True),
+    sa.Column("document", sa.Text, nullable=False),
+    _words("log", nullable=True),
+    sa.Index(None, "at"),
 )
 
 orders = sa.Table(
