@@ -25,7 +25,7 @@ from autoscaler.core import (
     supply,
 )
 from autoscaler.core import plan as planning
-from autoscaler.core.facts import Memory, Outcome, Snapshot
+from autoscaler.core.facts import Memory, Missing, Outcome, Snapshot
 from autoscaler.core.model import (
     Action,
     FleetRules,
@@ -41,7 +41,8 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.orders import PoolOrders
 from autoscaler.core.reconcile import Reconciled
-from autoscaler.journal.contract import Sample, TickRecord
+from autoscaler.core.reports import Refusals, Report
+from autoscaler.journal.contract import BootRecord, Sample, TickRecord
 from autoscaler.observe import Seen
 from autoscaler.prospects import Prospects
 from autoscaler.telemetry import Log
@@ -86,6 +87,16 @@ class Observer(Protocol):
     ) -> Seen: ...
 
 
+class Machines(Protocol):
+    """What machines say that are no workers yet."""
+
+    def reports(self) -> Mapping[NodeName, Report] | Missing: ...
+
+    def forget(self, reports: Mapping[NodeName, Report]) -> None: ...
+
+    def refusals(self) -> Refusals: ...
+
+
 class Executor(Protocol):
     """Calls under way and their answers."""
 
@@ -121,13 +132,14 @@ class Rulebook:
 class Loop:
     """Ticks over one fleet. Only one thread may call it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each of a tick's doors to the outside, by name
         self,
         *,
         rulebook: Rulebook,
         journal: Journal,
         observer: Observer,
         executor: Executor,
+        machines: Machines | None = None,
         clock: Clock,
         log: Log,
         name_seed: Callable[[], str] = lambda: secrets.token_hex(4),
@@ -142,6 +154,7 @@ class Loop:
         self._prospects = Prospects(rulebook.pools, journal.slices)
         self._observer = observer
         self._executor = executor
+        self._machines = machines
         self._clock = clock
         self._log = log
         self._teller = Teller(log, self._rules, rulebook.tick_s)
@@ -157,8 +170,12 @@ class Loop:
         self._journal.commit(tick.record)
         self._committed, self._unwritten = True, False
         self._executor.forget(tick.snapshot.outcomes)
+        if self._machines is not None and not isinstance(tick.snapshot.reports, Missing):
+            self._machines.forget(tick.snapshot.reports)
         self._executor.dispatch(tick.plan.actions)
         self._teller.tell(tick)
+        if self._machines is not None:
+            self._teller.tell_refusals(self._machines.refusals())
         if self._left_overs is not None:
             answered = {answer.number for answer in tick.record.answers}
             waiting = [order for order in tick.snapshot.orders if order.number not in answered]
@@ -186,7 +203,8 @@ class Loop:
         outcomes = self._executor.outcomes()
         memory = self._journal.memory()
         strangers = {worker_of(NodeName(stranger.instance.name)) for stranger in memory.strangers}
-        interesting = reconcile.of_interest(nodes, memory, self._rules)
+        reports = self._machines.reports() if self._machines is not None else {}
+        interesting = reconcile.of_interest(nodes, memory, self._rules, reports)
         quiet = offers.why_quiet(memory, self._clock.now())
         seen = self._observer.look(interesting, strangers, holdings.to_ask(nodes, memory), quiet)
         at, monotonic = self._clock.now(), self._clock.monotonic()
@@ -222,6 +240,7 @@ class Loop:
             settle_s=self._settle_s,
             listing_age_s=seen.listing_age_s,
             rate_limits=seen.rate_limits,
+            reports=reports,
         )
 
     def _history_s(self) -> float:
@@ -290,7 +309,26 @@ class Loop:
                 _sample(self._rules[pool], decision, plan, snapshot) for pool, decision in decisions.items()
             ),
             slices=measuring.slices(snapshot, self._rules),
+            boots=_boots(snapshot, reconciled.memory),
         )
+
+
+def _boots(snapshot: Snapshot, memory: Memory) -> tuple[BootRecord, ...]:
+    """Of machines of which something became known on this tick; with the log, where that is why one failed."""
+    reports = {} if isinstance(snapshot.reports, Missing) else snapshot.reports
+    found = []
+    for node in snapshot.nodes:
+        boot = memory.booting.get(node.name)
+        if boot is None or boot == snapshot.memory.booting.get(node.name):
+            continue
+        report = reports.get(node.name)
+        log = report.log if report is not None and report.log else None
+        found.append(
+            BootRecord(
+                node=node.name, pool=node.pool, offer=node.offer.name, at=snapshot.at, boot=boot, log=log
+            )
+        )
+    return tuple(found)
 
 
 def _sample(pool: PoolRules, decision: Decision, plan: Plan, snapshot: Snapshot) -> Sample:

@@ -92,6 +92,17 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "node pool starved_s",
             "a worker with room takes up no task though messages wait; it is told to consume again",
         ),
+        "boot.failed": _kind(
+            "warning",
+            "node pool offer phase",
+            "a machine says that it cannot become a worker: `nodes NODE` has the end of its log",
+        ),
+        "report.refused": _kind(
+            "warning",
+            "messages why",
+            "messages in the fleet's enrolment queue that no machine of it sent, since the start; said each time their "
+            "number has doubled",
+        ),
         "wish.failed": _kind(
             "warning",
             "node wants error",

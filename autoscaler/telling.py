@@ -13,6 +13,7 @@ from autoscaler.core import held_back, rations, stalls, unseen
 from autoscaler.core.facts import Memory, Misplaced, Missing, OutcomeKind, Snapshot
 from autoscaler.core.model import DestroyNode, Plan, PoolName, PoolRules, Transition
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.reports import Refusals
 from autoscaler.journal.contract import TickRecord
 from autoscaler.telemetry import Log
 from policies.contract import Decision
@@ -47,6 +48,7 @@ class Teller:
         self._held: frozenset[tuple[str, str]] = frozenset()
         self._slowed: frozenset[ProviderName] = frozenset()
         self._limited: frozenset[ProviderName] = frozenset()
+        self._refused = 0
         self._misplaced: Mapping[tuple[ProviderName, InstanceId, str], Misplaced] = {}
 
     def tell(self, tick: Tick) -> None:
@@ -77,6 +79,7 @@ class Teller:
         for node in tick.plan.nodes:
             if node.name in asked and node.destroy_asks >= _OVERDUE_ASKS:
                 self._log.say("node.overdue", node=node.name, pool=node.pool, asks=node.destroy_asks)
+        self._tell_boots(tick)
         self._tell_troubles(tick.plan)
         for node, starved_s in stalls.news(
             tick.snapshot.memory, tick.reconciled.memory, tick.plan.nodes, self._rules
@@ -103,6 +106,27 @@ class Teller:
             after=told.after.value,
             reason=told.reason,
         )
+
+    def _tell_boots(self, tick: Tick) -> None:
+        """Say once of each machine that its boot failed. Its own words stay in the journal: they may hold anything."""
+        before, now = tick.snapshot.memory.booting, tick.reconciled.memory.booting
+        for node in tick.snapshot.nodes:
+            was, boot = before.get(node.name), now.get(node.name)
+            if boot is None or boot.failed is None or (was is not None and was.failed == boot.failed):
+                continue
+            self._log.say(
+                "boot.failed",
+                node=node.name,
+                pool=node.pool,
+                offer=node.offer.name,
+                phase=boot.failed.phase.value,
+            )
+
+    def tell_refusals(self, refused: Refusals) -> None:
+        """Say that strangers write where machines report, without a word a message: they could write for ever."""
+        if refused.messages >= max(1, 2 * self._refused):
+            self._refused = refused.messages
+            self._log.say("report.refused", messages=refused.messages, why=refused.why)
 
     def _tell_troubles(self, plan: Plan) -> None:
         """Say which node cannot be dealt with when that begins and when it ends; not on every tick between."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from autoscaler import leftovers, whereabouts
+from autoscaler import enrolling, leftovers, whereabouts
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
@@ -33,6 +33,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.execute import Executor, Render
 from autoscaler.gateways.celery_link import CeleryLink
+from autoscaler.gateways.enrolment import EnrolmentLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
 from autoscaler.looks import Pace
 from autoscaler.loop import Journal, Loop, Rulebook
@@ -77,6 +78,8 @@ class Works:
     rulebook: Rulebook
     broker: RabbitMQ
     workers: CeleryLink
+    machines: EnrolmentLink | None
+    """Hears those that are no workers yet; a daemon alone does."""
     providers: Mapping[ProviderName, Provider]
     observer: Observer
     executor: Executor
@@ -89,6 +92,7 @@ class Works:
             journal=journal,
             observer=self.observer,
             executor=self.executor,
+            machines=self.machines,
             clock=clock,
             log=log,
             left_overs=leftovers.watch(self.providers, clock=clock, log=log, stopped=self.closing.is_set),
@@ -99,6 +103,8 @@ class Works:
         self.closing.set()
         self.observer.close()
         self.workers.stop(timeout_s=5.0)
+        if self.machines is not None:
+            self.machines.stop(timeout_s=5.0)
         closing: list[_Closing] = [self.broker, *self.providers.values()]
         for part in closing:
             part.close()
@@ -127,6 +133,7 @@ def open_works(
         rulebook=rules,
         broker=broker,
         workers=workers,
+        machines=enrolling.open_link(settings, clock=clock, may_act=may_act) if ticks else None,
         providers=providers,
         observer=Observer(
             broker=broker,

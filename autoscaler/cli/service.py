@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import typer
 
-from autoscaler import standby, telemetry
+from autoscaler import enrolling, standby, telemetry
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
@@ -53,6 +53,13 @@ def run(config: options.Config = None) -> None:
         )
         keeper.start()
         everything.callback(keeper.stop)
+        if works.machines is not None:
+            door = enrolling.open_door(
+                journal.live_nodes, grants={}, may_act=journal.may_act, clock=opened.CLOCK, log=log
+            )
+            door.start()
+            everything.callback(door.stop, 5.0)
+            works.machines.start(door.knock)
         log.say(
             "daemon.started",
             fleet=settings.fleet.name,

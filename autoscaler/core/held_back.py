@@ -19,6 +19,7 @@ UNLISTED = "unlisted"
 _HALF_OPEN = {
     RestKind.REJECTED: "one machine is tried until one enrols",
     RestKind.NEVER_ENROLLED: "one machine is tried until one enrols",
+    RestKind.SLOW_DISK: "one machine is tried until one enrols",
     RestKind.FAILING: "one order is tried until one is answered",
     RestKind.QUOTA: "one machine more is tried; as many as are given back are ordered before",
     RestKind.MISPLACED: "one machine is tried, to see where it stands",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from autoscaler.core import bills, lifecycle, strangers, supply
-from autoscaler.core.facts import Missing, Snapshot
+from autoscaler.core.facts import Missing, Snapshot, Unconnected
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import (
     CreateNode,
@@ -46,6 +46,7 @@ def check(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, 
     _limits_hold(reconciled, plan, rules)
     _money_holds(snapshot, reconciled, plan, rules, fleet)
     _nothing_is_forgotten(snapshot, reconciled, plan)
+    _own_words_end_nobody_at_work(snapshot, reconciled)
     _moves_are_legal(reconciled, plan)
     _moves_tell_all(snapshot, reconciled, plan)
 
@@ -157,6 +158,20 @@ def _nothing_is_forgotten(snapshot: Snapshot, reconciled: Reconciled, plan: Plan
             node.state is not NodeState.GONE or node.name in ended,
             f"{node.name} would be GONE without proof of it",
         )
+
+
+def _own_words_end_nobody_at_work(snapshot: Snapshot, reconciled: Reconciled) -> None:
+    """A machine's report ends that machine alone, and where two others agree that no worker is there: the broker knows
+    no connection of one, and we, who would hear it, did not."""
+    seen, nodes = snapshot.sightings, {node.name: node for node in snapshot.nodes}
+    for told in reconciled.transitions:
+        if told.event is not Event.ENROL_FAILED:
+            continue
+        boot, idleness = reconciled.memory.booting.get(told.node), snapshot.idleness.get(told.node)
+        _require(boot is not None and boot.failed is not None, f"{told.node} would end by no word of its own")
+        unheard = not isinstance(seen, Missing) and nodes[told.node].worker not in seen.workers
+        unconnected = idleness is not None and isinstance(idleness.unacknowledged, Unconnected)
+        _require(unheard and unconnected, f"{told.node} would end by its own word while it may be at work")
 
 
 def _moves_are_legal(reconciled: Reconciled, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from autoscaler.core import (
     accounts,
     canary,
     drains,
+    enrolment,
     holdings,
     measuring,
     offers,
@@ -24,8 +25,9 @@ from autoscaler.core import (
 )
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import FleetRules, PoolName, PoolRules, Transition
+from autoscaler.core.reports import Boot
 from autoscaler.core.waking import Woken
-from providers.contract import Listing, ProviderName
+from providers.contract import Listing, NodeName, ProviderName
 
 
 def learn(
@@ -34,10 +36,13 @@ def learn(
     rules: Mapping[PoolName, PoolRules],
     clocks: Mapping[str, float],
     fleet: FleetRules,
+    booting: Mapping[NodeName, Boot],
 ) -> Woken:
-    """The memory after this tick's facts, but for strangers and what the plan adds."""
+    """The memory after this tick's facts, but for strangers and what the plan adds. `booting` is what is known of the
+    boots under way."""
     memory = accounts.remember(snapshot, offers.remember(snapshot))
     memory = quotas.remember(snapshot, memory)
+    memory = enrolment.learn(snapshot, booting, told, rules, memory)
     memory = offers.after_enrolments(memory, told, snapshot.nodes)
     memory = canary.learn(memory, told, snapshot.nodes, rules)
     memory = offers.after_changes(memory, rules, snapshot.at)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core import (
     deadlines,
+    enrolment,
     lifecycle,
     moves,
     namesakes,
@@ -37,7 +38,8 @@ from autoscaler.core.model import (
     Timeouts,
     Transition,
 )
-from providers.contract import Instance, Listing, ProviderName
+from autoscaler.core.reports import Boot
+from providers.contract import Instance, Listing, NodeName, ProviderName
 
 _UNHEARD = frozenset({OutcomeKind.THROTTLED, OutcomeKind.REJECTED, OutcomeKind.NOT_SENT})
 """Answers to a destroy which say that nothing will come of it."""
@@ -57,6 +59,8 @@ class View:
     indices: Mapping[ProviderName, strangers.Index]
     """Of every listing that was seen."""
     voices: namesakes.Voices
+    booting: Mapping[NodeName, Boot]
+    """What machines say of themselves on their way."""
 
     @property
     def blind(self) -> bool:
@@ -267,6 +271,20 @@ def _proven_idle(node: Node, view: View) -> tuple[Node, Event | None, str]:
     return node, Event.DRAINED, "its worker holds no task and the broker holds none for it"
 
 
+def _boot_failed(node: Node, view: View) -> tuple[Node, Event | None, str]:
+    """A machine that says itself that it cannot become a worker ends early: if nobody can be at work on it.
+
+    Its word alone ends nothing. What proves that nobody is at work is what ends one that never enrols.
+    """
+    if node.state is not NodeState.BOOTING or not view.hears_all or view.is_twin(node):
+        return node, None, ""
+    boot, idleness = view.booting.get(node.name), view.snapshot.idleness.get(node.name)
+    failed = enrolment.failure(boot, view.sighting(node), idleness)
+    if failed is None:
+        return node, None, ""
+    return node, Event.ENROL_FAILED, enrolment.in_words(failed)
+
+
 def _overdue(node: Node, view: View) -> tuple[Node, Event | None, str]:
     """States that may last only so long, counted in seconds of sight and fired only while we see."""
     deadline = lifecycle.DEADLINES.get(node.state)
@@ -292,6 +310,7 @@ _STEPS: tuple[_Step, ...] = (
     _heard,
     _works_after_all,
     _proven_idle,
+    _boot_failed,
     _overdue,
 )
 

@@ -15,6 +15,7 @@ from autoscaler.core import accounts
 from autoscaler.core.facts import CallKind, Memory, Outcome, OutcomeKind, Rest, RestKind, SlowDown, Snapshot
 from autoscaler.core.lifecycle import ARRIVING, Event, NodeState
 from autoscaler.core.model import Node, Offer, OfferName, PoolName, PoolRules, Transition
+from autoscaler.core.reports import Boots, Phase
 from providers.contract import ProviderName
 
 _Key = TypeVar("_Key")
@@ -25,9 +26,13 @@ _REJECTED_REST_S = 86_400.0
 _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
 _LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
 _QUIET_S = 10.0  # for looks, where it names no time: while blind nothing is bought
-TRIED_ONE_BY_ONE = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.MISPLACED})
+_SLOW_DISKS = 2
+"""Machines in a row that were refused for their disk before the offer rests: one may have a noisy neighbour."""
+TRIED_ONE_BY_ONE = frozenset(
+    {RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.SLOW_DISK, RestKind.MISPLACED}
+)
 """After these a rest's end proves nothing: the cause may last."""
-_WOKEN_BY_A_RESTART = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED})
+_WOKEN_BY_A_RESTART = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.SLOW_DISK})
 
 
 def awake(offers: Iterable[Offer], pool: PoolName, memory: Memory, at: float) -> tuple[Offer, ...]:
@@ -115,9 +120,18 @@ def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable
             earlier = memory.offer_rests.get(key)
             if earlier is not None and node.ordered_at < earlier.since_at <= move.at:
                 continue
-            why = f"machines of {node.offer.name} do not enrol in pool {node.pool}"
+            kind, why = (
+                RestKind.NEVER_ENROLLED,
+                f"machines of {node.offer.name} do not enrol in pool {node.pool}",
+            )
+            if move.event is Event.ENROL_FAILED and _failed_in(memory, node) is Phase.DISK:
+                refused = memory.phases.get(key, Boots()).slow_disks
+                if refused < _SLOW_DISKS:
+                    continue
+                kind = RestKind.SLOW_DISK
+                why = f"{refused} machines of {node.offer.name} in a row had disks too slow for pool {node.pool}"
             becomes = memory.becoming.get(node.name, "")
-            memory = _rested(memory, key, move.at, why, RestKind.NEVER_ENROLLED, becomes=becomes)
+            memory = _rested(memory, key, move.at, why, kind, becomes=becomes)
         elif move.event in {Event.WORKER_SEEN, Event.WORK_SEEN} and node.enrolled_at is None:
             # Where it stands is not for its worker to say.
             rests = {
@@ -127,6 +141,12 @@ def after_enrolments(memory: Memory, told: Iterable[Transition], nodes: Iterable
             }
             memory = replace(memory, offer_rests=rests)
     return memory
+
+
+def _failed_in(memory: Memory, node: Node) -> Phase | None:
+    """The phase of its boot that failed, by its own word."""
+    boot = memory.booting.get(node.name)
+    return boot.failed.phase if boot is not None and boot.failed is not None else None
 
 
 def after_changes(memory: Memory, rules: Mapping[PoolName, PoolRules], at: float) -> Memory:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from autoscaler.core import (
     absences,
     bills,
+    enrolment,
     lessons,
     moves,
     namesakes,
@@ -23,6 +25,7 @@ from autoscaler.core import (
 )
 from autoscaler.core.facts import (
     Memory,
+    Missing,
     Outcome,
     Snapshot,
 )
@@ -37,10 +40,12 @@ from autoscaler.core.model import (
     Timeouts,
     Transition,
 )
+from autoscaler.core.reports import Report
 from autoscaler.core.waits import Wait
 from providers.contract import Listing, NodeName
 
 Rules = Mapping[PoolName, PoolRules]
+_NO_REPORTS: Mapping[NodeName, Report] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,10 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
     told: list[Transition] = []
     troubles: list[NodeTrouble] = []
     voices = namesakes.voices(snapshot.nodes)
-    view = node_facts.View(snapshot, clocks, fleet, Timeouts(), outcomes=(), indices=indices, voices=voices)
+    booting = enrolment.take_in(snapshot)
+    view = node_facts.View(
+        snapshot, clocks, fleet, Timeouts(), outcomes=(), indices=indices, voices=voices, booting=booting
+    )
     views = {name: replace(view, timeouts=pool.timeouts) for name, pool in rules.items()}
     for node in snapshot.nodes:
         of_pool = views.get(node.pool, view)
@@ -79,7 +87,7 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         after, transitions = _reconcile_isolated(node, of_node, troubles)
         nodes.append(after)
         told.extend(transitions)
-    learnt = lessons.learn(snapshot, tuple(told), rules, clocks, fleet)
+    learnt = lessons.learn(snapshot, tuple(told), rules, clocks, fleet, booting)
     found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet)
     stalled = stalls.watch(snapshot, nodes, rules, clocks)
     memory = replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps, stalls=stalled)
@@ -104,15 +112,24 @@ def _reconcile_isolated(
         return node, []
 
 
-def of_interest(nodes: tuple[Node, ...], memory: Memory, rules: Rules) -> tuple[Node, ...]:
-    """Whose workers others may have to be asked about: not those in time to enrol, nor whose end was asked for."""
-    return tuple(node for node in nodes if _of_interest(node, memory, rules))
+def of_interest(
+    nodes: tuple[Node, ...],
+    memory: Memory,
+    rules: Rules,
+    reports: Mapping[NodeName, Report] | Missing = _NO_REPORTS,
+) -> tuple[Node, ...]:
+    """Whose workers others may have to be asked about: not those in time to enrol that do not say that they failed,
+    nor whose end was asked for."""
+    return tuple(node for node in nodes if _of_interest(node, memory, rules, reports))
 
 
-def _of_interest(node: Node, memory: Memory, rules: Rules) -> bool:
+def _of_interest(
+    node: Node, memory: Memory, rules: Rules, reports: Mapping[NodeName, Report] | Missing
+) -> bool:
     match node.state:
         case NodeState.BOOTING:
-            return moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
+            overdue = moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
+            return overdue or enrolment.says_that_it_failed(node, memory, reports)
         case NodeState.DESTROYING:
             return witness.awaits(node)
         case _:

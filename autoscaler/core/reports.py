@@ -135,3 +135,11 @@ class Boots:
     """Machines that said which phase failed."""
     slow_disks: int = 0
     """Machines in a row that were refused for their disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """How many messages were dropped, and why the last one."""
+
+    messages: int = 0
+    why: str = ""

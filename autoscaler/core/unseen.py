@@ -20,4 +20,6 @@ def missing(snapshot: Snapshot) -> dict[str, str]:
             )
     if isinstance(snapshot.sightings, Missing):
         missed["workers"] = snapshot.sightings.why
+    if isinstance(snapshot.reports, Missing):
+        missed["machines that become workers"] = snapshot.reports.why
     return missed

@@ -18,7 +18,7 @@ from pika.spec import Basic, BasicProperties
 
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Missing
-from autoscaler.core.reports import Report
+from autoscaler.core.reports import Refusals, Report
 from autoscaler.gateways import amqp, enrolment_reports
 from autoscaler.tokens import Tokens
 from providers.contract import Finding, MayAct, NodeName, always
@@ -48,14 +48,6 @@ def queue_of(fleet: str) -> str:
 
 def _unheard(_report: Report) -> None:
     """For who has nobody that answers what machines want."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusals:
-    """How many messages were dropped, and why the last one."""
-
-    messages: int = 0
-    why: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from autoscaler.core.facts import (
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Action, CreateNode, Node, Order, PoolName, PoolWish
 from autoscaler.journal.contract import JournalUnavailable, TickRecord
-from autoscaler.loop import Loop, Rulebook
+from autoscaler.loop import Loop, Machines, Rulebook
 from autoscaler.observe import Seen
 from policies.contract import Past, PolicySpec, Reading, Trust
 from providers.contract import NodeName, ProviderName
@@ -114,7 +114,7 @@ class Calls:
 class Stage:
     """A loop with everything around it."""
 
-    def __init__(self, settle_s: float = 30.0, **pool: Any) -> None:
+    def __init__(self, settle_s: float = 30.0, *, machines: Machines | None = None, **pool: Any) -> None:
         self.diary: list[str] = []
         self.seen = SEEN
         self.journal, self.calls = Remembered(self.diary), Calls(self.diary)
@@ -127,6 +127,7 @@ class Stage:
             journal=self.journal,
             observer=self,
             executor=self.calls,
+            machines=machines,
             clock=self.clock,
             log=self.log,
             name_seed=lambda: next(self.names),

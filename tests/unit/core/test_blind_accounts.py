@@ -83,7 +83,7 @@ def test_an_account_is_seen_by_a_complete_listing_alone() -> None:
     """And stays so, whatever it shows later."""
     fleet, pool = FLEET, a_pool()
     first = a_snapshot(listings={CLOUD: a_listing(), SECOND: a_listing(complete=False)})
-    learnt = learn(first, (), rules(pool), {}, fleet).memory
+    learnt = learn(first, (), rules(pool), {}, fleet, {}).memory
     later = a_snapshot(listings={CLOUD: BLIND, SECOND: BLIND}, memory=learnt)
 
-    assert ((CLOUD,), (CLOUD,)) == (learnt.seen, learn(later, (), rules(pool), {}, fleet).memory.seen)
+    assert ((CLOUD,), (CLOUD,)) == (learnt.seen, learn(later, (), rules(pool), {}, fleet, {}).memory.seen)
