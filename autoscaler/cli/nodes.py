@@ -13,7 +13,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from autoscaler.cli import comparing, opened, options, output
+from autoscaler.cli import boots, comparing, opened, options, output
 from autoscaler.cli.comparing import Comparison
 from autoscaler.config import Settings
 from autoscaler.core import bills
@@ -46,7 +46,9 @@ class _Outside:
 def nodes(
     node: Annotated[
         str | None,
-        typer.Argument(metavar="NODE", help="One node, with every move it made.", show_default=False),
+        typer.Argument(
+            metavar="NODE", help="One node, with its boot and every move it made.", show_default=False
+        ),
     ] = None,
     config: options.Config = None,
     pool: Annotated[
@@ -58,7 +60,7 @@ def nodes(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the nodes: state, age, offer, when the worker enrolled, cost so far, and why."""
+    """Show the nodes: state, age, offer, when the worker enrolled, cost so far, and why; and how long boots take."""
     settings = opened.settings(config, secrets=cloud)
     only = opened.pool(settings, pool) if pool is not None else None
     with opened.journal(settings) as journal:
@@ -68,16 +70,25 @@ def nodes(
             found = tuple(n for n in found if node in {n.name, n.machine})
             if not found:
                 opened.unknown_node(node, tuple(n.name for n in journal.live_nodes()))
-        moves = {n.name: read.transitions_of(journal, n.name) for n in found} if node is not None else {}
+        asked = found if node is not None else ()
+        moves = {n.name: read.transitions_of(journal, n.name) for n in asked}
+        booted = read.boots(journal, [n.name for n in asked]) if asked else {}
+        memory = journal.memory()
     now = opened.CLOCK.now()
     if as_json:
-        output.say_json(_document(found, now, settings, moves, outside))
+        document = _document(found, now, settings, moves, outside)
+        for record, one in zip(document["nodes"], asked, strict=False):
+            record["boot"] = boots.document(booted.get(one.name), one)
+        output.say_json(document | {"boots": boots.documents(memory, settings, only)})
         return
-    parts: list[RenderableType] = []
-    if node is not None:
-        parts += [_portrait(n, moves[n.name], now, settings, outside) for n in found]
-    else:
-        parts.append(_table(found, now, settings, outside))
+    parts: list[RenderableType | None] = []
+    for one in asked:
+        parts += [
+            _portrait(one, moves[one.name], now, settings, outside),
+            boots.portrait(booted.get(one.name), one),
+        ]
+    if node is None:
+        parts += [_table(found, now, settings, outside), boots.by_offer(memory, settings, only)]
     if outside is not None:
         parts.append(Text("\n").join(differences(outside.compared)))
     output.say(output.together(*parts))

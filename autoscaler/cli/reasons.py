@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import exits, opened, options, output
+from autoscaler.cli import boots, exits, opened, options, output
 from autoscaler.config.values import seconds
 from autoscaler.core.model import PoolDecision
 from autoscaler.journal import read
@@ -47,6 +47,7 @@ def why(
     instant = now if at is None else instant_of(at, now)
     with opened.journal(settings) as journal:
         stored = read.decision_at(journal, name, instant)
+        memory = journal.memory()
     if stored is None:
         raise exits.CommandFailed(
             f"Nothing is on record about {name} "
@@ -66,6 +67,7 @@ def why(
                 "sentence": stored.sentence,
                 "replays": same,
                 "decision": asdict(stored.decision),
+                "boots": boots.documents(memory, settings, name),
             }
         )
         return
@@ -75,6 +77,10 @@ def why(
         "",
         explain(stored.decision),
     )
+    # What is known of boots is known now; of another time it would be no reason.
+    took = boots.of_pool(memory, settings, name) if at is None else None
+    if took is not None:
+        output.say("", took)
     if replay:
         output.say("", output.words(says, output.OK if same else output.BAD))
 

@@ -136,6 +136,11 @@ def learn(
     return replace(memory, booting=after, phases=phases)
 
 
+def of_offer(memory: Memory, offer: OfferName, pool: PoolName) -> Boots:
+    """What the last boots of that offer for that pool were like."""
+    return memory.phases.get(offers.for_pool(offer, pool), Boots())
+
+
 def middle_and_high(taken_s: Iterable[float]) -> tuple[float, float] | None:
     """The median and the 95th percentile of these seconds; None where there are none."""
     known = sorted(taken_s)
@@ -177,13 +182,10 @@ def _with_failure(of: Boots, phase: Phase) -> Boots:
 
 
 def _with_times(of: Boots, times: Iterable[PhaseTime]) -> Boots:
-    took = dict(of.took_s)
-    for time in times:
-        if time.ok:
-            took[time.phase] = (*took.get(time.phase, ()), round(time.took_s, 2))[-_KEPT:]
-    return replace(of, took_s=took)
-
-
-def of_offer(memory: Memory, offer: OfferName, pool: PoolName) -> Boots:
-    """What the last boots of that offer for that pool were like."""
-    return memory.phases.get(offers.for_pool(offer, pool), Boots())
+    took, known = dict(of.took_s), {time.phase: time for time in times if time.ok}
+    for phase, time in known.items():
+        took[phase] = (*took.get(phase, ()), round(time.took_s, 2))[-_KEPT:]
+    whole = of.whole_s
+    if Phase.MACHINE in known and Phase.HEARTBEAT in known:
+        whole = (*whole, round(known[Phase.HEARTBEAT].to_s - known[Phase.MACHINE].from_s, 2))[-_KEPT:]
+    return replace(of, took_s=took, whole_s=whole)

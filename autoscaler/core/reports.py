@@ -131,6 +131,8 @@ class Boots:
 
     took_s: Mapping[Phase, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds of each phase, the newest last."""
+    whole_s: tuple[float, ...] = ()
+    """From the order to the first heartbeat: phases run side by side, so these are no sums of theirs."""
     failed: Mapping[Phase, int] = field(default_factory=lambda: MappingProxyType({}))
     """Machines that said which phase failed."""
     slow_disks: int = 0

@@ -20,6 +20,7 @@ from autoscaler.cli.app import app
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, OrderAnswer, PoolDecision, PoolName, Transition
 from autoscaler.journal import Journal, TickRecord, open_journal
+from autoscaler.journal.contract import BootRecord
 from policies.contract import DecisionInput, History, Limits, PolicySpec, Stabilization, Supply
 from policies.decide import decide
 from policies.sentence import sentence
@@ -121,6 +122,7 @@ class Office:
         decisions: Iterable[PoolDecision] = (),
         memory: Memory | None = None,
         moves: Iterable[Transition] = (),
+        boots: Iterable[BootRecord] = (),
         at: float | None = None,
     ) -> None:
         """Write one tick, as a daemon would, and end."""
@@ -131,6 +133,7 @@ class Office:
                     new_nodes=nodes,
                     decisions=tuple(decisions),
                     transitions=tuple(moves),
+                    boots=tuple(boots),
                     memory=memory or Memory(),
                 )
             )

@@ -324,7 +324,7 @@ def test_why_tells_the_decision_whole_and_that_it_replays(office: Office) -> Non
 
     assert "42 messages at 10 a worker ask for 5" in told.out
     assert "Replayed from the same facts: 5 again." in told.out
-    assert {"pool", "at", "wanted", "sentence", "replays", "decision"} == facts.keys()
+    assert {"pool", "at", "wanted", "sentence", "replays", "decision", "boots"} == facts.keys()
     assert (True, 5, 42) == (
         facts["replays"],
         facts["wanted"],

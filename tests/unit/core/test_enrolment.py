@@ -215,6 +215,7 @@ def test_a_whole_boot_is_learned_once_by_phases_of_its_offer() -> None:
         Phase.HEARTBEAT: (7.0,),
         Phase.TASK: (20.0,),
     } == dict(enrolment.of_offer(first, OFFER.name, POOL).took_s)
+    assert (80.0,) == enrolment.of_offer(first, OFFER.name, POOL).whole_s
     assert first.phases == again.phases
 
 

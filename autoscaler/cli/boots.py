@@ -1,0 +1,207 @@
+"""How machines became workers, for people and for programs: one boot phase by phase, and an offer's in quantiles.
+
+In go what the journal holds, out come tables and plain values. What never happens here: a look at a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import RenderableType
+
+from autoscaler.cli import output
+from autoscaler.config import Settings
+from autoscaler.core import enrolment
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import Node, Offer, PoolName
+from autoscaler.core.reports import MEANINGS, Boot, Boots, Phase, PhaseTime
+from autoscaler.journal.contract import BootRecord
+from policies.phrases import count
+from providers.contract import ProviderName
+
+_BAR = 36
+"""Characters for the longest way from an order to a task."""
+_BLOCK, _FAILED_BLOCK = "█", "▓"
+_TITLE = "Where the seconds of a boot go"
+
+
+def portrait(record: BootRecord | None, node: Node) -> RenderableType | None:
+    """One machine's boot, phase by phase; where it failed, its phase, its words and the end of its log."""
+    if record is None:
+        return None
+    boot = record.boot
+    parts: list[RenderableType] = [output.words("Its boot, in seconds since it had power", output.STRONG)]
+    times = enrolment.timeline(boot, node.ordered_at, node.enrolled_at)
+    if times:
+        parts.append(_bars(times))
+    if boot.disk is not None:
+        disk = boot.disk
+        parts.append(
+            output.words(
+                f"Disk: {disk.mean_ms:.1f} ms in the mean, {disk.worst_ms:.1f} ms at worst, of "
+                f"{count(disk.requests, 'request')}"
+            )
+        )
+    if boot.failed is not None:
+        parts.append(output.words(f"Failed in phase {boot.failed.phase}: {boot.failed.says}", output.BAD))
+    if record.log:
+        title = f"The last {count(len(record.log), 'line')} of its log"
+        parts += [output.words(title, output.STRONG), output.words("\n".join(record.log), output.DIM)]
+    return output.together(*parts)
+
+
+def by_offer(memory: Memory, settings: Settings, only: PoolName | None = None) -> RenderableType | None:
+    """A line for each offer of whose boots something is known: median and 95th percentile of each phase."""
+    known = [each for each in _known(memory, settings) if only in {None, each[0]}]
+    phases = [phase for phase in Phase if any(phase in boots.took_s for _, _, boots in known)]
+    if not known:
+        return None
+    headers = ["OFFER", "POOL", "BOOTS", "ALL", *(phase.value.upper() for phase in phases), "FAILED"]
+    rows = [
+        [
+            output.offer(offer),
+            pool,
+            str(_machines(boots)),
+            _quantiles(boots.whole_s),
+            *(_quantiles(boots.took_s.get(phase, ())) for phase in phases),
+            _failures(boots),
+        ]
+        for pool, offer, boots in known
+    ]
+    return output.together(
+        output.words(f"{_TITLE}: median / 95th percentile in seconds, of the last boots", output.STRONG),
+        output.columns(headers, rows, right=headers[2:-1]),
+    )
+
+
+def of_pool(memory: Memory, settings: Settings, pool: PoolName) -> RenderableType | None:
+    """Each offer of that pool with a bar for each phase."""
+    known = [each for each in _known(memory, settings) if each[0] == pool]
+    return output.together(*(_block(offer, boots) for _, offer, boots in known)) if known else None
+
+
+def document(record: BootRecord | None, node: Node) -> dict[str, Any] | None:
+    """One machine's boot as plain values."""
+    if record is None:
+        return None
+    boot: Boot = record.boot
+    times = enrolment.timeline(boot, node.ordered_at, node.enrolled_at)
+    return {
+        "power_at": boot.power_at,
+        "phases": [asdict(time) | {"took_s": time.took_s} for time in times],
+        "failed": asdict(boot.failed) if boot.failed else None,
+        "disk": asdict(boot.disk) if boot.disk else None,
+        "log": list(record.log or ()),
+    }
+
+
+def documents(memory: Memory, settings: Settings, only: PoolName | None = None) -> list[dict[str, Any]]:
+    """What is known of the boots of each offer, as plain values."""
+    return [
+        {
+            "offer": offer.name,
+            "pool": pool,
+            "boots": _machines(boots),
+            "all": _plain_quantiles(boots.whole_s),
+            "phases": {phase.value: _plain_quantiles(taken) for phase, taken in boots.took_s.items()},
+            "failed": {phase.value: number for phase, number in boots.failed.items()},
+            "slow_disks_in_a_row": boots.slow_disks,
+        }
+        for pool, offer, boots in _known(memory, settings)
+        if only in {None, pool}
+    ]
+
+
+def _known(memory: Memory, settings: Settings) -> Iterable[tuple[PoolName, Offer, Boots]]:
+    for name, configured in settings.pools.items():
+        for written in configured.offers:
+            offer = Offer(
+                provider=ProviderName(written.provider),
+                location=written.location,
+                size=written.size,
+                image=written.image,
+                price_per_h=written.price_per_h,
+                quantum_s=written.quantum_s,
+            )
+            boots = enrolment.of_offer(memory, offer.name, PoolName(name))
+            if boots.took_s or boots.failed:
+                yield PoolName(name), offer, boots
+
+
+def _machines(boots: Boots) -> int:
+    return max((len(taken) for taken in boots.took_s.values()), default=0)
+
+
+def _block(offer: Offer, boots: Boots) -> RenderableType:
+    longest_s = max((high for taken in boots.took_s.values() for _, high in [_pair(taken)]), default=0.0)
+    rows = []
+    for phase in Phase:
+        taken = boots.took_s.get(phase)
+        if taken:
+            middle, high = _pair(taken)
+            rows.append((phase.value, _s(middle), _s(high), _bar(0.0, middle, longest_s), MEANINGS[phase]))
+    whole = enrolment.middle_and_high(boots.whole_s)
+    title = f"{_TITLE} at {output.offer(offer)}"
+    if whole is not None:
+        title += f": {_s(whole[0])} s from the order to the first heartbeat, 95th percentile {_s(whole[1])} s"
+    failed = _failures(boots)
+    return output.together(
+        output.words(title, output.STRONG),
+        output.columns(("PHASE", "P50", "P95", "", "WHAT"), rows, right=("P50", "P95")) if rows else None,
+        output.words(f"Failed: {failed}", output.BAD) if boots.failed else None,
+    )
+
+
+def _bars(times: tuple[PhaseTime, ...]) -> RenderableType:
+    begins_s = min(time.from_s for time in times)
+    whole_s = max(time.to_s for time in times) - begins_s
+    rows = []
+    for time in times:
+        block = _BLOCK if time.ok else _FAILED_BLOCK
+        bar = _bar(time.from_s - begins_s, time.to_s - begins_s, whole_s, block)
+        said = MEANINGS[time.phase] if time.ok else "failed"
+        style = "" if time.ok else output.BAD
+        rows.append(
+            (
+                output.words(time.phase.value, style),
+                f"{time.from_s:.1f}",
+                f"{time.took_s:.1f}",
+                output.words(bar, style),
+                said,
+            )
+        )
+    return output.columns(("PHASE", "FROM", "TOOK", "", "WHAT"), rows, right=("FROM", "TOOK"))
+
+
+def _bar(from_s: float, to_s: float, whole_s: float, block: str = _BLOCK) -> str:
+    """Where in the whole it lies; the shortest is still seen."""
+    if whole_s <= 0.0:
+        return ""
+    first = min(_BAR - 1, round(from_s / whole_s * _BAR))
+    last = max(first + 1, min(_BAR, round(to_s / whole_s * _BAR)))
+    return " " * first + block * (last - first)
+
+
+def _pair(taken: tuple[float, ...]) -> tuple[float, float]:
+    return enrolment.middle_and_high(taken) or (0.0, 0.0)
+
+
+def _s(seconds: float) -> str:
+    """Tenths matter below ten seconds only."""
+    return f"{seconds:.1f}" if seconds < 10.0 else f"{seconds:.0f}"
+
+
+def _quantiles(taken: tuple[float, ...]) -> str:
+    both = enrolment.middle_and_high(taken)
+    return output.NOTHING if both is None else f"{_s(both[0])} / {_s(both[1])}"
+
+
+def _plain_quantiles(taken: tuple[float, ...]) -> Mapping[str, float] | None:
+    both = enrolment.middle_and_high(taken)
+    return None if both is None else {"p50_s": both[0], "p95_s": both[1], "boots": len(taken)}
+
+
+def _failures(boots: Boots) -> str:
+    return ", ".join(f"{phase.value} {number}" for phase, number in boots.failed.items()) or output.NOTHING
