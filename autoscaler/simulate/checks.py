@@ -168,6 +168,8 @@ def committed(world: World, record: TickRecord, knows_anew: Callable[[Worker], b
             _was_gone(world, nodes[told.node], told)
         elif told.event is Event.DRAINED:
             _was_drained(world, nodes[told.node], knows_anew)
+        elif told.event is Event.ENROL_FAILED:
+            _had_failed(world, nodes[told.node])
 
 
 def first_asked(world: World, known: Known, record: TickRecord, before: frozenset[_Machine]) -> None:
@@ -207,6 +209,14 @@ def _was_drained(world: World, node: Node, knows_anew: Callable[[Worker], bool])
     named = world.workers.get(node.machine, [])
     if len(named) == 1 and named[0].consuming and knows_anew(named[0]):
         raise Harm("wrong_ends", f"{node.name} was taken for idle while its worker, begun anew, takes tasks")
+
+
+def _had_failed(world: World, node: Node) -> None:
+    """Its own word ends a machine, nobody else's does; and never alone."""
+    if node.machine not in world.speech.failed:
+        raise Harm("wrong_ends", f"{node.name} was taken for failed, and never said so")
+    if not world.unconnected_now(node.machine):
+        raise Harm("wrong_ends", f"{node.name} was taken for failed, and nobody knew whether it works")
 
 
 def _was_seen(world: World, pool: PoolName, decision: Decision) -> None:

@@ -51,6 +51,8 @@ class Fault(StrEnum):
     MACHINE_DIES = "machine dies"
     NEVER_ENROLS = "never enrols"
     SLOW_BOOT = "slow boot"
+    REPORT_LIES = "report lies"
+    """A machine says that its boot failed, whatever its worker does, and says so of others with its own token."""
     WORKER_SILENT = "worker silent"
     WORKER_RESTARTS = "worker restarts"
     """Another process in its place; half of them have the pid of the one before."""
@@ -135,8 +137,8 @@ class Counts:
     """Fewer workers wanted than there are before demand was seen often enough in a row after it could not be seen."""
     wrong_ends: int = 0
     """Calls for the end of one machine that ended another, or more than one; workers taken for idle that were heard to
-    begin anew and take tasks; and first asks for the end of a machine that was never heard, without a word of the
-    broker's on that tick."""
+    begin anew and take tasks; first asks for the end of a machine that was never heard, without a word of the
+    broker's on that tick; and machines taken for failed that did not say so, or of which nobody asked the broker."""
     wrong_supply: int = 0
     """Purchases and moves that the number wanted does not ask for or that a pause forbids, and workers taken for lost
     while they could not have been heard."""

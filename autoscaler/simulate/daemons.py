@@ -20,6 +20,7 @@ from autoscaler.simulate.calls import Calls
 from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.ledger import Leased, Shared
 from autoscaler.simulate.looking import Eyes
+from autoscaler.simulate.speaking import Mailbox
 from autoscaler.simulate.workers import Worker
 from autoscaler.simulate.world import World
 from policies.contract import Past
@@ -91,6 +92,7 @@ class Daemon:
             journal=_Writing(self._journal, self._commit, self._calls.read, world.fleet.earlier),
             observer=self._eyes,
             executor=_Sending(self._calls, self._dispatch),
+            machines=Mailbox(world.speech, world.wall, world.broker_down),
             clock=world.wall,
             log=_Listening(self.mistakes.append),
             name_seed=lambda: f"{names.getrandbits(32):08x}",

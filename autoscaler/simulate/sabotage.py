@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 
-from autoscaler.simulate import sabotage_acts, sabotage_money, sabotage_places, sabotage_sight
+from autoscaler.simulate import (
+    sabotage_acts,
+    sabotage_money,
+    sabotage_places,
+    sabotage_sight,
+    sabotage_words,
+)
 from autoscaler.simulate.sabotage_parts import Parts
 
 SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
@@ -61,6 +67,8 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             sabotage_money.pays_by_the_second,
             sabotage_places.takes_residency_for_a_wish,
             sabotage_places.lets_be_what_is_not_known,
+            sabotage_words.takes_any_token,
+            sabotage_words.believes_a_machine_that_says_it_failed,
         )
     }
 )

@@ -76,6 +76,7 @@ STROKES: Mapping[Fault, float] = MappingProxyType(
         Fault.MACHINE_DIES: 0.1,
         Fault.NEVER_ENROLS: 0.05,
         Fault.SLOW_BOOT: 0.08,
+        Fault.REPORT_LIES: 0.08,
         Fault.WORKER_SILENT: 0.15,
         Fault.WORKER_RESTARTS: 0.15,
         Fault.WORKER_ZOMBIE: 0.07,

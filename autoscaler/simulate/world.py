@@ -20,6 +20,7 @@ from autoscaler.simulate.contract import Fault, Scenario
 from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, HERE, Fleet
 from autoscaler.simulate.restored import Forgotten
 from autoscaler.simulate.script import Script
+from autoscaler.simulate.speaking import Speech
 from autoscaler.simulate.till import Till
 from autoscaler.simulate.workers import Worker, Zombie
 from autoscaler.simulate.workload import Load, Queue
@@ -74,10 +75,10 @@ class World:
     """One life's outside."""
 
     def __init__(self, scenario: Scenario, script: Script, fleet: Fleet) -> None:
-        self.script = script
-        self.fleet = fleet
+        self.script, self.fleet = script, fleet
         self.clock = WorldClock(fleet.begins_at)
         self.wall, self.till = SteppedClock(self.clock), Till(self.clock)
+        self.speech = Speech(self.clock, script, self.broker_down)
         self.dice = random.Random(f"world {scenario.seed}")
         self.accounts: dict[ProviderName, SimulatedCloud] = {
             name: clouds.open_cloud(
@@ -209,6 +210,7 @@ class World:
             cloud.forget(self.clock.now() - _KEPT_S / 2)
         for manners in self.manners.values():
             manners.tidy()
+        self.speech.tidy({place.machine.name for place in self.places.values()}.__contains__)
         old = at - _KEPT_S
         self._unconnected_at = {name: told for name, told in self._unconnected_at.items() if told >= old}
         for name in [n for n, asked_at in self.asked_at.items() if asked_at < at - _KEPT_S]:
@@ -252,6 +254,8 @@ class World:
         if machine.boots_at != float("inf"):
             boots_in_s = machine.boots_at - self.clock.now() + self.dice.uniform(0, 10)
             self.clock.later(boots_in_s, lambda: self._boot(place, pid=100))
+        boots_in_s, key = machine.boots_at - self.clock.now(), (account, machine.instance_id)
+        self.speech.begins(machine.name, boots_in_s, lambda: key in self.places)
         self._draw_fate(place)
 
     def vanish(self, machine: Machine, account: ProviderName) -> None:

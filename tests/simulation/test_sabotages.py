@@ -26,6 +26,7 @@ BY_FAILED_TICKS = {
 taken for bad luck and lived with."""
 
 RARE = {
+    "believes_a_machine_that_says_it_failed": 23,
     "bills_a_machine_in_the_month_of_its_order": 300,
     "leaves_strangers_out_of_the_ceiling": 53,
     "stops_buying_and_lets_them_run": 60,
