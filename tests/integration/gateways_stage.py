@@ -87,13 +87,15 @@ def take_and_drop(node: PrivateRabbitMQ, messages: int, *, vhost: str = "/") -> 
     connection.close()
 
 
-def add_user(node: PrivateRabbitMQ, name: str, password: str, tags: str, *, vhost: str = "/") -> None:
-    """A user who may read this vhost and no more."""
+def add_user(
+    node: PrivateRabbitMQ, name: str, password: str, tags: str, *, vhost: str = "/", own: str = ""
+) -> None:
+    """A user who may read this vhost and no more; or do all with what is named like `own`, and see nothing else."""
     admin = (node.user, node.password)
     user, place = quote(name, safe=""), quote(vhost, safe="")
     for path, body in (
         (f"users/{user}", {"password": password, "tags": tags}),
-        (f"permissions/{place}/{user}", {"configure": "", "write": "", "read": ".*"}),
+        (f"permissions/{place}/{user}", {"configure": own, "write": own, "read": own or ".*"}),
     ):
         requests.put(
             f"{node.management_url}/api/{path}", json=body, auth=admin, timeout=10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -17,6 +18,8 @@ from autoscaler.gateways.enrolment import EnrolmentLink
 from providers.contract import MayAct, NodeName, always
 from testbed import waiting
 from testbed.rabbitmq import PrivateRabbitMQ
+from tests.integration import gateways_stage as stage
+from tests.tidy.repository import ROOT
 from tests.unit.gateways import said_by_machines as machines
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -41,13 +44,18 @@ def vhost(node: PrivateRabbitMQ, request: pytest.FixtureRequest) -> str:
 
 @contextlib.contextmanager
 def listening(
-    node: PrivateRabbitMQ, vhost: str, *, may_act: MayAct = always, wanted: list[Report] | None = None
+    node: PrivateRabbitMQ,
+    vhost: str,
+    *,
+    may_act: MayAct = always,
+    wanted: list[Report] | None = None,
+    user: str = "",
 ) -> Iterator[EnrolmentLink]:
     """The production gateway of fleet `fleet`."""
     link = EnrolmentLink(
         amqp_url=f"amqp://127.0.0.1:{node.amqp_port}",
-        username=node.user,
-        password=node.password,
+        username=user or node.user,
+        password=user or node.password,
         vhost=vhost,
         fleet="fleet",
         tokens=machines.TOKENS,
@@ -187,6 +195,21 @@ def test_a_flood_is_bounded_and_the_others_are_heard(node: PrivateRabbitMQ, vhos
 
         assert {A, B} == set(heard(link, A, B))
         waiting.wait_until(lambda: waiting_in(node, vhost) == 0, 30, "the flood to pass")
+
+
+def test_the_documented_rights_are_enough(node: PrivateRabbitMQ, vhost: str) -> None:
+    """And a user without them is told what the broker says, which costs the daemon this one fact."""
+    (pattern,) = re.findall(r"^own='(.*)'$", (ROOT / "docs" / "broker.md").read_text(), re.MULTILINE)
+    for user, own in (("least", pattern), ("less", "^celeryev$")):
+        stage.add_user(node, user, user, "monitoring", vhost=vhost, own=own)
+    with listening(node, vhost, user="less") as link:
+        waiting.wait_until(lambda: "ACCESS_REFUSED" in str(link.reports()), 30, "the refusal")
+    with listening(node, vhost, user="least") as link:
+        ready(link)
+        publish(node, vhost, machines.body(A))
+        found = heard(link, A)
+        link.forget(found)
+        waiting.wait_until(lambda: not heard(link), 30, "the report to be settled")
 
 
 def test_a_deleted_queue_is_made_again(node: PrivateRabbitMQ, vhost: str) -> None:
