@@ -59,6 +59,7 @@ from providers.contract import (
     ProviderName,
     RateLimit,
 )
+from tests.property.said_strategies import boots, heard_reports, reports
 from tests.unit.core.builders import AT, OFFER, a_demand, a_pool, wanted
 
 S = NodeState
@@ -255,7 +256,7 @@ def snapshots(draw: st.DrawFn, *, seen: bool = False) -> Snapshot:
             p: draw(listings(tuple(n for n in live if n.offer.provider == p), seen=seen)) for p in ACCOUNTS
         },
         sightings=BLIND if blind else draw(sightings()),
-        idleness={n.name: draw(idlenesses) for n in live if n.state is S.DRAINING},
+        idleness={n.name: draw(idlenesses) for n in live if n.state in {S.DRAINING, S.BOOTING}},
         nodes=live,
         outcomes=tuple(draw(outcomes(n.name)) for n in draw(some)),
         in_flight=frozenset(n.name for n in draw(some)),
@@ -273,11 +274,13 @@ def snapshots(draw: st.DrawFn, *, seen: bool = False) -> Snapshot:
             stalls=draw(st.dictionaries(st.sampled_from(NAMES), standstills, max_size=6)),
             bills=Bills(gone=draw(st.dictionaries(st.just(MONTH), gone, max_size=1))),
             seen=tuple(draw(st.lists(st.sampled_from(ACCOUNTS), max_size=2, unique=True))),
+            booting=draw(boots(NAMES)),
         ),
         name_seed="fresh",
         settle_s=dict.fromkeys(ACCOUNTS, 30.0),
         listing_age_s=draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.floats(0.0, 60.0), max_size=2)),
         rate_limits=draw(st.dictionaries(st.sampled_from(ACCOUNTS), rate_limits, max_size=1)),
+        reports={name: draw(reports(name)) for name in NAMES} if seen else draw(heard_reports(NAMES)),
     )
 
 

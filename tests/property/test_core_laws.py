@@ -31,6 +31,7 @@ RESTS_ON_HEARING = {
     Event.WORKER_SILENT,
     Event.DRAINED,
     Event.ENROL_EXPIRED,
+    Event.ENROL_FAILED,
     Event.LOST_EXPIRED,
     Event.DRAIN_EXPIRED,
     Event.WORKER_SEEN,
