@@ -21,7 +21,7 @@ from autoscaler.core.facts import Missing
 from autoscaler.core.reports import Refusals, Report
 from autoscaler.gateways import amqp, enrolment_reports
 from autoscaler.tokens import Tokens
-from providers.contract import Finding, MayAct, NodeName, always
+from providers.contract import MayAct, NodeName, always
 
 EXCHANGE = "autoscaler.enrolment"
 """Machines publish to it, with the fleet's name as the routing key, and may do nothing else there."""
@@ -142,16 +142,6 @@ class EnrolmentLink:
         """What was no report of a machine of this fleet, since the start."""
         with self._lock:
             return self._refusals
-
-    def check(self, timeout_s: float) -> tuple[Finding, ...]:
-        """Whether machines could be heard: the exchange and the queue are there, or could be made."""
-        deadline = self._clock.monotonic() + timeout_s
-        while isinstance(self.reports(), Missing) and self._clock.monotonic() < deadline:
-            self._stopping.wait(0.1)
-        seen = self.reports()
-        if isinstance(seen, Missing):
-            return (Finding(subject=EXCHANGE, ok=False, says=seen.why),)
-        return (Finding(subject=EXCHANGE, ok=True, says=f"connected; the queue is {queue_of(self._fleet)}"),)
 
     # Serving, on the link's own thread.
 
