@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import typer
 
-from autoscaler import enrolling, standby, telemetry
+from autoscaler import standby, telemetry
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.journal import Journal
 from policies import seasons
+
+if TYPE_CHECKING:
+    from autoscaler.wiring import Works
 
 _FIRST_SIGHT_S = 3.0
 """How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
@@ -27,6 +31,8 @@ _PURGES_AT_ONCE = 20
 
 def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
+    from autoscaler import enrolling  # noqa: PLC0415 - clients of brokers are slow to import, and commands share this
+
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
     with ExitStack() as everything:
@@ -67,7 +73,7 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
-        opened.wait_for(lambda: not isinstance(works.workers.sightings(), Missing), _FIRST_SIGHT_S)
+        opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
             loop=keeper,
             calls=works.executor,
@@ -80,6 +86,12 @@ def run(config: options.Config = None) -> None:
         )
         code = daemon.run()
     raise typer.Exit(code)
+
+
+def _hears(works: Works) -> bool:
+    """Whether workers are heard, and machines on their way to become some."""
+    reports = works.machines.reports() if works.machines is not None else {}
+    return not isinstance(works.workers.sightings(), Missing) and not isinstance(reports, Missing)
 
 
 def _purge(journal: Journal, settings: Settings) -> None:
