@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.reports import Boot, Boots, DiskFigures, Failure, Phase, PhaseTime
-from autoscaler.journal import Journal, JournalUnavailable, open_journal, read
+from autoscaler.journal import Journal, JournalUnavailable, codec, open_journal, read, tables
 from autoscaler.journal import journal as whole
 from autoscaler.journal.contract import BootRecord
 from providers.contract import NodeName
@@ -105,3 +106,24 @@ def test_a_damaged_boot_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable, match="boots for n1"):
         read.boots(opened, [N])
     opened.close()
+
+
+def test_a_journal_of_the_release_before_is_brought_up_to_date(url: str) -> None:
+    """With its machines and its memory; nobody listened then, so no boot is known."""
+    opened = open_journal(url)
+    opened.commit(a_tick(new_nodes=(a_node(N),), memory=Memory(clocks={"sightings": 7.0})))
+    older = json.loads(codec.memory_document(opened.memory()))
+    del older["booting"], older["phases"]
+    with opened.writing("take it back to the release before") as connection:
+        connection.execute(sa.text("DROP TABLE boots"))
+        connection.execute(sa.text(f"UPDATE {tables.SCHEMA_TABLE} SET version_num = '0007'"))
+        connection.execute(sa.update(tables.memory).values(document=json.dumps(older)))
+    opened.close()
+
+    again = open_journal(url)
+    assert {"sightings": 7.0} == dict(again.memory().clocks)
+    assert ({}, {}) == (dict(again.memory().booting), dict(again.memory().phases))
+    assert {} == read.boots(again, [N])
+    again.commit(a_tick(boots=(a_boot(),)))
+    assert {N} == set(read.boots(again, [N]))
+    again.close()
