@@ -27,14 +27,14 @@ taken for bad luck and lived with."""
 
 RARE = {
     "believes_a_machine_that_says_it_failed": 23,
-    "bills_a_machine_in_the_month_of_its_order": 300,
+    "bills_a_machine_in_the_month_of_its_order": 205,
     "leaves_strangers_out_of_the_ceiling": 53,
     "stops_buying_and_lets_them_run": 60,
     "forgets_what_is_gone": 60,
-    "knows_a_worker_by_its_pid": 60,
-    "ends_silent_strangers_without_a_word": 60,
+    "knows_a_worker_by_its_pid": 191,
+    "ends_silent_strangers_without_a_word": 151,
 }
-"""The first life that is lived here: none before it noticed. `autoscaler soak --sabotage all` lives them all."""
+"""The first life that is lived here: few before it notice, or none. `autoscaler soak --sabotage all` lives them all."""
 
 
 @pytest.mark.timeout(300)
