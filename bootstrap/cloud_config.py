@@ -1,22 +1,23 @@
 """The user data of a rented Debian or Ubuntu machine: a cloud-config document that makes it a worker.
 
 In goes a `WorkerSpec`, out comes text for cloud-init. Everything is a file: settings and secrets in files that only
-root can read, programs that name no secret, and one command at the end. What never happens here: a secret in a command
-line, a value of the spec in a file whose syntax it was not quoted for.
+root can read, programs that name no secret, and one command at the end. Packages are that command's to install and
+not cloud-init's, so that they are timed, tried again and told of. What never happens here: a secret in a command line,
+a value of the spec in a file whose syntax it was not quoted for.
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
 
 import yaml
 
-from bootstrap import application, assets, worker
+from bootstrap import application, assets, machine, program, worker
 from bootstrap.contract import ApplicationSource, WorkerSpec
 
 _LIB = "/usr/local/lib/autoscaler"
-_HOME = "/var/lib/autoscaler"
 _ONLY_ROOT = "0600"
 _ROOTS_PROGRAM = "0755"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -37,7 +38,6 @@ _Dumper.add_representer(str, _represent_text)
 def cloud_config(spec: WorkerSpec) -> str:
     """The document, in ASCII alone, which no provider's form or encoding can damage. `spec` must be usable."""
     document = {
-        **_packages(spec),
         **_user(spec),
         "write_files": _files(spec),
         "runcmd": [[f"{_LIB}/become-worker"]],
@@ -56,23 +56,12 @@ def environment_file(spec: WorkerSpec) -> str:
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
-def _packages(spec: WorkerSpec) -> dict[str, Any]:
-    """The package step. An image has everything in it: there only what the operator names is installed."""
-    needed = application.packages(spec.application)
-    if spec.application.source is not ApplicationSource.IMAGE:
-        needed = (*needed, "supervisor")
-    # Each once, ours first.
-    wanted = list(dict.fromkeys((*needed, *spec.packages)))
-    return {"package_update": True, "packages": wanted} if wanted else {}
-
-
 def _user(spec: WorkerSpec) -> dict[str, Any]:
     """The worker's user beside the image's own: without `default` cloud-init would leave operators no way in."""
     worker_user = {
         "name": spec.user,
-        "gecos": "Celery worker",
         "system": True,
-        "homedir": _HOME,
+        "homedir": machine.HOME,
         "shell": "/usr/sbin/nologin",
         "lock_passwd": True,
     }
@@ -81,8 +70,8 @@ def _user(spec: WorkerSpec) -> dict[str, Any]:
 
 def _files(spec: WorkerSpec) -> list[dict[str, str]]:
     only_root = {
+        machine.PATH: machine.text(spec),
         "/etc/autoscaler/worker.env": environment_file(spec),
-        "/etc/autoscaler/celery-worker.conf": assets.fill("celery-worker.conf", NODE=spec.node),
         **application.files(spec.application),
     }
     return [
@@ -93,22 +82,21 @@ def _files(spec: WorkerSpec) -> list[dict[str, str]]:
 
 def _programs(spec: WorkerSpec) -> dict[str, str]:
     user = shlex.quote(spec.user)
-    directory = shlex.quote(spec.application.directory or _HOME)
+    directory = shlex.quote(spec.application.directory or machine.HOME)
     command = worker.argv(spec, python=application.interpreter(spec.application))
-    programs = {
+    told = json.loads(machine.text(spec))
+    return {
         "run-worker": assets.fill("run-worker", USER=user, DIRECTORY=directory, COMMAND=_continued(command)),
-        "become-worker": assets.fill("become-worker", USER=user, DIRECTORY=directory),
+        "become-worker": program.packed(program.modules_for(told)),
     }
-    if spec.application.source is not ApplicationSource.IMAGE:
-        python = shlex.quote(spec.application.python)
-        programs["install-application"] = assets.fill("install-application", PYTHON=python)
-    return programs
 
 
 def _continued(command: tuple[str, ...]) -> str:
-    """A shell command with an argument a line."""
-    return " \\\n    ".join(map(shlex.quote, command))
+    """A shell command with an option a line."""
+    words = ((" \\\n    " if word.startswith("--") else " ") + shlex.quote(word) for word in command)
+    return "".join(words).lstrip()
 
 
 def _file(path: str, permissions: str, content: str) -> dict[str, str]:
-    return {"path": path, "owner": "root:root", "permissions": permissions, "content": content}
+    # Whose it is needs no word: cloud-init makes it root's.
+    return {"path": path, "permissions": permissions, "content": content}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import functools
 import gzip
 import json
@@ -11,7 +10,6 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -19,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import worker
+from bootstrap import program, worker
 from bootstrap.application import interpreter
 from bootstrap.cloud_config import environment_file
 from bootstrap.contract import Application, ApplicationSource, UserDataTooLarge, WorkerSpec
@@ -145,7 +143,7 @@ def test_the_shell_reads_back_every_variable(spec: WorkerSpec) -> None:
 def test_the_command_arrives_word_for_word_and_holds_no_secret(spec: WorkerSpec) -> None:
     """The shell of a machine sees exactly the arguments that were meant; secrets are not among them."""
     script = specs.files(spec)["/usr/local/lib/autoscaler/run-worker"]
-    command = script.partition(" --init-groups -- ")[2].partition("\n\nset -a\n")[0]
+    command = script.partition(" --init-groups -- ")[2].rpartition("\nset -a\n")[0]
     heard = subprocess.run(
         ["/bin/sh", "-euc", f"printf '%s\\0' {command}"], capture_output=True, timeout=30, check=True
     )
@@ -166,15 +164,14 @@ def test_no_secret_is_in_a_program_or_in_what_people_see(spec: WorkerSpec) -> No
 
 
 @given(worker_specs())
-def test_supervisord_reads_the_program_as_meant(spec: WorkerSpec) -> None:
-    """As its own parser does: inline comments, then `%` expansion, which finds nothing to expand."""
-    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
-    parser.read_string(specs.files(spec)["/etc/autoscaler/celery-worker.conf"])
-    section: dict[str, Any] = dict(parser[f"program:{spec.node}"])
+def test_the_program_on_the_machine_reads_its_settings_as_meant(spec: WorkerSpec) -> None:
+    """What an operator wrote is what it is told, whatever it holds; and nothing of it is in the program itself."""
+    files = specs.files(spec)
+    told = json.loads(files["/etc/autoscaler/machine.json"])
 
-    assert [f"program:{spec.node}"] == parser.sections()
-    assert section["command"] == "/usr/local/lib/autoscaler/run-worker"
-    assert section == {key: value % {} for key, value in section.items()}
+    assert (spec.node, spec.fleet, spec.user) == (told["node"], told["fleet"], told["user"])
+    assert spec.broker_url == told["broker"]["url"]
+    assert files["/usr/local/lib/autoscaler/become-worker"] == program.packed(program.modules_for({}))
 
 
 @given(worker_specs(), st.integers(500, 20_000), st.booleans())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,14 @@ class Machine:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def environ(self) -> dict[str, str]:
-        """What the scripts are started with: the stand-ins first."""
-        return {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin"}
+        """What the programs are started with: the stand-ins first, and this root instead of the machine's."""
+        return {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin", "AUTOSCALER_ROOT": str(self.root)}
+
+    def settle(self, **settings: Any) -> None:
+        """Change what the program on the machine is told; None takes a setting away."""
+        path = self.root / "etc/autoscaler/machine.json"
+        told = json.loads(path.read_text()) | settings
+        path.write_text(json.dumps({name: value for name, value in told.items() if value is not None}))
 
     def argv_of(self, name: str) -> list[str]:
         """The arguments of the last call of a stand-in."""

@@ -15,13 +15,17 @@ from tests.unit.bootstrap import specs
 
 
 @pytest.mark.parametrize("source", specs.SOURCES)
-def test_a_plain_pool_takes_less_than_half_of_what_providers_allow(source: str) -> None:
-    """16 KiB is the tightest limit in use; what an operator adds must have room."""
+def test_a_plain_pool_fits_the_tightest_clouds_uncompressed(source: str) -> None:
+    """12,288 bytes, 16 KiB of base64, pass at Brightbox, Linode and Vultr, which take no compressed documents."""
     spec = specs.a_spec(
         application=specs.SOURCES[source], environment={"DJANGO_SETTINGS_MODULE": "shop.settings"}
     )
+    taken = len(specs.rendered(spec).content)
+    program = len(specs.files(spec)["/usr/local/lib/autoscaler/become-worker"])
+    # Shown where it fails, and with `-rP`.
+    print(f"{source}: {taken} bytes of user data, {program} of them our program")  # noqa: T201 - the figure is what it is about
 
-    assert len(specs.rendered(spec).content) < 16_384 // 2
+    assert taken <= 12_288
 
 
 def test_what_fits_is_not_compressed() -> None:
