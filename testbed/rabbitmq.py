@@ -22,6 +22,7 @@ from urllib.parse import quote
 import requests
 
 from testbed import ports, waiting
+from testbed.certificates import Certificates
 
 # Debian's /usr/sbin/rabbitmq-server is a wrapper that switches to the user `rabbitmq`; this is what it wraps.
 SERVER_PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -39,15 +40,21 @@ class PrivateRabbitMQ:
     """One RabbitMQ node under `directory`; a context manager that starts it and stops it.
 
     The password holds every character that URLs and shells treat specially, so whoever forgets to quote it is found
-    out. `statistics_interval_s` is how often the node refreshes what its management API tells.
+    out. `statistics_interval_s` is how often the node refreshes what its management API tells. With `certificates` it
+    speaks TLS too, on a port of its own.
     """
 
-    def __init__(self, directory: Path, *, statistics_interval_s: float = 5.0) -> None:
+    def __init__(
+        self, directory: Path, *, statistics_interval_s: float = 5.0, certificates: Certificates | None = None
+    ) -> None:
         self.user = "autoscaler"
         self.password = f"p@ss/w:rd%#?&+ {secrets.token_urlsafe(12)}"
         self._directory = directory.resolve()
         self._statistics_interval_ms = round(statistics_interval_s * 1000)
-        self.amqp_port, self.management_port, self._distribution_port, self._epmd_port = ports.free_ports(4)
+        self._certificates = certificates
+        self.amqp_port, self.management_port, self._distribution_port, self._epmd_port, self.amqps_port = (
+            ports.free_ports(5)
+        )
         # Node names live in one table per epmd, and ours has its own; the random part is for those who read `ps`.
         self._node_name = f"testbed-{secrets.token_hex(4)}@localhost"
         self._broker: subprocess.Popen[bytes] | None = None
@@ -81,8 +88,15 @@ class PrivateRabbitMQ:
 
     def amqp_url_for(self, vhost: str) -> str:
         """Where clients of one vhost connect."""
+        return self._url("amqp", ports.LOOPBACK, self.amqp_port, vhost)
+
+    def amqps_url_for(self, vhost: str, host: str = ports.LOOPBACK) -> str:
+        """The same by TLS, for a broker that has certificates."""
+        return self._url("amqps", host, self.amqps_port, vhost)
+
+    def _url(self, scheme: str, host: str, port: int, vhost: str) -> str:
         user, password, path = (quote(part, safe="") for part in (self.user, self.password, vhost))
-        return f"amqp://{user}:{password}@{ports.LOOPBACK}:{self.amqp_port}/{path}"
+        return f"{scheme}://{user}:{password}@{host}:{port}/{path}"
 
     def start(self) -> None:
         """Return once clients and the management API are served. Data of an earlier start is still there."""
@@ -246,6 +260,13 @@ class PrivateRabbitMQ:
             "log.console": "false",
             "log.file.level": "info",
         }
+        if self._certificates:
+            settings |= {
+                "listeners.ssl.1": f"{ports.LOOPBACK}:{self.amqps_port}",
+                "ssl_options.cacertfile": self._certificates.authority,
+                "ssl_options.certfile": self._certificates.certificate,
+                "ssl_options.keyfile": self._certificates.key,
+            }
         lines = [f"{key} = {value}\n" for key, value in settings.items()]
         (place / "rabbitmq.conf").write_text("".join(lines), encoding="utf-8")
 

@@ -20,7 +20,7 @@ from typing import Callable
 from bootstrap.assets.enrol import amqp, disk, installing, machine, reports
 
 _NETWORK_S, _BROKER_S, _WORKER_S = 300, 600, 300
-_LAST_WORD_S = 30
+_LAST_WORD_S = 15
 
 
 class Enrolment:

@@ -100,7 +100,7 @@ def test_a_file_is_whole_and_closed_to_others_from_its_first_byte(
         here.machine.write(str(path), text)
 
         assert (text, 0o600) == (path.read_text(), path.stat().st_mode & 0o777)
-    assert ["secret"] == os.listdir(path.parent)
+    assert [path] == list(path.parent.iterdir())
 
 
 def test_settings_have_defaults_and_the_rest_of_a_table_keeps_its_own(
