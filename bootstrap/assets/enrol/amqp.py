@@ -40,8 +40,14 @@ def frame(kind: int, channel: int, payload: bytes) -> bytes:
 
 
 def places(url: str) -> list[SplitResult]:
-    """The brokers that a URL as Celery takes it names. Raises ValueError where it is none."""
-    return [urlsplit(each) for each in url.split(";") if each]
+    """The brokers that a URL as Celery takes it names. Raises OSError where it is none, and shows nothing of it."""
+    try:
+        found = [urlsplit(each) for each in url.split(";") if each]
+        # It is read only where it is asked for, and may be no number.
+        [port(place) for place in found]
+    except ValueError:
+        raise OSError("the broker's address is no URL") from None
+    return found
 
 
 def port(place: SplitResult) -> int:

@@ -48,7 +48,7 @@ class Enrolment:
             self._moved.clear()
             for name, (needs, deadline_s, _) in self._phases.items():
                 now_s = machine.uptime_s()
-                if name not in self._began_s and all(need in self._told.phases for need in needs.split()):
+                if name not in self._began_s and all(map(self._told.is_done, needs.split())):
                     self._began_s[name] = now_s
                     threading.Thread(target=self._live, args=(name,), daemon=True).start()
                 # What hangs where nothing can interrupt it, as a read of a dead disk, fails too.
@@ -115,7 +115,8 @@ class Enrolment:
 
     def _worker(self) -> str:
         """Kept, and alive for a while."""
-        self._keeper.begin(self._settings)
+        # Its keeper may have been installed a moment ago.
+        installing.again(lambda _: self._keeper.begin(self._settings))
         ends_at = time.monotonic() + _WORKER_S
         before, since = "", 0.0
         while True:

@@ -37,7 +37,7 @@ def packages(settings: machine.Settings) -> str:
         if not re.search(f"^(.* )?{re.escape(name)} .*ok installed$", there, re.MULTILINE)
     ]
     if names:
-        _again(lambda left_s: _apt(names, left_s))
+        again(lambda left_s: _apt(names, left_s))
     return f"installed: {' '.join(names) or 'nothing was missing'}"
 
 
@@ -70,7 +70,7 @@ def application(settings: machine.Settings) -> str:
         )
         if moves or machine.read(_STAMP) != digest:
             says = "installed"
-            _again(lambda left_s: _pip(settings, left_s))
+            again(lambda left_s: _pip(settings, left_s))
             machine.write(_STAMP, digest, 0o644)
     _shell(settings.commands_after)
     return says
@@ -96,7 +96,7 @@ def _shell(commands: list[str]) -> None:
         machine.run(["/bin/sh", "-eu"], DEADLINE_S, lines, **_QUIETLY)
 
 
-def _again(step: Callable[[float], None]) -> None:
+def again(step: Callable[[float], None]) -> None:
     """Try until it works: networks and mirrors are not always there at once. `step` gets the seconds it may take."""
     ends_at = time.monotonic() + DEADLINE_S
     for attempt in range(1, _ATTEMPTS + 1):

@@ -27,6 +27,7 @@ class Lease:
         self._queue = f"{self._fleet}.{settings.node}"
         self._connection: amqp.Connection | None = None
         self._heard_at = time.monotonic()
+        self._trouble = ""
         self.fenced = self.down = False
 
     def turn(self) -> None:
@@ -59,8 +60,9 @@ class Lease:
                 self._connection = self._listen()
             return len(list(self._connection.get(self._queue))) > 0
         except OSError as error:
-            machine.say(f"nothing can be heard: {error}")
-            self._connection = None
+            if str(error) != self._trouble:
+                machine.say(f"nothing can be heard: {error}")
+            self._connection, self._trouble = None, str(error)
             return False
 
     def _listen(self) -> amqp.Connection:

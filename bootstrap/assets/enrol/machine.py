@@ -70,7 +70,8 @@ def hide(*secrets: str) -> None:
     """No line of the log holds these from now on, nor a password in them, nor what the worker's environment holds."""
     for secret in (*secrets, *_environment()):
         # An address, or several with `;` between them, is none itself; its password is, as it stands and as it means.
-        for each in secret.split(";"):
+        # Of a text of several lines each is one.
+        for each in re.split("[;\n]", secret):
             hidden = each.rpartition("@")[0].rpartition(":")[2] if "://" in each else each
             _secrets.update(part for part in (hidden, unquote(hidden)) if len(part) >= _SHORTEST_SECRET)
 
@@ -99,13 +100,13 @@ def uptime_s() -> float:
 def say(text: str) -> None:
     """A line for the log, and for that of cloud-init."""
     line = f"{uptime_s()} {masked(text.rstrip())}\n".encode()
-    for path, mode in (LOG, 0o600), ("/dev/stdout", 0):
-        try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode)
-            os.write(file, line)
-            os.close(file)
-        except OSError:
-            pass  # a full disk, or nobody who listens, keeps no machine from its work
+    try:
+        file = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(file, line)
+        os.close(file)
+        os.write(1, line)
+    except OSError:
+        pass  # a full disk, or nobody who listens, keeps no machine from its work
 
 
 def tail() -> list[str]:

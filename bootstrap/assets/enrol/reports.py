@@ -40,8 +40,14 @@ class Reports(threading.Thread):
         self._changed = threading.Event()
         self._settings = settings
 
+    def is_done(self, name: str) -> bool:
+        """Whether that phase ended well."""
+        return name in self.phases and bool(self.phases[name]["ok"])
+
     def phase(self, name: str, from_s: float, ok: bool, says: str) -> None:
-        """A phase ended."""
+        """A phase ended. One that had no more time has ended already."""
+        if name in self.phases:
+            return
         says = machine.masked(says)[:300]
         to_s = machine.uptime_s()
         machine.say(f"{name}: {'done' if ok else 'FAILED'} in {to_s - from_s:.1f} s: {says}")
@@ -91,7 +97,7 @@ class Reports(threading.Thread):
                         pause_s, self.trouble = 0.5, ""
                 finally:
                     connection.close()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - around one connection: this thread is all that is heard of us
                 if str(error) != self.trouble:
                     machine.say(f"nothing was reported: {error}")
                 self.trouble = str(error)

@@ -35,12 +35,14 @@ def test_a_secret_stands_in_no_line_whoever_wrote_it(here: SimpleNamespace, tmp_
             "echo wacht%40woord wacht@woord geheim99 a1b2c3d4; echo https://u:x@h/ 'first line\nsecond line' abc",
         ]
     )
-    here.machine.say("pool images of first line")
+    here.machine.say("the pool is images")
     log = (tmp_path / "var/log/autoscaler-enrolment.log").read_text()
 
-    assert not [word for word in ("wacht", "geheim", "a1b2", "u:x") if word in log]
+    assert not [
+        word for word in ("wacht", "geheim", "a1b2", "u:x", "first line", "second line") if word in log
+    ]
     assert "abc" in log  # what is so short hides half of the log, and no secret is
-    assert "pool images" in log  # nor is what we wrote ourselves
+    assert "pool is images" in log  # nor is what we wrote ourselves
     assert 0o600 == (tmp_path / "var/log/autoscaler-enrolment.log").stat().st_mode & 0o777
 
 
