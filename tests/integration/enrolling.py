@@ -132,7 +132,8 @@ class Newcomer:
     @property
     def log(self) -> str:
         """Its log so far."""
-        return (self.machine.root / "var/log/autoscaler-enrolment.log").read_text()
+        path = self.machine.root / "var/log/autoscaler-enrolment.log"
+        return path.read_text() if path.exists() else ""
 
     @property
     def told(self) -> str:
@@ -161,3 +162,10 @@ def heard(fleet: Fleet, deadline_s: float = 20, **expected: Any) -> dict[str, An
     found = wait_until(look, deadline_s, f"a report with {expected}", pause_s=0.05)
     assert found is not None
     return found
+
+
+def heard_failure(fleet: Fleet) -> dict[str, Any]:
+    """The first report from now on that tells one: the program ends before it is told."""
+    while (report := heard(fleet))["failed"] is None:
+        pass
+    return report
