@@ -7,18 +7,23 @@ line, a value of the spec in a file whose syntax it was not quoted for.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import shlex
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from bootstrap import application, assets, worker
-from bootstrap.contract import ApplicationSource, WorkerSpec
+from bootstrap import application, assets, machine, system, worker
+from bootstrap.application import HOME
+from bootstrap.contract import ApplicationSource, Credentials, File, FileOwner, WorkerSpec
 
 _LIB = "/usr/local/lib/autoscaler"
-_HOME = "/var/lib/autoscaler"
 _ONLY_ROOT = "0600"
 _ROOTS_PROGRAM = "0755"
+_ROOTS_TEXT = "0644"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -34,13 +39,18 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def cloud_config(spec: WorkerSpec) -> str:
-    """The document, in ASCII alone, which no provider's form or encoding can damage. `spec` must be usable."""
+def cloud_config(spec: WorkerSpec, *, packed: bool = False) -> str:
+    """The document, in ASCII alone, which no provider's form or encoding can damage. `spec` must be usable.
+
+    `packed` compresses each file in it that gets smaller by that: less to read for people, the same to cloud-init.
+    """
+    files = list(_files(spec))
     document = {
+        **system.sections(spec.system),
         **_packages(spec),
         **_user(spec),
-        "write_files": _files(spec),
-        "runcmd": [[f"{_LIB}/become-worker"]],
+        "write_files": [_packed(file) for file in files] if packed else files,
+        "runcmd": [[f"{_LIB}/become-worker"], *system.last_commands(spec.system)],
     }
     # No line is broken: an unbroken line reads as what it says, in this document and in the files.
     body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=float("inf"))
@@ -48,7 +58,10 @@ def cloud_config(spec: WorkerSpec) -> str:
 
 
 def environment_file(spec: WorkerSpec) -> str:
-    """The worker's variables in the shell's syntax, one after another; values may span lines."""
+    """The worker's variables in the shell's syntax, one after another; values may span lines. Where a node has
+    credentials of its own, the pool's secrets come after enrolment, and none of them stands here."""
+    if spec.credentials is Credentials.NODE:
+        spec = replace(spec, environment={}, broker_url="")
     variables = worker.environment(spec)
     if spec.application.source is not ApplicationSource.IMAGE:
         # Tasks find the programs that came with the application, unless the operator says otherwise.
@@ -57,12 +70,8 @@ def environment_file(spec: WorkerSpec) -> str:
 
 
 def _packages(spec: WorkerSpec) -> dict[str, Any]:
-    """The package step. An image has everything in it: there only what the operator names is installed."""
-    needed = application.packages(spec.application)
-    if spec.application.source is not ApplicationSource.IMAGE:
-        needed = (*needed, "supervisor")
-    # Each once, ours first.
-    wanted = list(dict.fromkeys((*needed, *spec.packages)))
+    """The package step, if there is anything to install."""
+    wanted = list(machine.packages(spec))
     return {"package_update": True, "packages": wanted} if wanted else {}
 
 
@@ -72,28 +81,46 @@ def _user(spec: WorkerSpec) -> dict[str, Any]:
         "name": spec.user,
         "gecos": "Celery worker",
         "system": True,
-        "homedir": _HOME,
+        "homedir": HOME,
         "shell": "/usr/sbin/nologin",
         "lock_passwd": True,
     }
     return {"users": ["default", worker_user]}
 
 
-def _files(spec: WorkerSpec) -> list[dict[str, str]]:
+def _files(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
+    """Ours, and then the operator's, which cloud-init writes later: their owner must be there."""
     only_root = {
+        machine.PATH: machine.text(spec),
         "/etc/autoscaler/worker.env": environment_file(spec),
         "/etc/autoscaler/celery-worker.conf": assets.fill("celery-worker.conf", NODE=spec.node),
-        **application.files(spec.application),
+        **application.files(spec.application, proxy=spec.system.proxy),
     }
-    return [
-        *(_file(path, _ONLY_ROOT, text) for path, text in only_root.items()),
-        *(_file(f"{_LIB}/{name}", _ROOTS_PROGRAM, text) for name, text in _programs(spec).items()),
-    ]
+    for path, text in only_root.items():
+        yield _file(path, _ONLY_ROOT, text)
+    for name, text in _programs(spec).items():
+        yield _file(f"{_LIB}/{name}", _ROOTS_PROGRAM, text)
+    if spec.application.source is ApplicationSource.TARBALL:
+        # The same for everybody, and worth no pool's room.
+        fetch = _file(machine.FETCH_APPLICATION, _ROOTS_PROGRAM, assets.fill("fetch-application"))
+        yield _packed(fetch)
+    if spec.broker_ca:
+        yield _file(worker.BROKER_CA, _ROOTS_TEXT, spec.broker_ca)
+        yield _file(f"{worker.MODULES}/{worker.TLS_MODULE}.py", _ROOTS_TEXT, assets.fill("broker-tls"))
+    for file in system.files(spec.system):
+        yield _file(file.path, file.mode, file.content)
+    for file in spec.files:
+        yield {**_file(file.path, file.mode, file.content), "owner": _owner(file, spec), "defer": True}
+
+
+def _owner(file: File, spec: WorkerSpec) -> str:
+    """The group stays root's: the worker's user may have been in the image, with a group of any name."""
+    return spec.user if file.owner is FileOwner.WORKER else "root:root"
 
 
 def _programs(spec: WorkerSpec) -> dict[str, str]:
     user = shlex.quote(spec.user)
-    directory = shlex.quote(spec.application.directory or _HOME)
+    directory = shlex.quote(application.directory(spec.application))
     command = worker.argv(spec, python=application.interpreter(spec.application))
     programs = {
         "run-worker": assets.fill("run-worker", USER=user, DIRECTORY=directory, COMMAND=_continued(command)),
@@ -112,3 +139,10 @@ def _continued(command: tuple[str, ...]) -> str:
 
 def _file(path: str, permissions: str, content: str) -> dict[str, str]:
     return {"path": path, "owner": "root:root", "permissions": permissions, "content": content}
+
+
+def _packed(file: dict[str, Any]) -> dict[str, Any]:
+    content = file["content"]
+    # The time in gzip's header would make equal specs differ.
+    packed = base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
+    return {**file, "encoding": "gz+b64", "content": packed} if len(packed) < len(content) else file

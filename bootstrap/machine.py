@@ -1,0 +1,98 @@
+"""What the program on the machine is told: `/etc/autoscaler/machine.json`.
+
+In goes a `WorkerSpec`, out comes the text of that file. A key that is absent has the default which docs/bootstrap.md
+writes beside it, so that a plain pool's user data stays small. What never happens here: a default of our own; the
+contract has them. The file holds secrets and is for root alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from bootstrap import application, worker
+from bootstrap.contract import (
+    Application,
+    ApplicationSource,
+    Command,
+    Credentials,
+    Disk,
+    Keeper,
+    Lease,
+    WorkerSpec,
+)
+
+PATH = "/etc/autoscaler/machine.json"
+FETCH_APPLICATION = "/usr/local/lib/autoscaler/fetch-application"
+ENROLMENT_EXCHANGE = "autoscaler.enrolment"
+
+
+def text(spec: WorkerSpec) -> str:
+    """The settings as JSON, in ASCII."""
+    return json.dumps(_present(spec), indent=1) + "\n"
+
+
+def packages(spec: WorkerSpec) -> tuple[str, ...]:
+    """The Debian packages a machine needs, each once, ours first. An image has everything in it but what the operator
+    names."""
+    needed = application.packages(spec.application)
+    if spec.application.source is not ApplicationSource.IMAGE and spec.keeper is Keeper.SUPERVISORD:
+        needed = (*needed, "supervisor")
+    return tuple(dict.fromkeys((*needed, *spec.packages)))
+
+
+def _present(spec: WorkerSpec) -> dict[str, Any]:
+    """Identity always; of the rest what is not as it is anyway."""
+    always = {
+        "node": spec.node,
+        "fleet": spec.fleet,
+        "pool": spec.pool,
+        "token": spec.token,
+        "user": spec.user,
+        "directory": application.directory(spec.application),
+        "python": spec.application.python,
+        "source": spec.application.source,
+        "broker": _broker(spec),
+    }
+    others = {
+        "keeper": (spec.keeper, Keeper.SUPERVISORD),
+        "packages": (packages(spec), ()),
+        "credentials": (spec.credentials, Credentials.SHARED),
+        "disk": (_disk(spec.disk), _disk(Disk())),
+        "lease": (_lease(spec.lease), _lease(Lease())),
+        "proxy": (spec.system.proxy, ""),
+        "tarball": (_tarball(spec.application), {}),
+        "commands_before": ([*_fetching(spec.application), *_lines(spec.commands_before)], []),
+        "commands_after": (_lines(spec.commands_after), []),
+    }
+    return always | {key: value for key, (value, default) in others.items() if value != default}
+
+
+def _tarball(told: Application) -> dict[str, str]:
+    if told.source is not ApplicationSource.TARBALL:
+        return {}
+    return {"url": told.reference, "sha256": told.sha256}
+
+
+def _fetching(told: Application) -> list[str]:
+    """What our own program for it is called by: a command like an operator's, before whose pip reads requirements."""
+    return [FETCH_APPLICATION] if told.source is ApplicationSource.TARBALL else []
+
+
+def _lines(commands: tuple[Command, ...]) -> list[str]:
+    """All as lines for the shell, which reads back the words of a command as they were written."""
+    return [command if isinstance(command, str) else shlex.join(command) for command in commands]
+
+
+def _broker(spec: WorkerSpec) -> dict[str, str]:
+    found = {"url": spec.broker_url, "enrolment_exchange": ENROLMENT_EXCHANGE}
+    return found | ({"ca_file": worker.BROKER_CA} if spec.broker_ca else {})
+
+
+def _disk(disk: Disk) -> dict[str, str | float]:
+    return {"check": disk.check, "limit_ms": disk.limit_ms}
+
+
+def _lease(lease: Lease) -> dict[str, str | float]:
+    return {"after_s": lease.after_s, "then": lease.then}

@@ -1,0 +1,157 @@
+"""What a machine is told besides its work: packages' way in, the clock, upgrades, operators' files."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.contract import File, FileOwner, IpVersion, System
+from tests.unit.bootstrap import specs
+
+APT_CONF = "/etc/apt/apt.conf.d/95autoscaler"
+MIRROR = System(
+    apt_mirror="http://mirror.example/debian", apt_security_mirror="http://mirror.example/debian-security"
+)
+
+
+def _file(system: System, path: str) -> dict[str, Any]:
+    (found,) = [
+        each for each in specs.document(specs.a_spec(system=system))["write_files"] if each["path"] == path
+    ]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_upgrades_wait_until_the_worker_runs() -> None:
+    """They would hold the lock that packages need; masked for this start of the machine only, and let go at its end."""
+    document = specs.document(specs.a_spec())
+    (wait,) = document["bootcmd"]
+
+    assert ["cloud-init-per", "instance", "autoscaler-upgrades-wait", "sh", "-c"] == wait[:5]
+    assert "mask --runtime" in wait[5]
+    assert ["/usr/local/lib/autoscaler/become-worker"] == document["runcmd"][0]
+    assert "systemctl unmask --runtime apt-daily.timer" in document["runcmd"][1][2]
+
+
+def test_upgrades_that_are_off_stay_off() -> None:
+    """After the next start of the machine too."""
+    system = System(upgrades_after_boot=False)
+
+    assert 'APT::Periodic::Enable "0";\n' == _file(system, APT_CONF)["content"]
+    assert [["/usr/local/lib/autoscaler/become-worker"]] == specs.document(specs.a_spec(system=system))[
+        "runcmd"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "mode"), [("http://proxy.example:3128", "0644"), ("http://u:geheim@proxy.example:3128", "0600")]
+)
+def test_a_proxy_stands_in_files_and_with_a_password_only_roots(proxy: str, mode: str) -> None:
+    """Apt, pip and git each read it from a file of theirs; no command line and no program holds it."""
+    system = System(proxy=proxy)
+    spec = specs.a_spec(system=system, application=specs.GIT)
+    files = specs.files(spec)
+    apt = _file(system, APT_CONF)
+
+    assert mode == apt["permissions"]
+    assert f'Acquire::http::Proxy "{proxy}";\nAcquire::https::Proxy "{proxy}";\n' == apt["content"]
+    assert f"proxy = {proxy}\n" in files["/etc/autoscaler/pip.conf"]
+    assert f'[http]\nproxy = "{proxy}"\n' == files["/etc/autoscaler/git/config"]
+    assert "geheim" not in str(specs.document(spec)["bootcmd"]) + str(specs.document(spec)["runcmd"])
+    assert "geheim" not in specs.rendered(spec).masked
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [(IpVersion.IPV4, "Acquire::ForceIPv4"), (IpVersion.IPV6, "Acquire::ForceIPv6")]
+)
+def test_one_protocol_is_forced_on_apt(version: IpVersion, expected: str) -> None:
+    """Apt would try the other one first where the image has an address that leads nowhere."""
+    assert f'{expected} "true";\n' == _file(System(ip_version=version), APT_CONF)["content"]
+
+
+def test_ipv4_comes_first_for_everything_where_it_is_asked_for() -> None:
+    """The resolver's own order puts IPv6 first, so only the other case needs a file."""
+    assert (
+        "precedence ::ffff:0:0/96 100\n"
+        == _file(System(ip_version=IpVersion.IPV4), "/etc/gai.conf")["content"]
+    )
+    assert "/etc/gai.conf" not in specs.files(specs.a_spec(system=System(ip_version=IpVersion.IPV6)))
+
+
+def test_a_time_zone_is_cloud_inits_to_set() -> None:
+    """It has a key for it."""
+    assert "Europe/Oslo" == specs.document(specs.a_spec(system=System(time_zone="Europe/Oslo")))["timezone"]
+
+
+def test_apt_is_installed_with_a_mirror_before_packages_are_asked_for() -> None:
+    """Cloud-init itself must not write the distribution's own sources again afterwards."""
+    document = specs.document(specs.a_spec(system=MIRROR))
+    mirror = document["bootcmd"][1]
+
+    assert ["cloud-init-per", "instance", "autoscaler-mirror", "sh", "-c"] == mirror[:5]
+    assert [MIRROR.apt_mirror, MIRROR.apt_security_mirror] == mirror[7:]
+    assert {"preserve_sources_list": True} == document["apt"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "left", "expected"),
+    [
+        (
+            "ID=debian\nVERSION_CODENAME=bookworm\n",
+            "sources.list.d/debian.sources",
+            "deb {m} bookworm main\ndeb {m} bookworm-updates main\ndeb {s} bookworm-security main\n",
+        ),
+        (
+            "ID=ubuntu\nVERSION_CODENAME=noble\n",
+            "sources.list.d/ubuntu.sources",
+            "".join(
+                f"deb {each} main restricted universe\n"
+                for each in ("{m} noble", "{m} noble-updates", "{s} noble-security")
+            ),
+        ),
+    ],
+)
+def test_a_mirror_takes_the_place_of_the_distributions_sources(
+    identity: str, left: str, expected: str, tmp_path: Path
+) -> None:
+    """The script is run as cloud-init runs it, on a machine of each kind; sources of others stay."""
+    apt = tmp_path / "etc/apt"
+    (apt / "sources.list.d").mkdir(parents=True)
+    (tmp_path / "etc/os-release").write_text(identity)
+    (apt / left).write_text("Types: deb\n")
+    (apt / "sources.list").write_text("deb http://deb.example/debian x main\n")
+    (apt / "sources.list.d/docker.list").write_text("deb http://docker.example x stable\n")
+    command = specs.document(specs.a_spec(system=MIRROR))["bootcmd"][1][3:]
+    command[2] = (
+        command[2].replace("/etc/", f"{tmp_path}/etc/").replace("/usr/share", f"{tmp_path}/usr/share")
+    )
+
+    subprocess.run(command, check=True, timeout=30)
+
+    mirrors = {"m": MIRROR.apt_mirror, "s": MIRROR.apt_security_mirror}
+    assert expected.format_map(mirrors) == (apt / "sources.list").read_text()
+    assert {"debian.sources.disabled", "ubuntu.sources.disabled"} & {
+        p.name for p in (apt / "sources.list.d").iterdir()
+    }
+    assert not (apt / left).exists()
+    assert (apt / "sources.list.d/docker.list").exists()
+
+
+def test_an_operators_file_waits_for_its_owner() -> None:
+    """Cloud-init writes files before it makes users, unless they are deferred."""
+    spec = specs.a_spec(
+        user="jobs",
+        files=(
+            File(path="/etc/shop.toml", content="geheim", mode="0600", owner=FileOwner.WORKER),
+            File(path="/etc/motd", content="hello\n", mode="0644", is_secret=False),
+        ),
+    )
+    mine, theirs = specs.document(spec)["write_files"][-2:]
+
+    assert ("jobs", "0600", True) == (mine["owner"], mine["permissions"], mine["defer"])
+    assert ("root:root", "0644", True) == (theirs["owner"], theirs["permissions"], theirs["defer"])
+    assert "geheim" not in specs.rendered(spec).masked
+    assert "hello" in specs.rendered(spec).masked
