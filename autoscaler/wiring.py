@@ -303,12 +303,14 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
 def _fingerprints(
     settings: Settings, pool_name: str, traits: Mapping[ProviderName, ProviderTraits]
 ) -> Mapping[OfferName, str]:
-    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked.
+    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked, and the
+    names in its environment, which may come later than that.
 
     Changed assets of a new release of ours change it too; a new password does not.
     """
     found = {}
     rules = pool_rules(pool_name, settings.pools[pool_name])
+    variables = sorted(settings.pools[pool_name].bootstrap.environment)
     for offer in rules.offers:
         slots = rules.slots_of(offer.name)
         try:
@@ -317,6 +319,6 @@ def _fingerprints(
             ).masked
         except ValueError as error:  # each order will be rejected with the same reason
             made = str(error)
-        parts = json.dumps([offer.image, offer.size, made])
+        parts = json.dumps([offer.image, offer.size, made, variables])
         found[offer.name] = hashlib.sha256(parts.encode()).hexdigest()[:_FINGERPRINT_DIGITS]
     return MappingProxyType(found)
