@@ -10,8 +10,8 @@ import math
 import re
 from collections.abc import Iterator
 
-from bootstrap import addresses, masking, system
-from bootstrap.contract import Command, Credentials, File, System, WorkerPool, WorkerSpec
+from bootstrap import addresses, application, masking, system
+from bootstrap.contract import ApplicationSource, Command, Credentials, System, WorkerPool, WorkerSpec
 
 LEAST_LEASE_S = 30.0
 """The fleet speaks every ten seconds; a shorter lease would end at two words that were lost."""
@@ -64,14 +64,17 @@ def of_broker(spec: WorkerSpec) -> Iterator[str]:
         yield 'broker_url: empty, but with credentials = "node" a machine enrols at the broker'
 
 
-def of_files(files: tuple[File, ...]) -> Iterator[str]:
+def of_files(spec: WorkerSpec) -> Iterator[str]:
     """Paths that can be written and are nobody else's; secrets that not everybody can read."""
     seen = set()
-    for file in files:
+    replaced = f"{application.directory(spec.application)}/"
+    for file in spec.files:
         if not _PATH.fullmatch(file.path):
             yield f"files: {file.path!r} is no plain absolute path of a file"
         elif any(file.path.startswith(ours) for ours in _OURS):
             yield f"files: {file.path!r} is not yours to write"
+        elif spec.application.source is ApplicationSource.TARBALL and file.path.startswith(replaced):
+            yield f"files: {file.path!r} would be lost: the tarball takes the place of {replaced}"
         elif file.path in seen:
             yield f"files: {file.path!r} is written twice"
         seen.add(file.path)

@@ -55,7 +55,7 @@ def problems(spec: WorkerSpec) -> tuple[str, ...]:
         *_of_application(spec.application),
         *conditions.of_celery(spec),
         *conditions.of_broker(spec),
-        *conditions.of_files(spec.files),
+        *conditions.of_files(spec),
         *conditions.of_commands(spec),
         *conditions.of_system(spec.system),
         *conditions.of_times(spec),

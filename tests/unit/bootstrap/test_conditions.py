@@ -74,6 +74,17 @@ def test_what_no_machine_could_do_is_refused_by_name(changes: dict[str, Any], na
     assert "geheim" not in "".join(told)
 
 
+@pytest.mark.parametrize("directory", ["", "/srv/shop"])
+def test_a_file_below_the_tarballs_directory_would_be_lost(directory: str) -> None:
+    """The tarball takes the place of all that is there, and comes later."""
+    application = replace(specs.TARBALL, directory=directory)
+    place = directory or "/opt/autoscaler/application"
+    files = (File(path=f"{place}/settings.toml", content="x"), File(path=f"{place}.toml", content="x"))
+    (told,) = problems(specs.a_spec(application=application, files=files))
+
+    assert told.startswith(f"files: '{place}/settings.toml' would be lost")
+
+
 def test_a_path_is_written_once() -> None:
     """The later file would silently win."""
     twice = (File(path="/etc/a", content="1"), File(path="/etc/a", content="2"))
