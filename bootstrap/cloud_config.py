@@ -18,7 +18,7 @@ import yaml
 
 from bootstrap import application, assets, machine, system, worker
 from bootstrap.application import HOME
-from bootstrap.contract import ApplicationSource, Credentials, File, FileOwner, WorkerSpec
+from bootstrap.contract import ApplicationSource, Credentials, WorkerSpec
 
 _LIB = "/usr/local/lib/autoscaler"
 _ONLY_ROOT = "0600"
@@ -89,7 +89,7 @@ def _user(spec: WorkerSpec) -> dict[str, Any]:
 
 
 def _files(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
-    """Ours, and then the operator's, which cloud-init writes later: their owner must be there."""
+    """Ours, and the operator's where our program finds them: who is to own them is not there yet."""
     only_root = {
         machine.PATH: machine.text(spec),
         "/etc/autoscaler/worker.env": environment_file(spec),
@@ -109,13 +109,8 @@ def _files(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
         yield _file(f"{worker.MODULES}/{worker.TLS_MODULE}.py", _ROOTS_TEXT, assets.fill("broker-tls"))
     for file in system.files(spec.system):
         yield _file(file.path, file.mode, file.content)
-    for file in spec.files:
-        yield {**_file(file.path, file.mode, file.content), "owner": _owner(file, spec), "defer": True}
-
-
-def _owner(file: File, spec: WorkerSpec) -> str:
-    """The group stays root's: the worker's user may have been in the image, with a group of any name."""
-    return spec.user if file.owner is FileOwner.WORKER else "root:root"
+    for number, file in enumerate(spec.files):
+        yield _file(machine.kept(number), _ONLY_ROOT, file.content)
 
 
 def _programs(spec: WorkerSpec) -> dict[str, str]:

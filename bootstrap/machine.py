@@ -18,6 +18,7 @@ from bootstrap.contract import (
     Command,
     Credentials,
     Disk,
+    FileOwner,
     Keeper,
     Lease,
     WorkerSpec,
@@ -31,6 +32,11 @@ ENROLMENT_EXCHANGE = "autoscaler.enrolment"
 def text(spec: WorkerSpec) -> str:
     """The settings as JSON, in ASCII."""
     return json.dumps(_present(spec), indent=1) + "\n"
+
+
+def kept(number: int) -> str:
+    """Where a file of the operator's waits until the worker's user and the directories are there."""
+    return f"/etc/autoscaler/files/{number}"
 
 
 def packages(spec: WorkerSpec) -> tuple[str, ...]:
@@ -63,7 +69,10 @@ def _present(spec: WorkerSpec) -> dict[str, Any]:
         "lease": (_lease(spec.lease), _lease(Lease())),
         "proxy": (spec.system.proxy, ""),
         "tarball": (_tarball(spec.application), {}),
-        "commands_before": ([*_fetching(spec.application), *_lines(spec.commands_before)], []),
+        "commands_before": (
+            [*_fetching(spec.application), *_placing(spec), *_lines(spec.commands_before)],
+            [],
+        ),
         "commands_after": (_lines(spec.commands_after), []),
     }
     return always | {key: value for key, (value, default) in others.items() if value != default}
@@ -78,6 +87,21 @@ def _tarball(told: Application) -> dict[str, str]:
 def _fetching(told: Application) -> list[str]:
     """What our own program for it is called by: a command like an operator's, before whose pip reads requirements."""
     return [FETCH_APPLICATION] if told.source is ApplicationSource.TARBALL else []
+
+
+def _placing(spec: WorkerSpec) -> list[str]:
+    """What puts the operator's files into their places, again too. The group stays root's: the worker's user may have
+    been in the image, with a group of any name."""
+    lines = []
+    home = application.directory(spec.application)
+    if any(file.path.startswith(f"{home}/") for file in spec.files):
+        # Whoever makes it for the sake of a file would make it root's.
+        lines.append(f"test -d {shlex.quote(home)} || install -d -o {spec.user} {shlex.quote(home)}")
+    for number, file in enumerate(spec.files):
+        owner = spec.user if file.owner is FileOwner.WORKER else "root"
+        words = ["install", "-D", "-m", file.mode, "-o", owner, "-g", "root", kept(number), file.path]
+        lines.append(shlex.join(words))
+    return lines
 
 
 def _lines(commands: tuple[Command, ...]) -> list[str]:

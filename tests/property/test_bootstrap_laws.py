@@ -137,7 +137,8 @@ def test_every_document_is_ascii_and_reads_back_as_meant(spec: WorkerSpec) -> No
     assert content.startswith(b"#cloud-config\n")
     assert files["/etc/autoscaler/worker.env"] == environment_file(spec)
     assert ["/usr/local/lib/autoscaler/become-worker"] == yaml.safe_load(content)["runcmd"][0]
-    assert [] == [file.path for file in spec.files if files[file.path] != file.content]
+    waiting = [files[f"/etc/autoscaler/files/{number}"] for number in range(len(spec.files))]
+    assert [file.content for file in spec.files] == waiting
 
 
 @given(worker_specs())

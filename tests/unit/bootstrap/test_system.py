@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,21 @@ def test_ipv4_comes_first_for_everything_where_it_is_asked_for() -> None:
     assert "/etc/gai.conf" not in specs.files(specs.a_spec(system=System(ip_version=IpVersion.IPV6)))
 
 
-def test_a_time_zone_is_cloud_inits_to_set() -> None:
-    """It has a key for it."""
-    assert "Europe/Oslo" == specs.document(specs.a_spec(system=System(time_zone="Europe/Oslo")))["timezone"]
+@pytest.mark.parametrize(("zone", "expected"), [("Europe/Oslo", 0), ("Europe/Olso", 1)])
+def test_a_time_zone_is_set_before_anything_tells_the_time(zone: str, expected: int, tmp_path: Path) -> None:
+    """The script is run as cloud-init runs it; one that the image does not know changes nothing."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/timezone").write_text("Etc/UTC\n")
+    (tmp_path / "usr/share/zoneinfo/Europe").mkdir(parents=True)
+    (tmp_path / "usr/share/zoneinfo/Europe/Oslo").touch()
+    command = specs.document(specs.a_spec(system=System(time_zone=zone)))["bootcmd"][1][3:]
+    command[2] = (
+        command[2].replace("/etc/", f"{tmp_path}/etc/").replace("/usr/share", f"{tmp_path}/usr/share")
+    )
+
+    assert expected == subprocess.run(command, timeout=30, check=False).returncode
+    assert ["Etc/UTC\n", f"{zone}\n"][not expected] == (tmp_path / "etc/timezone").read_text()
+    assert (not expected) == (tmp_path / "etc/localtime").exists()
 
 
 def test_apt_is_installed_with_a_mirror_before_packages_are_asked_for() -> None:
@@ -141,17 +154,52 @@ def test_a_mirror_takes_the_place_of_the_distributions_sources(
 
 
 def test_an_operators_file_waits_for_its_owner() -> None:
-    """Cloud-init writes files before it makes users, unless they are deferred."""
+    """Cloud-init writes files before it makes users; they are put into their places by the first commands."""
     spec = specs.a_spec(
         user="jobs",
+        commands_before=("true",),
         files=(
-            File(path="/etc/shop.toml", content="geheim", mode="0600", owner=FileOwner.WORKER),
+            File(path="/etc/it's/shop.toml", content="geheim", mode="0640", owner=FileOwner.WORKER),
             File(path="/etc/motd", content="hello\n", mode="0644", is_secret=False),
         ),
     )
-    mine, theirs = specs.document(spec)["write_files"][-2:]
+    waiting = specs.document(spec)["write_files"][-2:]
 
-    assert ("jobs", "0600", True) == (mine["owner"], mine["permissions"], mine["defer"])
-    assert ("root:root", "0644", True) == (theirs["owner"], theirs["permissions"], theirs["defer"])
+    assert ["/etc/autoscaler/files/0", "/etc/autoscaler/files/1"] == [file["path"] for file in waiting]
+    assert {("root:root", "0600")} == {(file["owner"], file["permissions"]) for file in waiting}
+    assert [
+        "install -D -m 0640 -o jobs -g root /etc/autoscaler/files/0 '/etc/it'\"'\"'s/shop.toml'",
+        "install -D -m 0644 -o root -g root /etc/autoscaler/files/1 /etc/motd",
+        "true",
+    ] == specs.machine(spec)["commands_before"]
     assert "geheim" not in specs.rendered(spec).masked
     assert "hello" in specs.rendered(spec).masked
+
+
+def test_a_file_in_the_workers_home_leaves_it_the_workers() -> None:
+    """Made for the sake of the file it would be root's, and the worker could write nothing there."""
+    spec = specs.a_spec(files=(File(path="/var/lib/autoscaler/.netrc", content="geheim"),))
+
+    assert (
+        "test -d /var/lib/autoscaler || install -d -o celery /var/lib/autoscaler"
+        == specs.machine(spec)["commands_before"][0]
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_are_put_into_their_places_again_and_again(tmp_path: Path) -> None:
+    """The commands are run as the program on the machine runs them."""
+    spec = specs.a_spec(
+        user="nobody",
+        files=(
+            File(path=f"{tmp_path}/it's/deep/shop.toml", content="x", mode="0640", owner=FileOwner.WORKER),
+        ),
+    )
+    place = Path(spec.files[0].path)
+    (tmp_path / "0").write_text("x")
+    for _ in range(2):
+        for line in specs.machine(spec)["commands_before"]:
+            moved = line.replace("/etc/autoscaler/files", str(tmp_path))
+            subprocess.run(["/bin/sh", "-eu"], input=moved, text=True, check=True, timeout=30)
+
+    assert ("x", 0o640, "nobody") == (place.read_text(), place.stat().st_mode & 0o777, place.owner())
