@@ -46,7 +46,7 @@ def cloud_config(spec: WorkerSpec, *, packed: bool = False) -> str:
     """
     files = list(_files(spec))
     document = {
-        **system.sections(spec.system),
+        "bootcmd": [system.UPGRADES_WAIT],
         **_packages(spec),
         **_user(spec),
         "write_files": [_packed(file) for file in files] if packed else files,

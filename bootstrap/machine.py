@@ -11,7 +11,7 @@ import json
 import shlex
 from typing import Any
 
-from bootstrap import application, worker
+from bootstrap import application, system, worker
 from bootstrap.contract import (
     Application,
     ApplicationSource,
@@ -26,12 +26,12 @@ from bootstrap.contract import (
 
 PATH = "/etc/autoscaler/machine.json"
 FETCH_APPLICATION = "/usr/local/lib/autoscaler/fetch-application"
-ENROLMENT_EXCHANGE = "autoscaler.enrolment"
 
 
 def text(spec: WorkerSpec) -> str:
-    """The settings as JSON, in ASCII."""
-    return json.dumps(_present(spec), indent=1) + "\n"
+    """The settings as JSON in ASCII, a key a line."""
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in _present(spec).items())
+    return f"{{{lines}}}\n"
 
 
 def kept(number: int) -> str:
@@ -70,7 +70,12 @@ def _present(spec: WorkerSpec) -> dict[str, Any]:
         "proxy": (spec.system.proxy, ""),
         "tarball": (_tarball(spec.application), {}),
         "commands_before": (
-            [*_fetching(spec.application), *_placing(spec), *_lines(spec.commands_before)],
+            [
+                *system.first_commands(spec.system),
+                *_fetching(spec.application),
+                *_placing(spec),
+                *_lines(spec.commands_before),
+            ],
             [],
         ),
         "commands_after": (_lines(spec.commands_after), []),
@@ -110,8 +115,7 @@ def _lines(commands: tuple[Command, ...]) -> list[str]:
 
 
 def _broker(spec: WorkerSpec) -> dict[str, str]:
-    found = {"url": spec.broker_url, "enrolment_exchange": ENROLMENT_EXCHANGE}
-    return found | ({"ca_file": worker.BROKER_CA} if spec.broker_ca else {})
+    return {"url": spec.broker_url} | ({"ca_file": worker.BROKER_CA} if spec.broker_ca else {})
 
 
 def _disk(disk: Disk) -> dict[str, str | float]:

@@ -1,55 +1,52 @@
 """What a machine is told besides its work: the way to packages, the clock, and that upgrades wait until it works.
 
-In goes a `WorkerSpec`, out come sections of cloud-config and files, which cloud-init carries out before our own program
-begins. What never happens here: a password in a command or in a file that others than root can read.
+In goes a `WorkerSpec`'s system, out come files and commands for root. What never happens here: a password in a command
+or in a file that others than root can read.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
 
 from bootstrap import addresses, assets
 from bootstrap.contract import File, IpVersion, System
 
 APT_CONF = "/etc/apt/apt.conf.d/95autoscaler"
 GAI_CONF = "/etc/gai.conf"
+USE_MIRROR = "/usr/local/lib/autoscaler/use-mirror"
 
 _TIMERS = "apt-daily.timer apt-daily-upgrade.timer"
-_TIME_ZONE = """\
-set -eu
-test -e "/usr/share/zoneinfo/$1"
-ln -snf "/usr/share/zoneinfo/$1" /etc/localtime
-echo "$1" >/etc/timezone
-"""
-"""Here and not by cloud-init's key for it: whoever makes an image for speed leaves that module out."""
+UPGRADES_WAIT = f"cloud-init-per instance upgrades systemctl mask --runtime {_TIMERS}"
+"""For cloud-init's `bootcmd`, which comes before any timer has started. The next start of the machine has forgotten it,
+so one whose boot fails keeps its upgrades."""
 
 
-def sections(system: System) -> dict[str, Any]:
-    """What cloud-init does before all else, each once: a machine that is started again keeps what it has become."""
-    # Before any timer has started. Lost at the next start of the machine, so one that fails keeps its upgrades.
-    first = [_once("upgrades-wait", f"systemctl mask --runtime --now --no-block {_TIMERS} || true")]
-    found: dict[str, Any] = {}
+def first_commands(system: System) -> list[str]:
+    """What must be done before anything is installed, and may be done again."""
+    lines = []
+    if system.time_zone:
+        zone = f"/usr/share/zoneinfo/{system.time_zone}"
+        lines.append(
+            f"test -e {zone} && ln -snf {zone} /etc/localtime && echo {system.time_zone} >/etc/timezone"
+        )
     if system.apt_mirror:
         security = system.apt_security_mirror or system.apt_mirror
-        first.append(_once("mirror", assets.fill("use-mirror"), "use-mirror", system.apt_mirror, security))
-        # On Ubuntu cloud-init would write the distribution's own sources again.
-        found["apt"] = {"preserve_sources_list": True}
-    if system.time_zone:
-        first.append(_once("time-zone", _TIME_ZONE, "time-zone", system.time_zone))
-    return {"bootcmd": first, **found}
+        lines.append(shlex.join(["sh", USE_MIRROR, system.apt_mirror, security]))
+    return lines
 
 
-def last_commands(system: System) -> list[list[str]]:
+def last_commands(system: System) -> list[str]:
     """What runs when the machine works: upgrades begin, unless they are off."""
     if not system.upgrades_after_boot:
         return []
-    line = f"systemctl unmask --runtime {_TIMERS} && systemctl --no-block start {_TIMERS} || true"
-    return [["sh", "-c", line]]
+    return [f"systemctl unmask --runtime {_TIMERS}; systemctl start {_TIMERS}"]
 
 
 def files(system: System) -> tuple[File, ...]:
-    """The settings of apt and of the resolver."""
+    """The settings of apt and of the resolver, and the script for a mirror."""
     found = []
+    if system.apt_mirror:
+        found.append(File(path=USE_MIRROR, content=assets.fill("use-mirror"), mode="0644"))
     if apt := _apt_conf(system):
         # Who may not read it is warned by apt and told nothing.
         mode = "0600" if addresses.holds_credentials(system.proxy) else "0644"
@@ -74,8 +71,3 @@ def _apt_conf(system: System) -> str:
     if not system.upgrades_after_boot:
         settings["APT::Periodic::Enable"] = "0"
     return "".join(f'{name} "{value}";\n' for name, value in settings.items())
-
-
-def _once(name: str, script: str, *arguments: str) -> list[str]:
-    """cloud-init runs `bootcmd` on every start; its own helper keeps this to the first."""
-    return ["cloud-init-per", "instance", f"autoscaler-{name}", "sh", "-c", script, *arguments]

@@ -26,10 +26,7 @@ def test_a_plain_machine_is_told_who_it_is_and_no_defaults() -> None:
         "directory": "/var/lib/autoscaler",
         "python": "python3",
         "source": "image",
-        "broker": {
-            "url": "amqp://worker:wachtwoord@broker.example:5672/%2F",
-            "enrolment_exchange": "autoscaler.enrolment",
-        },
+        "broker": {"url": "amqp://worker:wachtwoord@broker.example:5672/%2F"},
     } == told
 
 

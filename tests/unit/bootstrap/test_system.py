@@ -29,12 +29,11 @@ def _file(system: System, path: str) -> dict[str, Any]:
 def test_upgrades_wait_until_the_worker_runs() -> None:
     """They would hold the lock that packages need; masked for this start of the machine only, and let go at its end."""
     document = specs.document(specs.a_spec())
-    (wait,) = document["bootcmd"]
+    timers = "apt-daily.timer apt-daily-upgrade.timer"
 
-    assert ["cloud-init-per", "instance", "autoscaler-upgrades-wait", "sh", "-c"] == wait[:5]
-    assert "mask --runtime" in wait[5]
+    assert [f"cloud-init-per instance upgrades systemctl mask --runtime {timers}"] == document["bootcmd"]
     assert ["/usr/local/lib/autoscaler/become-worker"] == document["runcmd"][0]
-    assert "systemctl unmask --runtime apt-daily.timer" in document["runcmd"][1][2]
+    assert f"systemctl unmask --runtime {timers}; systemctl start {timers}" == document["runcmd"][1]
 
 
 def test_upgrades_that_are_off_stay_off() -> None:
@@ -83,30 +82,35 @@ def test_ipv4_comes_first_for_everything_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("zone", "expected"), [("Europe/Oslo", 0), ("Europe/Olso", 1)])
-def test_a_time_zone_is_set_before_anything_tells_the_time(zone: str, expected: int, tmp_path: Path) -> None:
-    """The script is run as cloud-init runs it; one that the image does not know changes nothing."""
+def test_a_time_zone_is_set_before_all_other_commands(zone: str, expected: int, tmp_path: Path) -> None:
+    """The line is run as the program on the machine runs it; a zone that the image does not know ends the boot."""
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/timezone").write_text("Etc/UTC\n")
     (tmp_path / "usr/share/zoneinfo/Europe").mkdir(parents=True)
     (tmp_path / "usr/share/zoneinfo/Europe/Oslo").touch()
-    command = specs.document(specs.a_spec(system=System(time_zone=zone)))["bootcmd"][1][3:]
-    command[2] = (
-        command[2].replace("/etc/", f"{tmp_path}/etc/").replace("/usr/share", f"{tmp_path}/usr/share")
-    )
+    line = specs.machine(specs.a_spec(system=System(time_zone=zone), commands_before=("true",)))[
+        "commands_before"
+    ][0]
+    moved = line.replace("/etc/", f"{tmp_path}/etc/").replace("/usr/share", f"{tmp_path}/usr/share")
 
-    assert expected == subprocess.run(command, timeout=30, check=False).returncode
+    done = subprocess.run(["/bin/sh", "-eu"], input=moved, text=True, timeout=30, check=False)
+
+    assert expected == done.returncode
     assert ["Etc/UTC\n", f"{zone}\n"][not expected] == (tmp_path / "etc/timezone").read_text()
     assert (not expected) == (tmp_path / "etc/localtime").exists()
 
 
-def test_apt_is_installed_with_a_mirror_before_packages_are_asked_for() -> None:
-    """Cloud-init itself must not write the distribution's own sources again afterwards."""
-    document = specs.document(specs.a_spec(system=MIRROR))
-    mirror = document["bootcmd"][1]
+def test_a_mirror_is_used_before_anything_is_installed() -> None:
+    """One that serves the security suite too is named once."""
+    once = System(apt_mirror="http://mirror.example/ubuntu")
+    script = "/usr/local/lib/autoscaler/use-mirror"
 
-    assert ["cloud-init-per", "instance", "autoscaler-mirror", "sh", "-c"] == mirror[:5]
-    assert [MIRROR.apt_mirror, MIRROR.apt_security_mirror] == mirror[7:]
-    assert {"preserve_sources_list": True} == document["apt"]
+    assert [f"sh {script} {MIRROR.apt_mirror} {MIRROR.apt_security_mirror}"] == specs.machine(
+        specs.a_spec(system=MIRROR)
+    )["commands_before"]
+    assert [f"sh {script} {once.apt_mirror} {once.apt_mirror}"] == specs.machine(specs.a_spec(system=once))[
+        "commands_before"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,20 +134,22 @@ def test_apt_is_installed_with_a_mirror_before_packages_are_asked_for() -> None:
 def test_a_mirror_takes_the_place_of_the_distributions_sources(
     identity: str, left: str, expected: str, tmp_path: Path
 ) -> None:
-    """The script is run as cloud-init runs it, on a machine of each kind; sources of others stay."""
+    """The script is run on a machine of each kind, and may be run again; sources of others stay."""
     apt = tmp_path / "etc/apt"
     (apt / "sources.list.d").mkdir(parents=True)
     (tmp_path / "etc/os-release").write_text(identity)
     (apt / left).write_text("Types: deb\n")
     (apt / "sources.list").write_text("deb http://deb.example/debian x main\n")
     (apt / "sources.list.d/docker.list").write_text("deb http://docker.example x stable\n")
-    command = specs.document(specs.a_spec(system=MIRROR))["bootcmd"][1][3:]
-    command[2] = (
-        command[2].replace("/etc/", f"{tmp_path}/etc/").replace("/usr/share", f"{tmp_path}/usr/share")
-    )
+    script = specs.files(specs.a_spec(system=MIRROR))["/usr/local/lib/autoscaler/use-mirror"]
+    moved = script.replace("/etc/", f"{tmp_path}/etc/").replace("/usr/share", f"{tmp_path}/usr/share")
+    (tmp_path / "use-mirror").write_text(moved)
 
-    subprocess.run(command, check=True, timeout=30)
+    for _ in range(2):
+        command = ["sh", tmp_path / "use-mirror", MIRROR.apt_mirror, MIRROR.apt_security_mirror]
+        subprocess.run(command, check=True, timeout=30)
 
+    assert "deb http://deb.example/debian x main\n" == (apt / "sources.list.disabled").read_text()
     mirrors = {"m": MIRROR.apt_mirror, "s": MIRROR.apt_security_mirror}
     assert expected.format_map(mirrors) == (apt / "sources.list").read_text()
     assert {"debian.sources.disabled", "ubuntu.sources.disabled"} & {
