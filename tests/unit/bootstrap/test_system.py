@@ -172,7 +172,9 @@ def test_an_operators_file_waits_for_its_owner() -> None:
     waiting = specs.document(spec)["write_files"][-2:]
 
     assert ["/etc/autoscaler/files/0", "/etc/autoscaler/files/1"] == [file["path"] for file in waiting]
-    assert {("root:root", "0600")} == {(file["owner"], file["permissions"]) for file in waiting}
+    assert {("root:root", "0600")} == {
+        (file.get("owner", "root:root"), file["permissions"]) for file in waiting
+    }
     assert [
         "install -D -m 0640 -o jobs -g root /etc/autoscaler/files/0 '/etc/it'\"'\"'s/shop.toml'",
         "install -D -m 0644 -o root -g root /etc/autoscaler/files/1 /etc/motd",
