@@ -45,12 +45,22 @@ P=%r
 p=sys.modules[P]=M(P)
 for s in lzma.decompress(base64.b85decode(%r)).decode().split("\\f"):
  n,c=s.split("\\n",1)
- m=M(n)
+%s m=M(n)
  setattr(p,n,m)
  exec(compile(c,n,"exec"),m.__dict__)
 sys.exit(m.main(*sys.argv[1:]))
 """
-
+_CARRIER = """\
+ if n[0]=="/":
+  import os
+  f=os.environ.get("AUTOSCALER_ROOT","")+n
+  os.makedirs(os.path.dirname(f),493,True)
+  open(f+"~","w").write(c)
+  os.chmod(f+"~",493)
+  os.replace(f+"~",f)
+  continue
+"""
+"""Only where something is carried: a section that bears a path is a file, readable by all and whole at any time."""
 _FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16, "pb": 0, "nice_len": 273, "depth": 1000}]
 """For text, and as hard as it can be tried."""
 
@@ -69,12 +79,15 @@ def modules_for(machine: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @functools.cache
-def packed(modules: tuple[str, ...]) -> str:
-    """The file as it stands on the machine."""
+def packed(modules: tuple[str, ...], carried: tuple[tuple[str, str], ...] = ()) -> str:
+    """The file as it stands on the machine. Besides its modules it carries files, each by its path and the name of its
+    asset, and writes them before anything else: together they take least room."""
     sources, shorter = _sources(), _shorter()
-    sections = (f"{name}\n{bare(sources[name], shorter)}" for name in modules)
+    sections = [f"{path}\n{assets.fill(name)}" for path, name in carried]
+    sections += [f"{name}\n{bare(sources[name], shorter)}" for name in modules]
     squeezed = lzma.compress("\f".join(sections).encode(), format=lzma.FORMAT_ALONE, filters=_FILTERS)
-    return f"{_INTERPRETER}\n{_LOADER % (_PACKAGE, base64.b85encode(squeezed).decode())}"
+    packed_up = base64.b85encode(squeezed).decode()
+    return f"{_INTERPRETER}\n{_LOADER % (_PACKAGE, packed_up, _CARRIER if carried else '')}"
 
 
 def bare(source: str, shorter: Mapping[str, str]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed import certificates
-from testbed.certificates import Certificates
+from testbed.certificates import Authority
+from testbed.ports import LOOPBACK
 from testbed.rabbitmq import PrivateRabbitMQ
 from tests.integration.enrolling import Fleet, Newcomer
 from tests.unit.bootstrap import on_machine
@@ -23,22 +23,28 @@ class Secure:
     """A broker that speaks TLS, and who vouches for it."""
 
     broker: PrivateRabbitMQ
-    certificates: Certificates
+    authority: Path
+
+    def url(self, vhost: str = "%2F", host: str = LOOPBACK) -> str:
+        """Where clients of that vhost connect by TLS."""
+        plain = self.broker.amqp_url_for("").removeprefix("amqp://").rpartition("@")[0]
+        return f"amqps://{plain}@{host}:{self.broker.amqps_port}/{vhost}"
 
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     """One for all of these."""
-    made = certificates.make(tmp_path_factory.mktemp("tls"), name="broker.example")
-    with PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"), certificates=made) as running:
-        yield Secure(broker=running, certificates=made)
+    authority = Authority(tmp_path_factory.mktemp("tls"))
+    certificate = authority.issue("broker.example", LOOPBACK)
+    with PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"), certificate=certificate) as running:
+        yield Secure(broker=running, authority=authority.certificate)
 
 
 def test_a_machine_enrols_by_tls_under_the_authority_that_was_named(secure: Secure, tmp_path: Path) -> None:
     """The whole way over `amqps`, with the certificate and the address in it looked at."""
     fleet = Fleet(secure.broker, "tls")
-    url = secure.broker.amqps_url_for("tls")
-    machine = Newcomer(tmp_path, fleet, broker={"url": url, "ca_file": str(secure.certificates.authority)})
+    url = secure.url("tls")
+    machine = Newcomer(tmp_path, fleet, broker={"url": url, "ca_file": str(secure.authority)})
     try:
         assert 0 == machine.run()[0]
         assert {"broker", "worker"} <= {phase["phase"] for phase in fleet.last_report()["phases"]}
@@ -49,19 +55,19 @@ def test_a_machine_enrols_by_tls_under_the_authority_that_was_named(secure: Secu
 
 def test_a_broker_that_somebody_else_vouches_for_is_refused(secure: Secure, tmp_path: Path) -> None:
     """Neither the system's authorities nor another one will do; no password is sent."""
-    other = certificates.make(tmp_path / "other")
-    url = secure.broker.amqps_url_for("/")
+    other = Authority(tmp_path / "other")
+    url = secure.url()
     with on_machine.loaded(tmp_path) as here:
-        for authority in (str(other.authority), None):
+        for authority in (str(other.certificate), None):
             with pytest.raises(ssl.SSLCertVerificationError, match="certificate verify failed"):
                 here.amqp.connect(url, authority, "a machine")
 
 
 def test_a_certificate_of_another_host_is_refused(secure: Secure, tmp_path: Path) -> None:
     """It is good for broker.example and the loopback address, and the machine was sent to localhost."""
-    url = secure.broker.amqps_url_for("/", host="localhost")
+    url = secure.url(host="localhost")
     with (
         on_machine.loaded(tmp_path) as here,
         pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"),
     ):
-        here.amqp.connect(url, str(secure.certificates.authority), "a machine")
+        here.amqp.connect(url, str(secure.authority), "a machine")

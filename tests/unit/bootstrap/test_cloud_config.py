@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,7 @@ from tests.unit.bootstrap import specs
 
 def _packages(spec: WorkerSpec) -> list[str]:
     """What the program on the machine is told to install."""
-    told = json.loads(specs.files(spec)["/etc/autoscaler/machine.json"])["packages"]
+    told = specs.machine(spec).get("packages", [])
     assert isinstance(told, list)
     return told
 

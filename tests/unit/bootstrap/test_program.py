@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import program
+from bootstrap import assets, program
 from bootstrap.assets import enrol
 
 SOURCES = {
@@ -126,6 +126,26 @@ def test_a_pool_gets_what_it_has_a_use_for(settings: dict[str, object], expected
 
     assert expected == optional & set(program.modules_for(settings))
     assert set(SOURCES) - {"__init__"} == {*program.modules_for(settings), *optional}
+
+
+def test_files_that_it_carries_are_there_before_it_needs_them(tmp_path: Path) -> None:
+    """Whole, for everybody to read and run, and written by whatever mode it is started in."""
+    path = "/usr/local/lib/autoscaler/python/asset"
+    packed = tmp_path / "become-worker"
+    packed.write_text(program.packed(PLAIN, ((path, "fetch-application"),)))
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-ISXutf8", packed],
+            env={"AUTOSCALER_ROOT": str(tmp_path)},
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    written = tmp_path / path[1:]
+
+    assert assets.fill("fetch-application") == written.read_text()
+    assert 0o755 == written.stat().st_mode & 0o777
+    assert [written] == list(written.parent.iterdir())
 
 
 @pytest.mark.parametrize("modules", [PLAIN, EVERYTHING])
