@@ -14,13 +14,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from autoscaler import enrolling, leftovers, whereabouts
+from autoscaler import becoming, enrolling, leftovers, whereabouts
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
 from autoscaler.core import supply
 from autoscaler.core.model import (
-    CreateNode,
     DrainExpiry,
     FleetRules,
     Offer,
@@ -31,7 +30,7 @@ from autoscaler.core.model import (
     PoolRules,
     Timeouts,
 )
-from autoscaler.execute import Executor, Render
+from autoscaler.execute import Executor
 from autoscaler.gateways.celery_link import CeleryLink
 from autoscaler.gateways.enrolment import EnrolmentLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
@@ -39,20 +38,16 @@ from autoscaler.looks import Pace
 from autoscaler.loop import Journal, Loop, Rulebook
 from autoscaler.observe import Observer
 from autoscaler.telemetry import Log
-from bootstrap.contract import Application, ApplicationSource, UserData, WorkerSpec
-from bootstrap.render import render
 from policies import open_policies
 from policies.contract import Limits, PolicySpec, Stabilization
 from policies.stabilize import default_scale_in_window_s
 from providers import open_provider
 from providers.contract import (
-    InstanceSpec,
     MayAct,
     NodeName,
     Provider,
     ProviderName,
     ProviderTraits,
-    UserDataFormat,
     always,
 )
 
@@ -150,7 +145,7 @@ def open_works(
         executor=Executor(
             providers=providers,
             workers=workers,
-            render=_render_with(settings, rules, providers),
+            render=becoming.render_with(settings, rules, providers),
             clock=clock,
             max_calls=settings.loop.max_calls_in_flight,
             may_act=may_act,
@@ -315,84 +310,22 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
 def _fingerprints(
     settings: Settings, pool_name: str, traits: Mapping[ProviderName, ProviderTraits]
 ) -> Mapping[OfferName, str]:
-    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked.
+    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked, and the
+    names in its environment, which may come later than that.
 
     Changed assets of a new release of ours change it too; a new password does not.
     """
     found = {}
     rules = pool_rules(pool_name, settings.pools[pool_name])
+    variables = sorted(settings.pools[pool_name].bootstrap.environment)
     for offer in rules.offers:
         slots = rules.slots_of(offer.name)
         try:
-            made = user_data(settings, pool_name, _ANY_NODE, traits[offer.provider], slots=slots).masked
+            made = becoming.user_data(
+                settings, pool_name, _ANY_NODE, traits[offer.provider], slots=slots
+            ).masked
         except ValueError as error:  # each order will be rejected with the same reason
             made = str(error)
-        parts = json.dumps([offer.image, offer.size, made])
+        parts = json.dumps([offer.image, offer.size, made, variables])
         found[offer.name] = hashlib.sha256(parts.encode()).hexdigest()[:_FINGERPRINT_DIGITS]
     return MappingProxyType(found)
-
-
-def worker_spec(
-    settings: Settings, pool_name: str, node: NodeName, *, slots: int | None = None
-) -> WorkerSpec:
-    """What a machine of that pool, by that name, is to become; secrets revealed. `slots` are those of its offer, if
-    they are not the pool's."""
-    pool = settings.pools[pool_name]
-    start = pool.bootstrap
-    return WorkerSpec(
-        node=node,
-        pool=pool_name,
-        fleet=settings.fleet.name,
-        app=start.app,
-        queues=pool.consumed,
-        slots=slots or pool.slots,
-        application=Application(
-            source=ApplicationSource(start.source),
-            reference=start.reference,
-            revision=start.revision,
-            index_url=start.index_url,
-            directory=start.directory,
-            python=start.python,
-            extra_packages=start.extra_packages,
-        ),
-        prefetch_multiplier=start.prefetch_multiplier,
-        user=start.user,
-        worker_args=start.worker_args,
-        environment=start.plain_environment(),
-        broker_url=start.broker_url.reveal() if start.broker_url else settings.broker.worker_url(),
-        packages=start.packages,
-    )
-
-
-def user_data(
-    settings: Settings, pool_name: str, node: NodeName, traits: ProviderTraits, *, slots: int | None = None
-) -> UserData:
-    """The user data of that machine, in the form that provider takes. Raises a `ValueError` that says what is wrong."""
-    return render(
-        worker_spec(settings, pool_name, node, slots=slots),
-        user_data_format=UserDataFormat(traits.user_data_format).value,
-        limit_bytes=traits.user_data_limit_bytes,
-        gzip=traits.user_data_gzip,
-    )
-
-
-def _render_with(settings: Settings, rules: Rulebook, providers: Mapping[ProviderName, Provider]) -> Render:
-    def order(action: CreateNode) -> InstanceSpec:
-        traits = providers[action.offer.provider].traits
-        return InstanceSpec(
-            name=action.node,
-            fleet=settings.fleet.name,
-            pool=action.pool,
-            size=action.offer.size,
-            image=action.offer.image,
-            location=action.offer.location,
-            user_data=user_data(
-                settings,
-                action.pool,
-                action.node,
-                traits,
-                slots=rules.pools[action.pool].slots_of(action.offer.name),
-            ).content,
-        )
-
-    return order

@@ -13,6 +13,13 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from bootstrap.contract import Application, ApplicationSource
 
 VIRTUAL_ENVIRONMENT = "/opt/autoscaler/venv"
+HOME = "/var/lib/autoscaler"
+"""The home of the worker's user, and its working directory where nothing else is said."""
+UNPACKED = "/opt/autoscaler/application"
+"""Where a tarball goes unless the operator says otherwise: like the virtual environment it belongs to root."""
+REQUIREMENTS = "/etc/autoscaler/requirements.txt"
+BROUGHT = "/etc/autoscaler/requirements-brought.txt"
+"""Whoever unpacks a tarball writes here whether it brought requirements of its own."""
 
 _DEBIANS_PYTHON = re.compile(r"python3(\.\d+)?")
 
@@ -22,6 +29,11 @@ def interpreter(application: Application) -> str:
     if application.source is ApplicationSource.IMAGE:
         return application.python
     return f"{VIRTUAL_ENVIRONMENT}/bin/python"
+
+
+def directory(application: Application) -> str:
+    """Where the worker runs, and where a tarball is unpacked."""
+    return application.directory or (UNPACKED if application.source is ApplicationSource.TARBALL else HOME)
 
 
 def packages(application: Application) -> tuple[str, ...]:
@@ -35,27 +47,43 @@ def packages(application: Application) -> tuple[str, ...]:
     return (*python_packages, *git_packages)
 
 
-def files(application: Application) -> dict[str, str]:
+def files(application: Application, *, proxy: str = "") -> dict[str, str]:
     """Path → text of the files for pip and git; all of them only for root. None where it is in the image."""
     if application.source is ApplicationSource.IMAGE:
         return {}
     texts = {
-        "/etc/autoscaler/requirements.txt": _requirements(application),
-        "/etc/autoscaler/pip.conf": _pip_conf(application.index_url),
+        REQUIREMENTS: _requirements(application),
+        "/etc/autoscaler/pip.conf": _pip_conf(application, proxy),
     }
+    git = f'[http]\nproxy = "{proxy}"\n' if proxy else ""
     if application.source is ApplicationSource.GIT and (
         credentials := _git_credentials(application.reference)
     ):
-        texts["/etc/autoscaler/git/config"] = "[credential]\nhelper = store\n"
+        git += "[credential]\nhelper = store\n"
         texts["/etc/autoscaler/git/credentials"] = credentials
+    if git:
+        texts["/etc/autoscaler/git/config"] = git
     return texts
 
 
 def _requirements(application: Application) -> str:
-    reference = application.reference
+    """A line each, in pip's own syntax."""
+    own: tuple[str, ...] = (application.reference,)
     if application.source is ApplicationSource.GIT:
-        reference = _git_requirement(application)
-    return "".join(f"{line}\n" for line in (reference, *application.extra_packages))
+        own = (_git_requirement(application),)
+    elif application.source is ApplicationSource.WHEEL and application.sha256:
+        own = (_wheel_requirement(application),)
+    elif application.source is ApplicationSource.TARBALL:
+        # With its checksum, so that other content makes another file of requirements, which an image is known by.
+        own = (f"# sha256:{application.sha256}", f"--requirement {BROUGHT}")
+    return "".join(f"{line}\n" for line in (*own, *application.extra_packages))
+
+
+def _wheel_requirement(application: Application) -> str:
+    """What stands in the fragment pip checks for this wheel alone; an option would demand hashes of all others too."""
+    if application.require_hashes:
+        return f"{application.reference} --hash=sha256:{application.sha256}"
+    return f"{application.reference}#sha256={application.sha256}"
 
 
 def _git_requirement(application: Application) -> str:
@@ -80,8 +108,9 @@ def _asks_for_credentials(parts: SplitResult) -> bool:
     return parts.scheme in {"http", "https"}
 
 
-def _pip_conf(index_url: str) -> str:
+def _pip_conf(application: Application, proxy: str) -> str:
     """The settings of pip. It refuses an index by plain HTTP until its host is called trusted; naming it says so."""
+    index_url = application.index_url
     lines = [
         "[global]",
         "disable-pip-version-check = true",
@@ -94,4 +123,8 @@ def _pip_conf(index_url: str) -> str:
         parts = urlsplit(index_url)
         if parts.scheme == "http":
             lines.append(f"trusted-host = {parts.netloc}")
+    if proxy:
+        lines.append(f"proxy = {proxy}")
+    if application.require_hashes:
+        lines += ["[install]", "require-hashes = true"]
     return "".join(f"{line}\n" for line in lines)

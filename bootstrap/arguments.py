@@ -26,7 +26,19 @@ _SETTING = (
     "a setting is no argument: it belongs into the Celery app, the broker's address into bootstrap.broker_url"
 )
 
+_KEYS = {
+    "-P": "worker_pool",
+    "--pool": "worker_pool",
+    "--prefetch-multiplier": "prefetch_multiplier",
+    "--time-limit": "time_limit",
+    "--soft-time-limit": "soft_time_limit",
+    "--max-tasks-per-child": "max_tasks_per_child",
+    "--max-memory-per-child": "max_memory_per_child",
+}
+"""What is said in one place only: two words for the same thing would leave open which holds."""
+
 _RESERVED = {
+    **{option: f"it is a setting of its own, bootstrap.{key}" for option, key in _KEYS.items()},
     "-n": _NAME,
     "--hostname": _NAME,
     "-Q": _QUEUES,
@@ -48,6 +60,8 @@ _RESERVED = {
     "--broker": _BROKER,
     "--": _SETTING,
 }
+
+_POOL = frozenset({"-P", "--pool"})
 
 FLAGS = frozenset(
     {"-B", "-D", "-E", "--", "--beat", "--detach", "--disable-prefetch", "--discard", "--events", "--help"}
@@ -80,13 +94,13 @@ def problems(arguments: tuple[str, ...]) -> Iterator[str]:
 
 
 def _why_refused(option: str, value: str) -> str | None:
-    if reason := _RESERVED.get(option):
-        return f"{option} is not yours to give: {reason}"
-    if option in {"-P", "--pool"} and value.removeprefix("=").lower() == "solo":
+    if option in _POOL and value.removeprefix("=").lower() == "solo":
         return (
             f"{option} solo sends no heartbeat while a task runs, so the worker would count as lost; "
-            "expected prefork or threads"
+            "expected another bootstrap.worker_pool"
         )
+    if reason := _RESERVED.get(option):
+        return f"{option} is not yours to give: {reason}"
     return None if option else f"a word that belongs to no option: {_SETTING}"
 
 

@@ -15,12 +15,16 @@ MASK = "********"
 
 
 def masked(spec: WorkerSpec) -> WorkerSpec:
-    """`spec` without the values of its environment, the broker's password and the credentials in its URLs."""
+    """`spec` without the values of its environment, its token, the contents of its secret files, the broker's password
+    and the credentials in its URLs."""
     application = spec.application
     return replace(
         spec,
         environment=dict.fromkeys(spec.environment, MASK),
         broker_url=_broker_url(spec.broker_url),
+        token=MASK if spec.token else "",
+        files=tuple(replace(file, content=MASK) if file.is_secret else file for file in spec.files),
+        system=replace(spec.system, proxy=url(spec.system.proxy)),
         application=replace(
             application,
             reference=url(application.reference),

@@ -7,9 +7,10 @@ worker runs from what is here, as whoever runs the daemon. The document holds se
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from bootstrap import worker
-from bootstrap.contract import ApplicationSource, UnusableSpec, WorkerSpec
+from bootstrap.contract import ApplicationSource, Credentials, System, UnusableSpec, WorkerSpec
 
 
 def process(spec: WorkerSpec) -> str:
@@ -19,8 +20,20 @@ def process(spec: WorkerSpec) -> str:
             f'application.source: "{spec.application.source}", but a process of this machine runs from what is '
             'installed here; expected source = "image", with the interpreter in application.python'
         )
-    if spec.packages:
-        raise UnusableSpec("packages: nothing is installed for a process of this machine; expected none")
+    unused = {
+        "packages": spec.packages,
+        "files": spec.files,
+        "commands_before": spec.commands_before,
+        "commands_after": spec.commands_after,
+        "lease": spec.lease.after_s,
+        "credentials": spec.credentials is not Credentials.SHARED,
+        "system": spec.system != System(),
+    }
+    for name, given in unused.items():
+        if given:
+            raise UnusableSpec(f"{name}: nothing is done for a process of this machine; expected none")
+    # Its certificates are where the app looks for them: there is no place of ours on this machine.
+    spec = replace(spec, broker_ca="")
     document = {
         "argv": worker.argv(spec, python=spec.application.python),
         "environment": worker.environment(spec),

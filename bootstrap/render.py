@@ -8,6 +8,7 @@ cloud-config would still boot a machine that costs money.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from gzip import compress
 
 from bootstrap import masking, validity
@@ -16,16 +17,16 @@ from bootstrap.contract import UnusableSpec, UserData, UserDataTooLarge, WorkerS
 from bootstrap.process import process
 
 _FORMATS: Mapping[str, Callable[[WorkerSpec], str]] = {"cloud-config": cloud_config, "process": process}
-_COMPRESSIBLE = frozenset({"cloud-config"})
-"""cloud-init unpacks gzip by itself; a keeper of processes reads plain JSON."""
+_SMALLER: Mapping[str, Callable[[WorkerSpec], str]] = {"cloud-config": partial(cloud_config, packed=True)}
+"""cloud-init unpacks gzip by itself, of the document or of single files; a keeper of processes reads plain JSON."""
 
 
 def render(spec: WorkerSpec, *, user_data_format: str, limit_bytes: int, gzip: bool) -> UserData:
     """What a machine for `spec` is started with.
 
-    It is compressed only where the provider takes that (`gzip`) and the plain text passes `limit_bytes`: below the
-    limit a smaller document gains nothing, and one that can be read in the provider's console helps whoever looks for a
-    fault.
+    It is compressed only where the plain text passes `limit_bytes`: below the limit a smaller document gains nothing,
+    and one that can be read in the provider's console helps whoever looks for a fault. It is compressed as a whole
+    where the provider takes that (`gzip`), and else file by file.
     Raises UnusableSpec with every problem of the spec, UserDataTooLarge with its sizes.
     """
     write = _FORMATS.get(user_data_format)
@@ -33,20 +34,23 @@ def render(spec: WorkerSpec, *, user_data_format: str, limit_bytes: int, gzip: b
         raise UnusableSpec(f"user_data_format: {user_data_format!r}, expected one of {', '.join(_FORMATS)}")
     validity.require_usable(spec)
     plain = write(spec).encode()
-    compressible = gzip and user_data_format in _COMPRESSIBLE
-    content = _fitted(plain, node=spec.node, limit_bytes=limit_bytes, compressible=compressible)
+    if len(plain) <= limit_bytes:
+        content = plain
+    elif (pack := _SMALLER.get(user_data_format)) is None:
+        raise _too_large(spec, plain, limit_bytes=limit_bytes)
+    else:
+        # The time in gzip's header would make equal specs differ.
+        content = compress(plain, mtime=0) if gzip else pack(spec).encode()
+    if len(content) > limit_bytes:
+        raise _too_large(spec, plain, content, limit_bytes=limit_bytes)
     return UserData(content=content, masked=write(masking.masked(spec)))
 
 
-def _fitted(plain: bytes, *, node: str, limit_bytes: int, compressible: bool) -> bytes:
-    if len(plain) <= limit_bytes:
-        return plain
-    # The time in gzip's header would make equal specs differ.
-    compressed = compress(plain, mtime=0) if compressible else b""
-    if compressed and len(compressed) <= limit_bytes:
-        return compressed
+def _too_large(
+    spec: WorkerSpec, plain: bytes, compressed: bytes = b"", *, limit_bytes: int
+) -> UserDataTooLarge:
     squeezed = f", {len(compressed)} compressed" if compressed else ""
-    raise UserDataTooLarge(
-        f"user data of {node} takes {len(plain)} bytes{squeezed}; this provider takes {limit_bytes}: "
-        "shorten the pool's environment, or put its application into an image"
+    return UserDataTooLarge(
+        f"user data of {spec.node} takes {len(plain)} bytes{squeezed}; this provider takes {limit_bytes}: "
+        "shorten the pool's environment and files, or put its application into an image"
     )

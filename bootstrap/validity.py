@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from bootstrap import addresses, arguments, masking
-from bootstrap.contract import Application, ApplicationSource, UnusableSpec, WorkerSpec
+from bootstrap import addresses, arguments, conditions, masking
+from bootstrap.contract import Application, ApplicationSource, Command, UnusableSpec, WorkerSpec
 
 _NODE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
@@ -28,7 +28,14 @@ _SHELLS_OWN = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", 
 _URL_SCHEMES = {
     ApplicationSource.WHEEL: ("https", "http"),
     ApplicationSource.GIT: ("https", "http", "ssh", "git", "file"),
+    ApplicationSource.TARBALL: ("https", "http"),
 }
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HAVE_SHA256 = frozenset({ApplicationSource.WHEEL, ApplicationSource.TARBALL})
+_HASHES = re.compile(r"(\s+--hash=(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}))+$")
+_TARBALLS_PLACE = re.compile(r"(/(?!\.{1,2}(/|$))[^/]+){2,}")
+"""Below the root: what is unpacked there belongs to the application alone."""
 
 
 def require_usable(spec: WorkerSpec) -> None:
@@ -42,7 +49,17 @@ def problems(spec: WorkerSpec) -> tuple[str, ...]:
     """What keeps `spec` from becoming a worker, each as `field: what was found, what was expected`."""
     unreadable = tuple(f"{name}: holds a NUL or half a character" for name in _unencodable(spec))
     # What cannot be written down cannot be judged further either.
-    return unreadable or (*_of_worker(spec), *_of_environment(spec), *_of_application(spec.application))
+    return unreadable or (
+        *_of_worker(spec),
+        *_of_environment(spec),
+        *_of_application(spec.application),
+        *conditions.of_celery(spec),
+        *conditions.of_broker(spec),
+        *conditions.of_files(spec),
+        *conditions.of_commands(spec),
+        *conditions.of_system(spec.system),
+        *conditions.of_times(spec),
+    )
 
 
 def _unencodable(spec: WorkerSpec) -> Iterator[str]:
@@ -58,6 +75,15 @@ def _unencodable(spec: WorkerSpec) -> Iterator[str]:
         "queues": "".join(spec.queues),
         "worker_args": "".join(spec.worker_args),
         "packages": "".join(spec.packages),
+        "token": spec.token,
+        "broker_ca": spec.broker_ca,
+        "commands_before": _joined(spec.commands_before),
+        "commands_after": _joined(spec.commands_after),
+        "system.proxy": spec.system.proxy,
+        "system.apt_mirror": spec.system.apt_mirror + spec.system.apt_security_mirror,
+        "system.time_zone": spec.system.time_zone,
+        **{f"files.{file.path!a}": file.path + file.content + file.mode for file in spec.files},
+        "application.sha256": application.sha256,
         "application.reference": application.reference,
         "application.revision": application.revision,
         "application.index_url": application.index_url,
@@ -69,6 +95,10 @@ def _unencodable(spec: WorkerSpec) -> Iterator[str]:
     for name, text in texts.items():
         if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
             yield name
+
+
+def _joined(commands: tuple[Command, ...]) -> str:
+    return "".join(command if isinstance(command, str) else "".join(command) for command in commands)
 
 
 def _of_worker(spec: WorkerSpec) -> Iterator[str]:
@@ -119,6 +149,7 @@ def _of_application(application: Application) -> Iterator[str]:
         yield from _of_image(application)
         return
     yield from _requirement("application.reference", application.reference)
+    yield from _of_hashes(application)
     for package in application.extra_packages:
         yield from _requirement("application.extra_packages", package)
     if application.index_url:
@@ -132,6 +163,33 @@ def _of_application(application: Application) -> Iterator[str]:
         yield "application.revision: only a git repository has revisions"
     elif application.revision and not _REVISION.fullmatch(application.revision):
         yield f"application.revision: {application.revision!r} is no branch, tag or commit"
+
+
+def _of_hashes(application: Application) -> Iterator[str]:
+    """As soon as one requirement has a hash pip demands one of all, and would tell of it on the machine only."""
+    source, sha256 = application.source, application.sha256
+    is_tarball = source is ApplicationSource.TARBALL
+    if sha256 and source not in _HAVE_SHA256:
+        yield f'application.sha256: is set, but source = "{source}" is no single file; expected a wheel or a tarball'
+    elif not _SHA256.fullmatch(sha256) and (sha256 or is_tarball):
+        yield f"application.sha256: {sha256!r}, expected the 64 hexadecimal digits that `sha256sum` prints"
+    elif sha256 and "#" in application.reference:
+        yield "application.reference: holds a `#`, but the checksum is a setting of its own"
+    if is_tarball and application.directory and not _TARBALLS_PLACE.fullmatch(application.directory):
+        yield f"application.directory: {application.directory!r}, expected a place of its own, such as /opt/shop"
+    lines = [("extra_packages", package) for package in application.extra_packages]
+    if source is ApplicationSource.PIP:
+        lines.insert(0, ("reference", application.reference))
+    hashed = [(name, line, _HASHES.search(line) is not None) for name, line in lines]
+    must = application.require_hashes or any(has for _, _, has in hashed)
+    for name, line, has in hashed:
+        pinned = "==" in line or "://" in line
+        if (must and not (has and pinned)) or ("--hash" in line and not has):
+            yield f"application.{name}: {masking.url(line)!r}, expected NAME==VERSION --hash=sha256:…, like all others"
+    if must and source is ApplicationSource.GIT:
+        yield 'application.require_hashes: a repository has no hash; expected source = "tarball" or "wheel"'
+    if must and source is ApplicationSource.WHEEL and not sha256:
+        yield "application.sha256: nothing, but every requirement must have a hash"
 
 
 def _of_secrets(application: Application) -> Iterator[str]:
@@ -168,6 +226,8 @@ def _of_image(application: Application) -> Iterator[str]:
     """An image is taken as it is; a wish to install something into it is a misunderstanding."""
     unused = {
         "reference": application.reference,
+        "sha256": application.sha256,
+        "require_hashes": application.require_hashes,
         "revision": application.revision,
         "index_url": application.index_url,
         "extra_packages": application.extra_packages,

@@ -6,7 +6,15 @@ data stand on these two, so a worker of the `local` provider is the worker a ren
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bootstrap.contract import WorkerSpec
+
+BROKER_CA = "/usr/local/lib/autoscaler/broker-ca.pem"
+"""Beside the programs that everybody may read: the worker's user must read it too, and a certificate is no secret."""
+MODULES = "/usr/local/lib/autoscaler/python"
+TLS_MODULE = "autoscaler_broker_tls"
+"""Found in MODULES by the interpreter that runs the worker."""
 
 
 def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
@@ -16,9 +24,6 @@ def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
     daemon that hears them once. Mingling stays on: it costs a second at the start, and without it a newly bought worker
     would run tasks that were revoked before its time. Heartbeats are on by default and must stay so.
     """
-    prefetch = (
-        () if spec.prefetch_multiplier is None else (f"--prefetch-multiplier={spec.prefetch_multiplier}",)
-    )
     return (
         python,
         "-m",
@@ -28,15 +33,37 @@ def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
         f"--hostname={spec.worker_name}",
         f"--queues={','.join(spec.queues)}",
         f"--concurrency={spec.slots}",
-        *prefetch,
+        *_options(spec),
         "--loglevel=INFO",
         "--without-gossip",
         *spec.worker_args,
     )
 
 
+def _options(spec: WorkerSpec) -> Iterator[str]:
+    """Those of the settings that are set; without one the app's own configuration holds."""
+    given: dict[str, str | float | None] = {
+        "pool": spec.worker_pool,
+        "prefetch-multiplier": spec.prefetch_multiplier,
+        "time-limit": spec.time_limit_s,
+        "soft-time-limit": spec.soft_time_limit_s,
+        "max-tasks-per-child": spec.max_tasks_per_child,
+        "max-memory-per-child": spec.max_memory_per_child_kib,
+        # Imported before the worker connects, and wherever a task publishes.
+        "include": TLS_MODULE if spec.broker_ca else None,
+    }
+    for option, value in given.items():
+        if value is not None:
+            yield f"--{option}={int(value) if isinstance(value, float) and value.is_integer() else value}"
+
+
 def environment(spec: WorkerSpec) -> dict[str, str]:
     """The worker's variables. What the operator sets wins over what we would set, the broker's URL included."""
+    return {**own_environment(spec), **spec.environment, **_broker_tls(spec)}
+
+
+def own_environment(spec: WorkerSpec) -> dict[str, str]:
+    """What we would set ourselves."""
     broker = {"CELERY_BROKER_URL": spec.broker_url} if spec.broker_url else {}
     return {
         # A line in the log is worth most when it is there before the crash.
@@ -46,5 +73,12 @@ def environment(spec: WorkerSpec) -> dict[str, str]:
         "AUTOSCALER_POOL": spec.pool,
         "AUTOSCALER_NODE": spec.node,
         **broker,
-        **spec.environment,
     }
+
+
+def _broker_tls(spec: WorkerSpec) -> dict[str, str]:
+    """How the worker's interpreter finds our module, and that module the certificates. An operator's own path stays."""
+    if not spec.broker_ca:
+        return {}
+    path = spec.environment.get("PYTHONPATH")
+    return {"AUTOSCALER_BROKER_CA": BROKER_CA, "PYTHONPATH": f"{MODULES}:{path}" if path else MODULES}

@@ -22,6 +22,7 @@ from urllib.parse import quote
 import requests
 
 from testbed import ports, waiting
+from testbed.certificates import ServerCertificate
 
 # Debian's /usr/sbin/rabbitmq-server is a wrapper that switches to the user `rabbitmq`; this is what it wraps.
 SERVER_PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -39,15 +40,25 @@ class PrivateRabbitMQ:
     """One RabbitMQ node under `directory`; a context manager that starts it and stops it.
 
     The password holds every character that URLs and shells treat specially, so whoever forgets to quote it is found
-    out. `statistics_interval_s` is how often the node refreshes what its management API tells.
+    out. `statistics_interval_s` is how often the node refreshes what its management API tells. With a `certificate` it
+    also serves TLS, on the loopback addresses of both protocols.
     """
 
-    def __init__(self, directory: Path, *, statistics_interval_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        statistics_interval_s: float = 5.0,
+        certificate: ServerCertificate | None = None,
+    ) -> None:
         self.user = "autoscaler"
         self.password = f"p@ss/w:rd%#?&+ {secrets.token_urlsafe(12)}"
         self._directory = directory.resolve()
         self._statistics_interval_ms = round(statistics_interval_s * 1000)
-        self.amqp_port, self.management_port, self._distribution_port, self._epmd_port = ports.free_ports(4)
+        self.amqp_port, self.management_port, self._distribution_port, self._epmd_port, self.amqps_port = (
+            ports.free_ports(5)
+        )
+        self._certificate = certificate
         # Node names live in one table per epmd, and ours has its own; the random part is for those who read `ps`.
         self._node_name = f"testbed-{secrets.token_hex(4)}@localhost"
         self._broker: subprocess.Popen[bytes] | None = None
@@ -245,9 +256,23 @@ class PrivateRabbitMQ:
             "vm_memory_high_watermark.absolute": "512MB",
             "log.console": "false",
             "log.file.level": "info",
+            **self._tls(),
         }
         lines = [f"{key} = {value}\n" for key, value in settings.items()]
         (place / "rabbitmq.conf").write_text("".join(lines), encoding="utf-8")
+
+    def _tls(self) -> dict[str, object]:
+        if self._certificate is None:
+            return {}
+        return {
+            "listeners.ssl.1": f"{ports.LOOPBACK}:{self.amqps_port}",
+            "listeners.ssl.2": f"::1:{self.amqps_port}",
+            "ssl_options.cacertfile": self._certificate.authority,
+            "ssl_options.certfile": self._certificate.certificate,
+            "ssl_options.keyfile": self._certificate.key,
+            "ssl_options.verify": "verify_none",
+            "ssl_options.fail_if_no_peer_cert": "false",
+        }
 
     def _definitions(self) -> dict[str, list[dict[str, object]]]:
         """The user, the vhost `/` and the permission, so that the password itself is on no disk.

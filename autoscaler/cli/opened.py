@@ -127,9 +127,9 @@ def user_data(
     given: Settings, pool_name: str, node: NodeName, traits: ProviderTraits, *, slots: int | None = None
 ) -> UserData:
     """What a machine by that name would be started with. Raises UnusableSpec or UserDataTooLarge."""
-    from autoscaler import wiring  # noqa: PLC0415 - as above
+    from autoscaler import becoming  # noqa: PLC0415 - as above
 
-    return wiring.user_data(given, pool_name, node, traits, slots=slots)
+    return becoming.user_data(given, pool_name, node, traits, slots=slots)
 
 
 def sample_node(given: Settings, pool_name: str) -> NodeName:

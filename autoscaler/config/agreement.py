@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from autoscaler.config import budgets, clouds, places
+from autoscaler.config import bootstraps, budgets, clouds, places
 from autoscaler.config.problem import Place, nearest
 from autoscaler.config.report import Finding
 
@@ -20,11 +20,8 @@ SANE_WORKERS = 1_000
 
 _PATTERN_CHARACTERS = frozenset("*?[")
 _LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#\s]*)")
-"""User, host and port of each URL in a text; a requirement may hold one without a space: `shop@git+https://…`."""
 _ELSEWHERE = frozenset({"libcloud", "external"})
 """Kinds whose machines are other computers than this one."""
-_INSTALLED = frozenset({"pip", "wheel", "git"})
 
 
 def is_pattern(queue: str) -> bool:
@@ -48,7 +45,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
         yield from _of_slots((*place, "offers"), pool)
         yield from _of_reach((*place, "bootstrap", "broker_url"), pool, providers, document)
-        yield from _of_source((*place, "bootstrap"), _table(pool.get("bootstrap")))
+        yield from bootstraps.disagreements((*place, "bootstrap"), _table(pool.get("bootstrap")))
     yield from budgets.disagreements(_table(document.get("fleet")), pools)
     yield from places.disagreements(_table(document.get("fleet")), providers, pools)
     yield from _shared_queues(pools)
@@ -266,58 +263,6 @@ def _of_reach(
                 expected="an amqp_url that they can reach, or a broker_url for them",
             )
             return
-
-
-def _of_source(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:
-    """Which of the keys about the application belong together."""
-    source = bootstrap.get("source", "image")
-    if isinstance(source, str) and source in _INSTALLED and not bootstrap.get("reference"):
-        yield Finding(
-            place=(*place, "reference"),
-            found="nothing",
-            expected=f'what to install: source = "{source}" needs a reference',
-        )
-    if source == "image":
-        for key in ("reference", "revision", "index_url", "extra_packages"):
-            if bootstrap.get(key):
-                yield Finding(
-                    place=(*place, key),
-                    found='a value, but nothing is installed where source is "image"',
-                    expected=f'another source ("pip", "wheel" or "git"), or no {key}',
-                )
-    elif bootstrap.get("revision") and source != "git":
-        yield Finding(
-            place=(*place, "revision"),
-            found=f'a revision, but source is "{source}"',
-            expected='source = "git", or no revision',
-        )
-    yield from _of_credentials(place, bootstrap)
-
-
-def _of_credentials(place: Place, bootstrap: Mapping[str, Any]) -> Iterator[Finding]:
-    """No address of the application names somebody."""
-    here: list[tuple[Place, object]] = [
-        ((*place, key), bootstrap.get(key)) for key in ("index_url", "reference")
-    ]
-    packages = _tables(bootstrap.get("extra_packages"))
-    here += [((*place, "extra_packages", number), package) for number, package in enumerate(packages)]
-    for where, text in here:
-        if isinstance(text, str) and any(map(_names_somebody, _AUTHORITY.finditer(text))):
-            yield Finding(
-                place=where,
-                found="an address with a user, a token or a password (not shown)",
-                expected="an address without one",
-                advice="It would stand in this file and in the machine's user data.",
-            )
-
-
-def _names_somebody(address: re.Match[str]) -> bool:
-    """Whether it is `user:password@host` or `token@host`. The bare user of an ssh address is no secret."""
-    user_information, found, host = address["authority"].rpartition("@")
-    if found:
-        return ":" in user_information or address["scheme"].lower().rpartition("+")[2] != "ssh"
-    # What stands where a port would and is none is half of a password, cut by its own `/`, `?` or `#`.
-    return re.fullmatch(r"(\[[^\]]*\]|[^:\[]*)(:[0-9]*)?", host) is None
 
 
 def _table(value: object) -> Mapping[str, Any]:

@@ -12,32 +12,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from autoscaler.config.bootstrap import Bootstrap
 from autoscaler.config.countries import Country
 from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy
-from autoscaler.config.secret import PlainOrSecret, Secret
 from autoscaler.config.values import (
     Line,
     Many,
     QueueName,
     Section,
     Span,
-    Text,
     Word,
     other_kind,
 )
 
 BUILT_IN = ("wait", "backlog", "steps", "schedule", "forecast")
 
-AbsolutePathOrNone = Annotated[str, Text(r"(?:/[^\x00-\x1f]*)?", "an absolute path, such as /opt/shop")]
-
 Duration = Annotated[float, Span("0s", "4w")]
 Wait = Annotated[float, Span("1s", "4w")]
 WaitOrNot = Annotated[float, Span("0s", "4w")]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
-Variable = Annotated[
-    str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable: letters, digits and `_`, no digit first")
-]
 
 
 class Limits(Section):
@@ -220,46 +214,6 @@ class Offer(Section):
     """In the fleet's currency; budgets rest on it."""
     quantum_s: Annotated[int, Span("1s", "4w", whole=True)] = Field(default=1, alias="billing_quantum")
     """The unit the provider bills in: `1s`, `60s` or `1h` are usual."""
-
-
-class Bootstrap(Section):
-    """`[pools.NAME.bootstrap]`: how a machine of this pool becomes a worker."""
-
-    app: Word
-    """The Celery app, as in `celery --app APP`."""
-    queues: Many[QueueName] = ()
-    """The queues a worker consumes. Without it those of the pool, unless these hold a pattern."""
-    source: Literal["pip", "wheel", "git", "image"] = "image"
-    """Where the application comes from: a pip requirement, a wheel's URL, a git repository, or it is in the image
-    already."""
-    reference: Line = ""
-    """The requirement or the URL, by `source`; nothing for `image`."""
-    revision: Line = ""
-    """Branch, tag or commit; for `git` only."""
-    index_url: Line = ""
-    """Another package index than pip's own. Without user and password."""
-    directory: AbsolutePathOrNone = ""
-    """The worker's working directory; where the app is imported from if it is not installed."""
-    python: Word = "python3"
-    """The interpreter that makes the virtual environment, or that runs the worker when the source is `image`."""
-    extra_packages: Many[Word] = ()
-    """Further Python packages, as pip requirements."""
-    packages: Many[Word] = ()
-    """Further Debian packages."""
-    user: Word = "celery"
-    """The unprivileged user the worker runs as."""
-    prefetch_multiplier: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Celery's `worker_prefetch_multiplier`: messages taken in advance, per slot. 1 drains fastest."""
-    worker_args: Many[Word] = ()
-    """Further arguments of `celery worker`. Never secrets: a command line is public on its machine."""
-    environment: Mapping[Variable, PlainOrSecret] = Field(default_factory=dict)
-    """The worker's environment: text, or a reference to a secret."""
-    broker_url: Secret | None = None
-    """The broker as workers reach it, whole, if it is not the daemon's own address and user."""
-
-    def plain_environment(self) -> Mapping[str, str]:
-        """The worker's environment with secrets revealed."""
-        return {name: value.reveal() for name, value in self.environment.items()}
 
 
 class Pool(Section):

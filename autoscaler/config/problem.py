@@ -17,7 +17,7 @@ Place = tuple[str | int, ...]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_WORDS = ("password", "secret", "token", "credential", "passphrase")
-_SECRET_KEYS = frozenset({"key", "broker_url", "environment"})
+_SECRET_KEYS = frozenset({"key", "broker_url", "content", "environment", "proxy"})
 _SHOWN_CHARACTERS = 60
 
 

@@ -55,6 +55,7 @@ SECTIONS: Mapping[str, str] = {
     "[pools.NAME.timeouts]": "Timeouts",
     "[[pools.NAME.offers]]": "Offer",
     "[pools.NAME.bootstrap]": "Bootstrap",
+    "[[pools.NAME.bootstrap.files]]": "BootstrapFile",
 }
 """The order of the file."""
 

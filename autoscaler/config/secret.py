@@ -42,10 +42,12 @@ _REFERENCE_SCHEMA = {
 class Secret:
     """A text that shows itself to nobody but the caller of `reveal`."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "is_plain")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, is_plain: bool = False) -> None:
         self._text = text
+        self.is_plain = is_plain
+        """Whether it was written out where it might have been a reference: no secret, then."""
 
     def reveal(self) -> str:
         """The text itself. Never log, store or format what this returns."""
@@ -130,7 +132,7 @@ def environ_of(info: ValidationInfo) -> Mapping[str, str]:
 
 def _from_text_or_reference(value: object, info: ValidationInfo) -> Secret:
     if isinstance(value, str):
-        return Secret(value)
+        return Secret(value, is_plain=True)
     if not isinstance(value, dict | Secret):
         raise wrong("a value that is neither text nor a reference", f"text in quotes, or {HOW_TO_WRITE}")
     return _from_reference(value, info)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import configparser
+import base64
 import functools
-import gzip
 import json
 import os
+import random
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -22,81 +22,23 @@ from hypothesis import strategies as st
 from bootstrap import worker
 from bootstrap.application import interpreter
 from bootstrap.cloud_config import environment_file
-from bootstrap.contract import Application, ApplicationSource, UserDataTooLarge, WorkerSpec
+from bootstrap.contract import Credentials, UserDataTooLarge, WorkerSpec
 from bootstrap.render import render
 from bootstrap.validity import problems
+from providers.contract import ProviderTraits
+from providers.dialects import DIALECTS
+from tests.property.bootstrap_strategies import credential, worker_specs
 from tests.unit.bootstrap import specs
 
 SCHEMA = Path(os.environ["AUTOSCALER_CLOUD_INIT_SCHEMA"])
-
-hostile = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
-    st.sampled_from(
-        ["'", '"', "$(id)", "`id`", "${HOME}", "\\", "a\nb", "\r\n", "%(ENV_HOME)s", "100%", "#", " ; exit", "@USER@",
-         "{{ v1 }}", "- a: b", "\ttab", "trailing \n", "\u2028", "\x85", "\ufeff", "🐝", "~", "*", "null", "0755"]
-    ),
-)  # fmt: skip
-line = hostile.map(lambda text: "".join(character for character in text if character.isprintable()).strip())
-variable = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}", fullmatch=True).filter(
-    lambda name: name not in {"UID", "EUID", "PPID"}
+LIMITS = sorted(
+    {(dialect.user_data.limit_bytes, dialect.user_data.gzip) for dialect in DIALECTS.values()}
+    | {(ProviderTraits(settle_s=1.0).user_data_limit_bytes, False)}
 )
-name = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
-credential = st.from_regex(r"[A-Za-z0-9%._~-]{0,3}", fullmatch=True)
+"""What each cloud takes, in bytes, and whether compressed."""
+TIGHTEST = 12_288
 
-
-@st.composite
-def repositories(draw: st.DrawFn) -> str:
-    """URLs whose user information, if any, holds the word `geheim`: stored for git."""
-    user_information = draw(st.sampled_from(["", "geheim@", "me:geheim@", "geheim:x@"]))
-    return f"https://{user_information}host.example/shop.git"
-
-
-@st.composite
-def applications(draw: st.DrawFn) -> Application:
-    """Applications from every source."""
-    source = draw(st.sampled_from(ApplicationSource))
-    directory = draw(st.one_of(st.just(""), hostile.map("/srv/{}".format)))
-    python = draw(st.sampled_from(["python3", "python3.12", "/opt/it's/python"]))
-    if source is ApplicationSource.IMAGE:
-        return Application(source=source, directory=directory, python=python)
-    reference = {
-        ApplicationSource.PIP: st.sampled_from(["shop==1.4", "shop[redis]>=1; python_version>'3.8'"]),
-        ApplicationSource.WHEEL: st.sampled_from(["", "?token=geheim"]).map(
-            "https://host.example/shop-1-py3-none-any.whl{}".format
-        ),
-        ApplicationSource.GIT: repositories(),
-    }[source]
-    return Application(
-        source=source,
-        reference=draw(reference),
-        revision=draw(st.sampled_from(["", "v1", "feature/x"])) if source is ApplicationSource.GIT else "",
-        index_url=draw(st.sampled_from(["", "http://host.example/simple"])),
-        directory=directory,
-        python=python,
-        extra_packages=draw(st.sampled_from([(), ("flower",)])),
-    )
-
-
-@st.composite
-def worker_specs(draw: st.DrawFn) -> WorkerSpec:
-    """Usable specs of every kind, with values nobody should choose."""
-    return specs.a_spec(
-        node=draw(name),
-        pool=draw(hostile),
-        fleet=draw(hostile),
-        app=draw(st.one_of(st.just("shop.celery:app"), line.map("a{}".format))),
-        queues=tuple(
-            draw(st.lists(line.map(lambda text: f"q{text}q".replace(",", "")), min_size=1, max_size=3))
-        ),
-        slots=draw(st.integers(1, 64)),
-        prefetch_multiplier=draw(st.none() | st.integers(1, 8)),
-        # Never an option of ours in disguise.
-        worker_args=tuple(draw(st.lists(hostile.map("--x={}".format), max_size=2))),
-        application=draw(applications()),
-        environment=draw(st.dictionaries(variable, hostile.map("geheim{}".format), max_size=4)),
-        broker_url=draw(st.sampled_from(["", "amqp://me:geheim@broker.example/%2F?geheim=1"])),
-        packages=tuple(draw(st.lists(st.sampled_from(["ffmpeg", "git", "curl=7.88.1-10"]), max_size=3))),
-    )
+needs_schema = pytest.mark.skipif(not SCHEMA.exists(), reason="cloud-init's schema is fetched by `make test`")
 
 
 @functools.cache
@@ -104,23 +46,102 @@ def _schema() -> jsonschema.Draft4Validator:
     return jsonschema.Draft4Validator(json.loads(SCHEMA.read_text()))
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="cloud-init's schema is fetched by `make test`")
+@needs_schema
 @given(worker_specs())
-def test_every_document_is_valid_by_cloud_inits_own_schema(spec: WorkerSpec) -> None:
-    """cloud-init would ignore what it does not understand, and the machine would cost money and do nothing."""
-    _schema().validate(specs.document(spec))
+def test_every_document_is_valid_by_cloud_inits_own_schema_and_fits_every_cloud_or_is_refused(
+    spec: WorkerSpec,
+) -> None:
+    """cloud-init would ignore what it does not understand, and a cloud would refuse or cut off what is too large."""
+    plain = specs.rendered(spec).content
+    require_valid(plain)
+    # Where the plain document fits it is what goes out; the law of sizes below tries that at any limit.
+    for limit_bytes, gzip_taken in (limit for limit in LIMITS if limit[0] < len(plain)):
+        refused = ""
+        try:
+            made = render(spec, user_data_format="cloud-config", limit_bytes=limit_bytes, gzip=gzip_taken)
+        except UserDataTooLarge as error:
+            refused = str(error)
+        if refused:
+            assert f"takes {len(plain)} bytes" in refused
+            assert f"this provider takes {limit_bytes}" in refused
+        else:
+            assert len(made.content) <= limit_bytes
+            assert gzip_taken or made.content.isascii()
+            require_valid(made.content)
+            assert specs.files_in(plain) == specs.files_in(made.content)
+
+
+def require_valid(content: bytes) -> None:
+    """By the schema, and with no key that none of its modules has: it lets these pass."""
+    document = specs.read(content)
+    _schema().validate(document)
+    assert set() == set(document) - _known_keys()
+
+
+@functools.cache
+def _known_keys() -> frozenset[str]:
+    definitions = json.loads(SCHEMA.read_text())["$defs"]
+    modules = [definition for name, definition in definitions.items() if name.startswith("cc_")]
+    return frozenset(key for module in modules for key in module.get("properties", {}))
+
+
+@needs_schema
+@pytest.mark.parametrize("wrong", [{"packges": []}, {"bootcmd": [[7]]}, {"write_files": [{"path": 1}]}])
+def test_the_schema_refuses_what_cloud_init_does_not_know(wrong: dict[str, Any]) -> None:
+    """Otherwise the law above would hold of anything."""
+    document = specs.document(specs.a_spec()) | wrong
+
+    with pytest.raises((jsonschema.ValidationError, AssertionError)):
+        require_valid(yaml.safe_dump(document).encode())
+
+
+@pytest.mark.parametrize("source", specs.SOURCES)
+@pytest.mark.parametrize("certificates", [False, True])
+def test_a_usual_pool_fits(source: str, certificates: bool) -> None:
+    """The tightest cloud too; a tarball, or a certificate that nothing compresses, needs the next tightest."""
+    spec = a_usual_pool(source, certificates=certificates)
+    least = 16_384 if certificates or source == "tarball" else TIGHTEST
+
+    assert TIGHTEST == LIMITS[0][0]
+    assert () == problems(spec)
+    for limit_bytes, gzip_taken in LIMITS:
+        if limit_bytes >= least:
+            render(spec, user_data_format="cloud-config", limit_bytes=limit_bytes, gzip=gzip_taken)
+
+
+def a_usual_pool(source: str, *, certificates: bool) -> WorkerSpec:
+    """With a handful of variables, packages and limits, and perhaps a broker's certificate of the operator's making."""
+    noise = base64.encodebytes(random.Random(1).randbytes(900)).decode()
+    return specs.a_spec(
+        application=specs.SOURCES[source],
+        broker_url="amqps://worker:wachtwoord@broker.example:5671/%2F",
+        broker_ca=f"-----BEGIN CERTIFICATE-----\n{noise}-----END CERTIFICATE-----\n" if certificates else "",
+        token=random.Random(2).randbytes(32).hex(),
+        environment={
+            "DJANGO_SETTINGS_MODULE": "shop.settings",
+            "SHOP_REGION": "north",
+            "DATABASE_URL": "postgresql://shop:wachtwoord@db.example/shop",
+            "REDIS_URL": "redis://cache.example:6379/0",
+        },
+        packages=("ffmpeg", "libvips42"),
+        prefetch_multiplier=1,
+        time_limit_s=1800.0,
+        max_tasks_per_child=100,
+    )
 
 
 @given(worker_specs())
 def test_every_document_is_ascii_and_reads_back_as_meant(spec: WorkerSpec) -> None:
     """YAML may write text as it likes; what cloud-init reads is what we wrote."""
     content = specs.rendered(spec).content
-    files = specs.files(spec)
+    files = specs.files_in(content)
 
     assert content.isascii()
     assert content.startswith(b"#cloud-config\n")
     assert files["/etc/autoscaler/worker.env"] == environment_file(spec)
-    assert [["/usr/local/lib/autoscaler/become-worker"]] == yaml.safe_load(content)["runcmd"]
+    assert ["/usr/local/lib/autoscaler/become-worker"] == yaml.safe_load(content)["runcmd"][0]
+    waiting = [files[f"/etc/autoscaler/files/{number}"] for number in range(len(spec.files))]
+    assert [file.content for file in spec.files] == waiting
 
 
 @given(worker_specs())
@@ -138,14 +159,17 @@ def test_the_shell_reads_back_every_variable(spec: WorkerSpec) -> None:
         )
     found = dict(part.split("=", 1) for part in read.stdout.decode().split("\0") if part)
 
-    assert worker.environment(spec).items() <= found.items()
+    expected = worker.environment(spec)
+    if spec.credentials is Credentials.NODE:
+        expected = worker.environment(replace(spec, environment={}, broker_url=""))
+    assert expected.items() <= found.items()
 
 
 @given(worker_specs())
 def test_the_command_arrives_word_for_word_and_holds_no_secret(spec: WorkerSpec) -> None:
     """The shell of a machine sees exactly the arguments that were meant; secrets are not among them."""
     script = specs.files(spec)["/usr/local/lib/autoscaler/run-worker"]
-    command = script.partition(" --init-groups -- ")[2].partition("\n\nset -a\n")[0]
+    command = script.partition(" --init-groups -- ")[2].rpartition("\nset -a\n")[0]
     heard = subprocess.run(
         ["/bin/sh", "-euc", f"printf '%s\\0' {command}"], capture_output=True, timeout=30, check=True
     )
@@ -158,23 +182,61 @@ def test_the_command_arrives_word_for_word_and_holds_no_secret(spec: WorkerSpec)
 @given(worker_specs())
 def test_no_secret_is_in_a_program_or_in_what_people_see(spec: WorkerSpec) -> None:
     """Environment, broker and credentials of URLs stand in files of root alone, and are masked for people."""
-    programs = {path: text for path, text in specs.files(spec).items() if path.startswith("/usr/")}
+    made = specs.rendered(spec)
+    document = specs.read(made.content)
+    programs = {path: text for path, text in specs.files_in(made.content).items() if path.startswith("/usr/")}
 
-    assert "geheim" not in "".join(programs.values())
-    assert "geheim" not in specs.rendered(spec).masked
-    assert "geheim" not in repr(spec.environment.keys()) + repr(specs.rendered(spec))
+    commands = [document["bootcmd"], document["runcmd"]]
+
+    assert "geheim" not in "".join(programs.values()) + repr(commands)
+    assert "geheim" not in made.masked
+    assert "geheim" not in repr(replace(spec, application=specs.PIP)) + repr(made)
 
 
 @given(worker_specs())
-def test_supervisord_reads_the_program_as_meant(spec: WorkerSpec) -> None:
-    """As its own parser does: inline comments, then `%` expansion, which finds nothing to expand."""
-    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
-    parser.read_string(specs.files(spec)["/etc/autoscaler/celery-worker.conf"])
-    section: dict[str, Any] = dict(parser[f"program:{spec.node}"])
+def test_what_holds_a_secret_is_for_root_alone_or_its_owner(spec: WorkerSpec) -> None:
+    """Others on the machine read programs and certificates, and what the operator shows them."""
+    shown = [file for file in specs.document(spec)["write_files"] if not file["permissions"].endswith("0")]
 
-    assert [f"program:{spec.node}"] == parser.sections()
-    assert section["command"] == "/usr/local/lib/autoscaler/run-worker"
-    assert section == {key: value % {} for key, value in section.items()}
+    assert [] == [file["path"] for file in shown if "geheim" in file["content"]]
+
+
+@given(worker_specs())
+def test_the_pools_secrets_stand_in_no_user_data_of_a_node_with_rights_of_its_own(spec: WorkerSpec) -> None:
+    """What is left in the metadata service must be dead after enrolment: the environment is never there."""
+    spec = replace(spec, credentials=Credentials.NODE, environment={"TOKEN": "geheim!"})
+
+    assert "geheim!" not in "".join(specs.files(spec).values())
+
+
+@given(worker_specs(), st.text("0123456789abcdef", min_size=1), st.text("abc!", min_size=1))
+def test_another_token_or_password_changes_nothing_people_see(
+    spec: WorkerSpec, token: str, secret: str
+) -> None:
+    """The fingerprint of a machine is made of what they see, and a new password is no other machine."""
+    changed = replace(
+        spec,
+        token=token,
+        environment=dict.fromkeys(spec.environment, secret),
+        broker_url=spec.broker_url.replace("geheim", f"geheim{token}"),
+        files=tuple(replace(file, content=secret) if file.is_secret else file for file in spec.files),
+    )
+
+    assert specs.rendered(replace(spec, token="0")).masked == specs.rendered(changed).masked
+
+
+@given(worker_specs())
+def test_the_program_on_the_machine_reads_its_settings_as_meant(spec: WorkerSpec) -> None:
+    """What an operator wrote is what it is told, whatever it holds; and nothing of it is in the program itself."""
+    files = specs.files(spec)
+    told = json.loads(files["/etc/autoscaler/machine.json"])
+
+    assert (spec.node, spec.fleet, spec.user) == (told["node"], told["fleet"], told["user"])
+    assert spec.broker_url == told["broker"]["url"]
+    other = specs.files(replace(spec, node="other", fleet="other", user="other", environment={}))
+    assert (
+        files["/usr/local/lib/autoscaler/become-worker"] == other["/usr/local/lib/autoscaler/become-worker"]
+    )
 
 
 @given(worker_specs(), st.integers(500, 20_000), st.booleans())
@@ -194,10 +256,11 @@ def test_user_data_fits_or_is_refused_with_its_sizes(
         assert len(plain) > limit_bytes
         assert f"{len(plain)} bytes" in refused
         assert str(limit_bytes) in refused
-        assert allowed == ("compressed" in refused)
+        assert "compressed" in refused
     else:
         assert len(content) <= limit_bytes
-        assert plain == (content if len(plain) <= limit_bytes else gzip.decompress(content))
+        assert specs.files_in(plain) == specs.files_in(content)
+        assert allowed or len(plain) <= limit_bytes or content.isascii()
 
 
 user_information = st.one_of(

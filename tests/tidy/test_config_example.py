@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from autoscaler import config
 from autoscaler.clock import SystemClock
 from autoscaler.config import json_schema, lines, reference, shape
+from autoscaler.config.bootstrap import Bootstrap, BootstrapFile
 from autoscaler.config.pools import (
     BacklogPolicy,
-    Bootstrap,
     Limits,
     Offer,
     OtherPolicy,
@@ -73,7 +73,7 @@ PARTS: Mapping[str, type[Section]] = {
     "timeouts": Timeouts,
     "bootstrap": Bootstrap,
 }
-ASIDE = re.compile(r"^#(?=\[|[a-z_]+ = )", re.MULTILINE)
+ASIDE = re.compile(r"^#(?=\[|[a-z0-9_]+ = )", re.MULTILINE)
 """A setting that is commented out: no space behind the `#`."""
 
 
@@ -100,6 +100,8 @@ def tables(document: Mapping[str, Any]) -> Iterator[tuple[Place, type[Section], 
         yield place, Pool, pool
         yield from (((*place, key), model, pool[key]) for key, model in PARTS.items())
         yield from (((*place, "offers", n), Offer, offer) for n, offer in enumerate(pool["offers"]))
+        files = enumerate(pool["bootstrap"]["files"])
+        yield from (((*place, "bootstrap", "files", n), BootstrapFile, file) for n, file in files)
         for n, policy in enumerate(pool["policies"]):
             here = (*place, "policies", n)
             yield here, POLICIES.get(policy["kind"], OtherPolicy), policy
@@ -185,7 +187,7 @@ def default_is_none(default: object) -> bool:
 
 def explanation(rows: list[str], number: int) -> str:
     """The comment above a setting, with nothing but settings between."""
-    while number and re.match(r"#?[a-z_]+ = |#?\[", rows[number]):
+    while number and re.match(r"#?[a-z0-9_]+ = |#?\[", rows[number]):
         number -= 1
     last = number
     while number and rows[number].startswith("# "):
@@ -196,7 +198,7 @@ def explanation(rows: list[str], number: int) -> str:
 def test_every_setting_of_the_example_is_explained(text: str) -> None:
     """No key stands without a comment above it or above its neighbours."""
     rows = text.splitlines()
-    settings = [n for n, row in enumerate(rows) if re.match(r"#?[a-z_]+ = ", row)]
+    settings = [n for n, row in enumerate(rows) if re.match(r"#?[a-z0-9_]+ = ", row)]
 
     assert [] == [rows[number] for number in settings if not explanation(rows, number)]
 

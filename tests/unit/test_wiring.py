@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autoscaler import wiring
+from autoscaler import becoming, wiring
 from autoscaler.clock import SystemClock
 from autoscaler.core.model import CreateNode, OfferName, PoolName
 from providers.contract import NodeName, ProviderName, ProviderTraits
@@ -86,12 +86,12 @@ def test_an_offers_own_slots_reach_the_core_and_its_workers_concurrency() -> Non
     small, large = rules.offers
 
     def made(slots: int) -> str:
-        return wiring.user_data(loaded, "images", NodeName("n1"), TRAITS[HERE], slots=slots).masked
+        return becoming.user_data(loaded, "images", NodeName("n1"), TRAITS[HERE], slots=slots).masked
 
     assert [4, 8] == [rules.slots_of(small.name), rules.slots_of(large.name)]
     assert [1, 2] == [rules.weight_of(small.name), rules.weight_of(large.name)]
     assert "--concurrency=8" in made(rules.slots_of(large.name))
-    assert "--concurrency=4" in wiring.user_data(loaded, "images", NodeName("n1"), TRAITS[HERE]).masked
+    assert "--concurrency=4" in becoming.user_data(loaded, "images", NodeName("n1"), TRAITS[HERE]).masked
 
 
 def test_an_offers_own_slots_change_what_its_machines_become() -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
+import lzma
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -19,7 +24,10 @@ WHEEL = Application(
 GIT = Application(
     source=ApplicationSource.GIT, reference="https://git.example/shop/tasks.git", revision="v1.4"
 )
-SOURCES = {"pip": PIP, "wheel": WHEEL, "git": GIT, "image": IMAGE}
+TARBALL = Application(
+    source=ApplicationSource.TARBALL, reference="https://files.example/shop-1.4.tar.gz", sha256="0a" * 32
+)
+SOURCES = {"pip": PIP, "wheel": WHEEL, "git": GIT, "tarball": TARBALL, "image": IMAGE}
 
 
 def a_spec(**changes: Any) -> WorkerSpec:
@@ -44,14 +52,48 @@ def rendered(spec: WorkerSpec, *, user_data_format: str = "cloud-config") -> Use
 
 def document(spec: WorkerSpec) -> dict[str, Any]:
     """What cloud-init reads of the rendered cloud-config."""
-    read = yaml.safe_load(rendered(spec).content)
-    assert isinstance(read, dict)
-    return read
+    return read(rendered(spec).content)
+
+
+def read(content: bytes) -> dict[str, Any]:
+    """What cloud-init reads of user data, compressed or not."""
+    found = yaml.safe_load(gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
+    assert isinstance(found, dict)
+    return found
+
+
+def files_in(content: bytes) -> dict[str, str]:
+    """Path → content of every file in user data, as cloud-init would write it."""
+    return {file["path"]: _unpacked(file) for file in read(content)["write_files"]}
+
+
+def _unpacked(file: dict[str, Any]) -> str:
+    text: str = file["content"]
+    if file.get("encoding") == "gz+b64":
+        return gzip.decompress(base64.b64decode(text, validate=True)).decode()
+    assert "encoding" not in file
+    return text
 
 
 def files(spec: WorkerSpec) -> dict[str, str]:
-    """Path → content of every file a machine of `spec` gets."""
-    return {file["path"]: file["content"] for file in document(spec)["write_files"]}
+    """Path → content of every file a machine of `spec` gets, those that our program carries too."""
+    found = files_in(rendered(spec).content)
+    return found | carried(found["/usr/local/lib/autoscaler/become-worker"])
+
+
+def carried(program: str) -> dict[str, str]:
+    """Path → content of what this packed program writes beside itself."""
+    (squeezed,) = re.findall(r"b85decode\('(.*?)'\)", program)
+    sections = lzma.decompress(base64.b85decode(squeezed)).decode().split("\f")
+    split = (section.split("\n", 1) for section in sections)
+    return {path: text for path, text in split if path.startswith("/")}
+
+
+def machine(spec: WorkerSpec) -> dict[str, Any]:
+    """What the program on the machine is told."""
+    told = json.loads(files(spec)["/etc/autoscaler/machine.json"])
+    assert isinstance(told, dict)
+    return told
 
 
 class Machine:
@@ -68,8 +110,10 @@ class Machine:
         for entry in document(spec)["write_files"]:
             path = root / entry["path"].removeprefix("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self._moved(entry["content"]), "utf-8", newline="")
+            path.write_text(self._moved(_unpacked(entry)), "utf-8", newline="")
             path.chmod(int(entry["permissions"], 8))
+        # The machine that runs the tests keeps its routes.
+        self.stand_in("ip")
 
     def _moved(self, text: str) -> str:
         for prefix in ("/etc/autoscaler", "/etc/supervisor", "/var/l", "/usr/local/lib", "/opt/autoscaler"):
@@ -91,8 +135,14 @@ class Machine:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def environ(self) -> dict[str, str]:
-        """What the scripts are started with: the stand-ins first."""
-        return {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin"}
+        """What the programs are started with: the stand-ins first, and this root instead of the machine's."""
+        return {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin", "AUTOSCALER_ROOT": str(self.root)}
+
+    def settle(self, **settings: Any) -> None:
+        """Change what the program on the machine is told; None takes a setting away."""
+        path = self.root / "etc/autoscaler/machine.json"
+        told = json.loads(path.read_text()) | settings
+        path.write_text(json.dumps({name: value for name, value in told.items() if value is not None}))
 
     def argv_of(self, name: str) -> list[str]:
         """The arguments of the last call of a stand-in."""

@@ -69,11 +69,7 @@ def test_what_the_daemon_rests_on_is_refused_in_every_spelling(given: tuple[str,
         ("-ElINFO",),
         ("-fDB.log",),
         ("-l", "DEBUG", "-Ofair"),
-        ("-P", "gevent"),
-        ("-Peventlet",),
-        ("--pool=threads",),
         ("--statedb", "-B"),
-        ("--max-tasks-per-child=100", "--time-limit", "60"),
         ("--shops-own", "value"),
         ("--shops-address=https://host.example:8443/path", "--other=ssh://git@host.example/a"),
     ],
@@ -81,6 +77,26 @@ def test_what_the_daemon_rests_on_is_refused_in_every_spelling(given: tuple[str,
 def test_what_changes_nothing_of_that_is_the_pools_own(given: tuple[str, ...]) -> None:
     """A value is not read as options, and options of the app's own pass."""
     assert () == problems(specs.a_spec(worker_args=given))
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        (("-P", "gevent"), "worker_pool"),
+        (("-EPeventlet",), "worker_pool"),
+        (("--pool=threads",), "worker_pool"),
+        (("--prefetch-multiplier", "1"), "prefetch_multiplier"),
+        (("--time-limit=60",), "time_limit"),
+        (("--soft-time-limit", "60"), "soft_time_limit"),
+        (("--max-tasks-per-child=100",), "max_tasks_per_child"),
+        (("--max-memory-per-child=100000",), "max_memory_per_child"),
+    ],
+)
+def test_what_has_a_setting_is_no_argument(given: tuple[str, ...], key: str) -> None:
+    """Said twice, nobody could tell which holds; the refusal names the setting."""
+    (told,) = problems(specs.a_spec(worker_args=given))
+
+    assert told.endswith(f"it is a setting of its own, bootstrap.{key}")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import configparser
 from dataclasses import replace
 
 import pytest
 
 from bootstrap.contract import Application, WorkerSpec
 from tests.unit.bootstrap import specs
+
+
+def _packages(spec: WorkerSpec) -> list[str]:
+    """What the program on the machine is told to install."""
+    told = specs.machine(spec).get("packages", [])
+    assert isinstance(told, list)
+    return told
 
 
 def test_user_data_says_what_it_is() -> None:
@@ -29,35 +35,37 @@ def test_the_same_spec_gives_the_same_bytes() -> None:
         ("git", ["python3", "python3-venv", "git", "ca-certificates", "supervisor"]),
     ],
 )
-def test_a_fresh_machine_installs_what_its_source_needs(source: str, expected: list[str]) -> None:
-    """A fresh machine gets git only where a repository is fetched; the package lists are brought up to date first."""
-    document = specs.document(specs.a_spec(application=specs.SOURCES[source]))
+def test_a_fresh_machine_is_told_what_its_source_needs(source: str, expected: list[str]) -> None:
+    """A fresh machine gets git only where a repository is fetched."""
+    assert expected == _packages(specs.a_spec(application=specs.SOURCES[source]))
 
-    assert expected == document["packages"]
-    assert document["package_update"] is True
+
+@pytest.mark.parametrize("source", specs.SOURCES)
+def test_packages_are_our_own_programs_to_install(source: str) -> None:
+    """cloud-init would install them untimed, once, and before anything could be told of it."""
+    document = specs.document(specs.a_spec(application=specs.SOURCES[source], packages=("ffmpeg",)))
+
+    assert set() == {"packages", "package_update", "apt_update", "package_upgrade"} & set(document)
 
 
 def test_an_image_is_left_as_it_is() -> None:
     """Where all is in the image there is no package step, no virtual environment and nothing to install."""
-    document = specs.document(specs.a_spec(application=specs.IMAGE))
-    paths = {file["path"] for file in document["write_files"]}
+    paths = set(specs.files(specs.a_spec(application=specs.IMAGE)))
 
-    assert set() == {"packages", "package_update", "apt_update", "package_upgrade"} & set(document)
+    assert [] == _packages(specs.a_spec(application=specs.IMAGE))
     assert set() == {path for path in paths if "pip" in path or "install" in path or "requirements" in path}
 
 
 def test_an_image_gets_the_packages_an_operator_names() -> None:
     """What was asked for by name is installed whatever the source."""
-    document = specs.document(specs.a_spec(application=specs.IMAGE, packages=("ffmpeg",)))
-
-    assert ["ffmpeg"] == document["packages"]
+    assert ["ffmpeg"] == _packages(specs.a_spec(application=specs.IMAGE, packages=("ffmpeg",)))
 
 
 def test_each_package_is_named_once() -> None:
     """An operator who names a package we need anyway does not install it twice."""
-    document = specs.document(specs.a_spec(packages=("ffmpeg", "supervisor", "ffmpeg")))
-
-    assert ["python3", "python3-venv", "supervisor", "ffmpeg"] == document["packages"]
+    assert ["python3", "python3-venv", "supervisor", "ffmpeg"] == _packages(
+        specs.a_spec(packages=("ffmpeg", "supervisor", "ffmpeg"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,9 +77,7 @@ def test_each_package_is_named_once() -> None:
 )
 def test_the_interpreter_decides_its_packages(python: str, expected: list[str]) -> None:
     """Debian names a versioned interpreter's packages after it; one given by path is in the image already."""
-    document = specs.document(specs.a_spec(application=replace(specs.PIP, python=python)))
-
-    assert expected == document["packages"]
+    assert expected == _packages(specs.a_spec(application=replace(specs.PIP, python=python)))
 
 
 def test_operators_keep_their_way_in() -> None:
@@ -89,34 +95,11 @@ def test_operators_keep_their_way_in() -> None:
 
 @pytest.mark.parametrize("source", specs.SOURCES)
 def test_only_programs_can_be_read_by_others(source: str) -> None:
-    """Every file that is not a program of ours is for root alone, and all belong to root."""
+    """Every file that is not a program of ours is for root alone, and all belong to root, as cloud-init has it."""
     for file in specs.document(specs.a_spec(application=specs.SOURCES[source]))["write_files"]:
         expected = "0755" if file["path"].startswith("/usr/local/lib/") else "0600"
 
-        assert (file["path"], "root:root", expected) == (file["path"], file["owner"], file["permissions"])
-
-
-def _program(spec: WorkerSpec) -> configparser.SectionProxy:
-    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
-    parser.read_string(specs.files(spec)["/etc/autoscaler/celery-worker.conf"])
-    return parser[f"program:{spec.node}"]
-
-
-def test_a_worker_that_was_told_to_go_stays_down() -> None:
-    """Crashes alone are restarted; supervisord gives tasks their time, and never ends a pool's children one by one."""
-    program = _program(specs.a_spec())
-    expected = {
-        "autostart": "true",
-        "autorestart": "unexpected",
-        "exitcodes": "0",
-        "stopsignal": "TERM",
-        "stopasgroup": "false",
-        "killasgroup": "true",
-    }
-
-    assert expected.items() <= dict(program).items()
-    assert int(program["stopwaitsecs"]) >= 3600
-    assert {"stdout_logfile_maxbytes", "stdout_logfile_backups"} <= set(program)
+        assert (file["path"], None, expected) == (file["path"], file.get("owner"), file["permissions"])
 
 
 def _requirements(application: Application) -> list[str]:
