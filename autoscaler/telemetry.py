@@ -141,6 +141,13 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "warning", "kind subject why", "something wanted is held back, as `status` shows"
         ),
         "hold.ended": _kind("info", "kind subject", "it is not held back any more"),
+        "user.ended": _kind("info", "node", "a machine's user at the broker is no more"),
+        "users.failed": _kind(
+            "warning",
+            "error",
+            "users of machines that are gone could not be ended at the broker; it is tried again",
+        ),
+        "users.recovered": _kind("info", "", "it works again"),
         "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
     }
 )

@@ -1,11 +1,12 @@
 """RabbitMQ's management API over HTTP: bounded answers in bounded time, or the reason why there is none.
 
-A path and its columns go in, decoded JSON comes out. What never happens here: a redirect followed, a retry, an
-unbounded read, a password in a message.
+A path and its columns, or a document, go in; decoded JSON comes out. What never happens here: a redirect followed, a
+retry, an unbounded read, a password in a message.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
@@ -69,6 +70,33 @@ class ManagementAPI:
         Unreachable, or FactUnavailable for an answer that is no use.
         """
         where = _path(path)
+        return self._decoded(where, self._answered("GET", where, until=until, query=query))
+
+    def put(self, *path: str, document: Mapping[str, object]) -> None:
+        """Make what stands at that path so. Putting the same twice is harmless. Raises as `get` does; where no answer
+        came, it may have been done all the same."""
+        self._answered("PUT", _path(path), document=document)
+
+    def post(self, *path: str, document: Mapping[str, object]) -> Any:
+        """Give that document to what stands there, and its decoded answer; None for an empty one. Raises as `put`
+        does."""
+        where = _path(path)
+        body = self._answered("POST", where, document=document)
+        return self._decoded(where, body) if body else None
+
+    def delete(self, *path: str) -> None:
+        """End what stands there. Raises as `put` does; NotFound where nothing did."""
+        self._answered("DELETE", _path(path))
+
+    def _answered(
+        self,
+        method: str,
+        where: str,
+        *,
+        until: float | None = None,
+        query: Mapping[str, str] | None = None,
+        document: Mapping[str, object] | None = None,
+    ) -> bytes:
         left_s = self._timeout_s
         if until is not None:
             left_s = min(left_s, until - self._clock.monotonic())
@@ -76,19 +104,28 @@ class ManagementAPI:
                 raise Unreachable(f"{self._url} answers too slowly: no time was left to ask for {where}")
         deadline = self._clock.monotonic() + left_s
         try:
-            with self._session.get(
-                f"{self._url}/api/{where}", params=query, timeout=left_s, allow_redirects=False, stream=True
+            with self._session.request(
+                method,
+                f"{self._url}/api/{where}",
+                params=query,
+                json=document,
+                timeout=left_s,
+                allow_redirects=False,
+                stream=True,
             ) as answer:
-                body = self._body(
-                    answer, deadline, _LARGEST_BODY if answer.status_code == 200 else _LARGEST_REASON
-                )
-                self._require_ok(answer.status_code, where, body)
+                # The bodies of changes are small, whatever they say.
+                largest = _LARGEST_BODY if method == "GET" and answer.status_code == 200 else _LARGEST_REASON
+                body = self._body(answer, deadline, largest)
+                self._require_ok(method, answer.status_code, where, body)
+                return body
         except requests.exceptions.SSLError as error:
             raise Unreachable(f"{self._url}: its certificate is not trusted (see broker.ca_file)") from error
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise Unreachable(f"{self._url} did not answer within {left_s:g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"{self._url} cannot be reached ({type(error).__name__})") from error
+
+    def _decoded(self, where: str, body: bytes) -> Any:
         try:
             return documents.decoded(body)
         except ValueError as error:
@@ -98,14 +135,17 @@ class ManagementAPI:
         """End the session."""
         self._session.close()
 
-    def _require_ok(self, status: int, where: str, body: bytes) -> None:
+    def _require_ok(self, method: str, status: int, where: str, body: bytes) -> None:
         match status:
             case 200:
                 return
+            case 201 | 204 if method != "GET":
+                return
             case 401 | 403:
+                tag = "monitoring" if method == "GET" else "administrator"
                 raise FactUnavailable(
                     f"{self._url} refuses the user {self._user!r}{_reason(body)}: it needs the right password, "
-                    "the tag `monitoring`, and rights on the vhost"
+                    f"the tag `{tag}`, and rights on the vhost"
                 )
             case 404 if _is_object(body):  # a proxy whose broker is away says it in HTML or plain words
                 raise NotFound(f"{self._url} knows no {where}")
