@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from autoscaler import granting
 from autoscaler.config import Settings
 from autoscaler.config.bootstrap import Bootstrap, BootstrapFile
 from autoscaler.core.model import CreateNode
 from autoscaler.execute import Render
 from autoscaler.loop import Rulebook
+from autoscaler.node_users import NodeUsers
 from bootstrap.contract import (
     Application,
     ApplicationSource,
@@ -47,13 +49,24 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 
 
 def worker_spec(
-    settings: Settings, pool_name: str, node: NodeName, *, slots: int | None = None
+    settings: Settings,
+    pool_name: str,
+    node: NodeName,
+    *,
+    slots: int | None = None,
+    own_url: str | None = None,
 ) -> WorkerSpec:
     """What a machine of that pool, by that name, is to become; secrets revealed. `slots` are those of its offer, if
-    they are not the pool's. Raises UnusableSpec for a broker's certificates that cannot be had."""
+    they are not the pool's. `own_url` is the broker's address for the machine's own user; without it one is shown that
+    lets nobody in, where machines have such users.
+
+    Raises UnusableSpec for a broker's certificates that cannot be had.
+    """
     pool = settings.pools[pool_name]
     start = pool.bootstrap
     broker_url = start.broker_url.reveal() if start.broker_url else settings.broker.worker_url()
+    if start.credentials == granting.NODE:
+        broker_url = own_url or granting.sample_url(settings, pool_name, node)
     return WorkerSpec(
         node=node,
         pool=pool_name,
@@ -141,22 +154,34 @@ def _broker_ca(ca_file: str | None, broker_url: str) -> str:
 
 
 def user_data(
-    settings: Settings, pool_name: str, node: NodeName, traits: ProviderTraits, *, slots: int | None = None
+    settings: Settings,
+    pool_name: str,
+    node: NodeName,
+    traits: ProviderTraits,
+    *,
+    slots: int | None = None,
+    own_url: str | None = None,
 ) -> UserData:
     """The user data of that machine, in the form that provider takes. Raises a `ValueError` that says what is wrong."""
     return render(
-        worker_spec(settings, pool_name, node, slots=slots),
+        worker_spec(settings, pool_name, node, slots=slots, own_url=own_url),
         user_data_format=UserDataFormat(traits.user_data_format).value,
         limit_bytes=traits.user_data_limit_bytes,
         gzip=traits.user_data_gzip,
     )
 
 
-def render_with(settings: Settings, rules: Rulebook, providers: Mapping[ProviderName, Provider]) -> Render:
-    """What makes the whole order for a machine."""
+def render_with(
+    settings: Settings,
+    rules: Rulebook,
+    providers: Mapping[ProviderName, Provider],
+    users: NodeUsers | None,
+) -> Render:
+    """What makes the whole order for a machine, and its user at the broker before it, where it has one of its own."""
 
     def order(action: CreateNode) -> InstanceSpec:
         traits = providers[action.offer.provider].traits
+        own = settings.pools[action.pool].bootstrap.credentials == granting.NODE
         return InstanceSpec(
             name=action.node,
             fleet=settings.fleet.name,
@@ -170,6 +195,7 @@ def render_with(settings: Settings, rules: Rulebook, providers: Mapping[Provider
                 action.node,
                 traits,
                 slots=rules.pools[action.pool].slots_of(action.offer.name),
+                own_url=users.enrol(action.node, action.pool) if own and users is not None else None,
             ).content,
         )
 

@@ -60,7 +60,10 @@ class WorkerControl(Protocol):
 
 
 Render = Callable[[CreateNode], InstanceSpec]
-"""Makes the whole order for a machine, user data included. Raises `ValueError` (`UserDataTooLarge` is one)."""
+"""Makes the whole order for a machine, user data included, and what the machine needs besides.
+
+Raises `ValueError` (`UserDataTooLarge` is one) where the order is wrong, the gateways' `FactUnavailable` or `NotSent`
+where what it needs could not be made. Called on the thread that sends the order, with time-outs of its own."""
 
 WhyNotThere = Callable[[ProviderName, InstanceSpec], str]
 """Why no machine of that order may stand where it asks for; empty where one may."""
@@ -113,6 +116,12 @@ def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
 
     try:
         order = ways.render(action) if isinstance(action, CreateNode) else None
+    except gateways.NotSent as error:
+        return ended(OutcomeKind.NOT_SENT, str(error))
+    except (
+        gateways.FactUnavailable
+    ) as error:  # of what it needs besides: the order is right, and may be one day
+        return ended(OutcomeKind.UNPREPARED, str(error))
     except ValueError as error:  # nothing was sent yet, so this no is definite
         return ended(OutcomeKind.REJECTED, str(error))
     except Exception as error:  # noqa: BLE001 - around one action; as definite, but the message may hold anything

@@ -33,6 +33,12 @@ class Tokens:
         said = f"{self._fleet}\n{node}".encode(errors="surrogatepass")
         return hmac.new(self._key, said, hashlib.sha256).hexdigest()
 
+    def password_of(self, node: str) -> str:
+        """The password of that machine's own user at the broker, once it has proved itself; always the same."""
+        # A fleet's name has no space, so that no token is made of the same text.
+        said = f"granted password\n{self._fleet}\n{node}".encode(errors="surrogatepass")
+        return hmac.new(self._key, said, hashlib.sha256).hexdigest()
+
     def prove(self, node: str, token: str) -> bool:
         """Whether that is the token of that node. Takes as long for a wrong one as for the right one."""
         return hmac.compare_digest(self.of(node).encode(), token.encode(errors="surrogatepass"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from autoscaler import becoming, enrolling, leftovers, whereabouts
+from autoscaler import becoming, enrolling, granting, leftovers, whereabouts
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
@@ -75,6 +75,8 @@ class Works:
     workers: CeleryLink
     machines: EnrolmentLink | None
     """Hears those that are no workers yet; a daemon alone does."""
+    granting: granting.Granting | None
+    """The broker's users of machines, where these have their own."""
     providers: Mapping[ProviderName, Provider]
     observer: Observer
     executor: Executor
@@ -101,6 +103,8 @@ class Works:
         if self.machines is not None:
             self.machines.stop(timeout_s=5.0)
         closing: list[_Closing] = [self.broker, *self.providers.values()]
+        if self.granting is not None:
+            closing.append(self.granting.broker)
         for part in closing:
             part.close()
 
@@ -123,12 +127,14 @@ def open_works(
         open_policies(pool_rules(name, pool).policies)
     broker = open_broker(settings, clock=clock)
     workers = open_workers(settings, clock=clock, may_act=may_act)
+    users = granting.open_users(settings, clock=clock, may_act=may_act)
     return Works(
         settings=settings,
         rulebook=rules,
         broker=broker,
         workers=workers,
         machines=enrolling.open_link(settings, clock=clock, may_act=may_act) if ticks else None,
+        granting=users,
         providers=providers,
         observer=Observer(
             broker=broker,
@@ -145,7 +151,7 @@ def open_works(
         executor=Executor(
             providers=providers,
             workers=workers,
-            render=becoming.render_with(settings, rules, providers),
+            render=becoming.render_with(settings, rules, providers, users.nodes if users else None),
             clock=clock,
             max_calls=settings.loop.max_calls_in_flight,
             may_act=may_act,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootstrap.contract import WorkerSpec
+from bootstrap.contract import Credentials, WorkerSpec
 
 BROKER_CA = "/usr/local/lib/autoscaler/broker-ca.pem"
 """Beside the programs that everybody may read: the worker's user must read it too, and a certificate is no secret."""
@@ -22,7 +22,8 @@ def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
 
     Gossip is off: with it every worker hears every other's events, n² messages every two seconds, and this fleet has a
     daemon that hears them once. Mingling stays on: it costs a second at the start, and without it a newly bought worker
-    would run tasks that were revoked before its time. Heartbeats are on by default and must stay so.
+    would run tasks that were revoked before its time. Only a worker with a user of its own does without: asking the
+    others takes the right to give them orders. Heartbeats are on by default and must stay so.
     """
     return (
         python,
@@ -36,6 +37,7 @@ def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
         *_options(spec),
         "--loglevel=INFO",
         "--without-gossip",
+        *(("--without-mingle",) if spec.credentials is Credentials.NODE else ()),
         *spec.worker_args,
     )
 

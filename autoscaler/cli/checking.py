@@ -65,6 +65,8 @@ def services(settings: Settings, works: Works) -> Iterator[Checked]:
         yield _checked("broker", finding, exits.UNREACHABLE)
     for finding in _workers(works):
         yield _checked("workers", finding, exits.UNREACHABLE)
+    if works.granting is not None:
+        yield _checked("broker", works.granting.broker.check(), exits.UNREACHABLE)
     queues = {name: rules.queues for name, rules in works.rulebook.pools.items()}
     for pool, demand in works.broker.demand(queues).items():
         if isinstance(demand, Missing):

@@ -16,6 +16,7 @@ from autoscaler import standby, telemetry
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
+from autoscaler.core.reports import Wants
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.journal import Journal
 from policies import seasons
@@ -31,8 +32,6 @@ _PURGES_AT_ONCE = 20
 
 def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
-    from autoscaler import enrolling  # noqa: PLC0415 - clients of brokers are slow to import, and commands share this
-
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
     with ExitStack() as everything:
@@ -59,13 +58,7 @@ def run(config: options.Config = None) -> None:
         )
         keeper.start()
         everything.callback(keeper.stop)
-        if works.machines is not None:
-            door = enrolling.open_door(
-                journal.live_nodes, grants={}, may_act=journal.may_act, clock=opened.CLOCK, log=log
-            )
-            door.start()
-            everything.callback(door.stop, 5.0)
-            works.machines.start(door.knock)
+        _attend(everything, settings, works, journal, log)
         log.say(
             "daemon.started",
             fleet=settings.fleet.name,
@@ -86,6 +79,30 @@ def run(config: options.Config = None) -> None:
         )
         code = daemon.run()
     raise typer.Exit(code)
+
+
+def _attend(
+    everything: ExitStack, settings: Settings, works: Works, journal: Journal, log: telemetry.Log
+) -> None:
+    """From now on machines on their way are heard and answered, and the users of those that went are ended."""
+    # Clients of brokers are slow to import, and commands share this.
+    from autoscaler import enrolling, granting  # noqa: PLC0415
+
+    users = works.granting
+    if works.machines is not None:
+        grants = {Wants.GRANT: users.nodes.grant} if users else {}
+        door = enrolling.open_door(
+            journal.live_nodes, grants=grants, may_act=journal.may_act, clock=opened.CLOCK, log=log
+        )
+        door.start()
+        everything.callback(door.stop, 5.0)
+        works.machines.start(door.knock)
+    if users is not None:
+        sweep = granting.open_sweep(
+            settings, users, journal, clock=opened.CLOCK, log=log, may_act=journal.may_act
+        )
+        sweep.start()
+        everything.callback(sweep.stop, 5.0)
 
 
 def _hears(works: Works) -> bool:

@@ -167,7 +167,11 @@ class Bootstrap(Section):
     """The broker as workers reach it, whole, if it is not the daemon's own address and user."""
     credentials: Literal["shared", "node"] = "shared"
     """Whose rights at the broker a worker has: those of `broker_url`, or those of a user of its own, which the daemon
-    makes and revokes. With `node` the environment comes after enrolment and stands in no user data."""
+    makes and ends, for which its own needs the tag `administrator`. With `node` the environment comes after enrolment
+    and stands in no user data."""
+    broker_rights: Literal["queues", "publish"] = "publish"
+    """Where a machine's user may send tasks: `publish`, to any queue, by Celery's usual way, which retries take too; or
+    `queues`, to the exchanges of the pool's queues alone: then a task that retries by the usual way is lost."""
     proxy: PlainOrSecret | None = None
     """The proxy by which apt, pip and git reach the network, `http://HOST:PORT`; by reference if it holds a password.
     The worker is not given it."""

@@ -70,7 +70,7 @@ def _answers(snapshot: Snapshot) -> Mapping[ProviderName, list[Outcome]]:
     nodes = {node.name: node for node in snapshot.nodes}
     found: dict[ProviderName, list[Outcome]] = {}
     for outcome in snapshot.outcomes:
-        if outcome.kind is OutcomeKind.NOT_SENT:
+        if outcome.kind in {OutcomeKind.NOT_SENT, OutcomeKind.UNPREPARED}:
             continue  # neither an answer nor the want of one
         if outcome.call in _PROVIDER_CALLS and outcome.node in nodes:
             found.setdefault(nodes[outcome.node].offer.provider, []).append(outcome)

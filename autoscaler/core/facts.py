@@ -105,6 +105,8 @@ class OutcomeKind(StrEnum):
     """The account has all that it may have."""
     REJECTED = "rejected"
     THROTTLED = "throttled"
+    UNPREPARED = "unprepared"
+    """What a machine needs besides could not be made, so it was not ordered; its provider was not asked."""
     NOT_SENT = "not_sent"
     """We held it back ourselves: it says nothing about whom it was for."""
     UNKNOWN = "unknown"
@@ -116,6 +118,7 @@ REFUSALS = frozenset(
         OutcomeKind.QUOTA_REFUSED,
         OutcomeKind.REJECTED,
         OutcomeKind.THROTTLED,
+        OutcomeKind.UNPREPARED,
     }
 )
 """A definite no: nothing was made."""
@@ -161,6 +164,8 @@ class RestKind(StrEnum):
     """The account asked for peace."""
     FAILING = "failing"
     """The account does not answer."""
+    UNPREPARED = "unprepared"
+    """What its machines need besides could not be made."""
     MISPLACED = "misplaced"
     """A machine that it brought stands where the pool's machines may not."""
 

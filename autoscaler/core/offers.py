@@ -23,6 +23,7 @@ _Key = TypeVar("_Key")
 _FIRST_REST_S = 30.0
 _LONGEST_REST_S = 1800.0  # stock comes back within the hour at most hosts; asking twice an hour harms nobody
 _REJECTED_REST_S = 86_400.0
+_LONGEST_UNPREPARED_S = 300.0  # trying costs no machine, and the pool has nowhere else to go
 _THROTTLED_REST_S = 60.0  # where the provider names no time of its own
 _LONGEST_THROTTLE_S = 3600.0  # whatever it names: a destroy waits for this too, and an hour is money
 _QUIET_S = 10.0  # for looks, where it names no time: while blind nothing is bought
@@ -32,7 +33,9 @@ TRIED_ONE_BY_ONE = frozenset(
     {RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.SLOW_DISK, RestKind.MISPLACED}
 )
 """After these a rest's end proves nothing: the cause may last."""
-_WOKEN_BY_A_RESTART = frozenset({RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.SLOW_DISK})
+_WOKEN_BY_A_RESTART = frozenset(
+    {RestKind.REJECTED, RestKind.NEVER_ENROLLED, RestKind.SLOW_DISK, RestKind.UNPREPARED}
+)
 
 
 def awake(offers: Iterable[Offer], pool: PoolName, memory: Memory, at: float) -> tuple[Offer, ...]:
@@ -223,6 +226,8 @@ def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
         # One that names no time may mean this kind of call alone.
         quiet_s = 0.0 if told_s is None else throttle_s(told_s)
         return _in_peace(memory, offer.provider, outcome.says, outcome.at, told_s, quiet_s)
+    if outcome.kind is OutcomeKind.UNPREPARED:
+        return _unprepared(memory, node, outcome)
     kind = _REFUSALS.get(outcome.kind)
     if outcome.call is CallKind.CREATE and outcome.kind is OutcomeKind.DONE:
         return _taken(memory, node)
@@ -249,14 +254,31 @@ def _in_peace(
     return replace(memory, account_rests={**memory.account_rests, provider: rest})
 
 
+def _unprepared(memory: Memory, node: Node, outcome: Outcome) -> Memory:
+    """The offer rests for that pool alone: nothing was asked of its provider, and other pools may need less."""
+    key = for_pool(node.offer.name, node.pool)
+    earlier = memory.offer_rests.get(key)
+    if earlier is not None and earlier.kind in TRIED_ONE_BY_ONE:
+        # What it was doubted for is as doubtful as before.
+        rest = replace(earlier, until_at=max(earlier.until_at, outcome.at + _FIRST_REST_S))
+        return replace(memory, offer_rests={**memory.offer_rests, key: rest})
+    why = f"no machine was ordered at {node.offer.name} for pool {node.pool}: {outcome.says}"
+    return _rested(memory, key, outcome.at, why, RestKind.UNPREPARED, longest_s=_LONGEST_UNPREPARED_S)
+
+
 def _taken(memory: Memory, node: Node) -> Memory:
-    """There is stock again. What was ordered before the rest was over proves nothing: of a burst the last ones fail."""
-    rest = memory.offer_rests.get(node.offer.name)
-    if rest is None or rest.kind is not RestKind.REFUSED or node.ordered_at < rest.until_at:
-        return memory
-    return replace(
-        memory, offer_rests={name: r for name, r in memory.offer_rests.items() if name != node.offer.name}
-    )
+    """There is stock again, or what the order needs besides. What was ordered before the rest was over proves nothing:
+    of a burst the last ones fail."""
+    proven = {
+        node.offer.name: RestKind.REFUSED,
+        for_pool(node.offer.name, node.pool): RestKind.UNPREPARED,
+    }
+    rests = {
+        name: rest
+        for name, rest in memory.offer_rests.items()
+        if rest.kind is not proven.get(name) or node.ordered_at < rest.until_at
+    }
+    return replace(memory, offer_rests=rests) if len(rests) < len(memory.offer_rests) else memory
 
 
 _REFUSALS = {
@@ -266,7 +288,14 @@ _REFUSALS = {
 
 
 def _rested(
-    memory: Memory, name: OfferName, at: float, why: str, kind: RestKind, *, becomes: str = ""
+    memory: Memory,
+    name: OfferName,
+    at: float,
+    why: str,
+    kind: RestKind,
+    *,
+    becomes: str = "",
+    longest_s: float = _LONGEST_REST_S,
 ) -> Memory:
     """The offer rests, twice as long as the last time. What was ordered before a rest began does not prolong it:
     a burst of orders that meets one empty shelf is one refusal."""
@@ -276,7 +305,7 @@ def _rested(
     if resting and not longest:
         return memory
     refusals = earlier.refusals + 1 if earlier else 1
-    rest_s = min(_LONGEST_REST_S, _FIRST_REST_S * 2 ** min(refusals - 1, 10))
+    rest_s = min(longest_s, _FIRST_REST_S * 2 ** min(refusals - 1, 10))
     rest = Rest(
         until_at=at + (_REJECTED_REST_S if longest else rest_s),
         refusals=refusals,

@@ -312,3 +312,20 @@ def test_a_hanging_account_holds_up_no_other() -> None:
     finally:
         gate.open()
         made.stop(grace_s=10.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (FactUnavailable("the broker makes no users"), KIND.UNPREPARED),
+        (gateways.NotSent("the lease is not surely ours"), KIND.NOT_SENT),
+    ],
+    ids=["could not be made", "may not be made"],
+)
+def test_what_a_machine_needs_besides_comes_before_its_order(error: Exception, kind: OutcomeKind) -> None:
+    """Where it cannot be made nothing is ordered, and nobody is to blame but who could not make it."""
+    cloud = Scripted(create=raising(AssertionError("it was ordered")))
+
+    outcome = outcome_of(a_create(), cloud, render=raising(error))
+
+    assert (kind, str(error)) == (outcome.kind, outcome.says)

@@ -23,6 +23,7 @@ from autoscaler.gateways.broker_rights import Celery
 from autoscaler.gateways.broker_users import BrokerUsers
 from autoscaler.gateways.management_api import ManagementAPI
 from autoscaler.node_users import Access, NodeUsers
+from autoscaler.tokens import Tokens
 from bootstrap import worker
 from bootstrap.contract import Application, ApplicationSource, WorkerSpec
 from providers.contract import NodeName
@@ -46,20 +47,20 @@ class Stage:
     queues: tuple[str, ...] = (QUEUE,)
     publishes: bool = True
 
-    def users(self) -> BrokerUsers:
-        return BrokerUsers(api=self.api(), vhost=self.vhost, fleet=self.fleet)
+    def users(self, *, user: str | None = None, password: str | None = None) -> BrokerUsers:
+        return BrokerUsers(api=self.api(user=user, password=password), vhost=self.vhost, fleet=self.fleet)
 
-    def api(self) -> ManagementAPI:
+    def api(self, *, user: str | None = None, password: str | None = None) -> ManagementAPI:
         return ManagementAPI(
             url=self.broker.management_url,
-            username=self.broker.user,
-            password=self.broker.password,
+            username=user or self.broker.user,
+            password=password or self.broker.password,
             ca_file=None,
             timeout_s=5.0,
             clock=SystemClock(),
         )
 
-    def node_users(self) -> NodeUsers:
+    def node_users(self, tokens: Tokens) -> NodeUsers:
         access = Access(
             celery=Celery(queues=self.queues, publishes=self.publishes),
             broker_url=f"amqp://127.0.0.1:{self.broker.amqp_port}",
@@ -70,8 +71,8 @@ class Stage:
             fleet=self.fleet,
             users=self.users(),
             pools={POOL: access},
-            password_of=lambda node: f"granted/{node}:@",
-            token_of=lambda node: f"token of {node}",
+            password_of=tokens.password_of,
+            token_of=tokens.of,
         )
 
     def granted(self, node: NodeName = OURS) -> str:

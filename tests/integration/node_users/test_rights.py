@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pika
 import pytest
@@ -11,12 +13,15 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from autoscaler.gateways import broker_rights
-from autoscaler.gateways.broker_rights import mailbox_of, user_of
+from autoscaler.gateways.broker_rights import Celery, mailbox_of, user_of
 from testbed import waiting
+from tests.integration.gateways_stage import add_user
 from tests.integration.node_users.stage import FLEET, FOREIGN, OURS, QUEUE, THEIRS, Stage, logged_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
+ROOT = Path(__file__).parents[3]
+RIGHTS = ("configure", "write", "read")
 Attempt = Callable[[BlockingChannel], object]
 REPORTS, VOICE = broker_rights.REPORTS, broker_rights.voice_of(FLEET)
 DAEMONS_QUEUE = f"{REPORTS}.{FLEET}"
@@ -215,6 +220,26 @@ def test_one_fleet_never_touches_anothers_users(set_scene: Callable[..., Stage])
     assert {OURS, THEIRS} == other.users().nodes()
     other.users().revoke(OURS)
     other.users().revoke(THEIRS)
+
+
+DAEMONS_RIGHTS = re.compile(r"^own='(.*autoscaler.*)'$", re.MULTILINE)
+
+
+def test_the_documented_rights_of_the_daemons_user_are_enough(stage: Stage) -> None:
+    """With the tag and the pattern of the documentation it makes, grants and ends machines' users."""
+    (own,) = DAEMONS_RIGHTS.findall((ROOT / "docs" / "broker.md").read_text())
+    add_user(stage.broker, "least", "rights", "administrator", vhost=stage.vhost)
+    stage.api().put("permissions", stage.vhost, "least", document=dict.fromkeys(RIGHTS, own))
+    mine = stage.users(user="least", password="rights")
+
+    mine.make(OURS, "x")
+    mine.grant(OURS, Celery(queues=(QUEUE,)), "works", {"v": 1})
+    with logged_in(stage.url(OURS, "works")) as channel:
+        assert b'{"v": 1}' == channel.basic_get(mailbox_of(OURS))[2]
+    mine.revoke(OURS)
+
+    assert mine.check().ok
+    assert OURS not in mine.nodes()
 
 
 def test_a_revoked_machine_is_cut_off_at_once(stage: Stage) -> None:

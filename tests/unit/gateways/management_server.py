@@ -43,6 +43,8 @@ class ManagementServer:
     script: Script
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     credentials: list[str] = field(default_factory=list)
+    changes: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """Method, path as sent and body of each request that is no GET."""
     ending: threading.Event = field(default_factory=threading.Event)
 
 
@@ -56,6 +58,9 @@ def serving(script: Script) -> Iterator[ManagementServer]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
+            if self.command != "GET":
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                state.changes.append((self.command, self.path, body))
             query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
             state.asked.append((parts.path, query))
             word = self.headers.get("Authorization", "").removeprefix("Basic ")
@@ -84,6 +89,8 @@ def serving(script: Script) -> Iterator[ManagementServer]:
                 pass  # the client went, as it should from an answer like this
             if length != len(answer.body) or answer.drip_s:
                 self.close_connection = True
+
+        do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - where the server looks for them
 
         def log_message(self, *args: object) -> None:
             """Say nothing."""

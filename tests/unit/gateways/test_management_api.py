@@ -135,3 +135,50 @@ def test_a_look_that_has_no_time_left_asks_nothing() -> None:
         api.get("whoami", until=time.monotonic() - 1)
 
     assert [] == server.asked
+
+
+def test_changes_are_sent_as_documents() -> None:
+    """Put, given and ended under quoted paths; an empty answer is one."""
+    with asking(Answer(status=204, body=b"")) as (api, server):
+        api.put("users", "a/b", document={"tags": ""})
+        given = api.post("exchanges", "/", "e", "publish", document={"payload": "ø"})
+        api.delete("users", "a/b")
+
+    assert given is None
+    assert [
+        ("PUT", "/api/users/a%2Fb", b'{"tags": ""}'),
+        ("POST", "/api/exchanges/%2F/e/publish", b'{"payload": "\\u00f8"}'),
+        ("DELETE", "/api/users/a%2Fb", b""),
+    ] == server.changes
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "says_so"),
+    [
+        (
+            says({"error": "x", "reason": "Not administrator"}, 401),
+            FactUnavailable,
+            "the tag `administrator`",
+        ),
+        (says({}, 404), NotFound, "knows no users/u"),
+        (
+            Answer(status=307, headers={"Location": "/elsewhere"}),
+            FactUnavailable,
+            "redirects are not followed",
+        ),
+        (says({"reason": ["not_base64", "x"]}, 400), FactUnavailable, "status 400"),
+        (Answer(body=b"x" * 5000), FactUnavailable, "more than 2000 bytes"),
+        (Answer(silent_s=30), Unreachable, "did not answer"),
+    ],
+    ids=str,
+)
+def test_a_change_that_failed_says_why_and_not_what_it_held(
+    answer: Answer, error: type[Exception], says_so: str
+) -> None:
+    """Sent once, followed nowhere, and told without the document: that may hold a secret."""
+    with asking(answer, timeout_s=0.5) as (api, server), pytest.raises(error) as raised:
+        api.put("users", "u", document={"password_hash": "hidden"})
+
+    assert says_so in str(raised.value)
+    assert "hidden" not in str(raised.value)
+    assert 1 == len(server.asked)
