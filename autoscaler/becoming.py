@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from autoscaler import granting
+from autoscaler import enrolling, granting
 from autoscaler.config import Settings
 from autoscaler.config.bootstrap import Bootstrap, BootstrapFile
 from autoscaler.core.model import CreateNode
@@ -98,6 +98,7 @@ def worker_spec(
         broker_url=broker_url,
         broker_ca=_broker_ca(settings.broker.ca_file, broker_url),
         credentials=Credentials(start.credentials),
+        token=enrolling.tokens(settings).of(node),
         packages=start.packages,
         files=tuple(map(_file, start.files)),
         commands_before=start.commands_before,

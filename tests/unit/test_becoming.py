@@ -110,6 +110,7 @@ def test_what_nobody_says_is_the_contracts_own_default() -> None:
         slots=made.slots,
         application=made.application,
         broker_url=made.broker_url,
+        token=made.token,
     )
 
     assert bare == made

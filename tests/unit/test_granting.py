@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler import becoming, granting, wiring
+from autoscaler import becoming, enrolling, granting, wiring
 from autoscaler.clock import SystemClock
 from autoscaler.config import Settings
 from autoscaler.core import offers
@@ -49,6 +49,16 @@ def test_user_data_holds_the_machines_own_login_and_no_secret_of_anybody_else() 
 def test_shown_user_data_names_a_user_that_lets_nobody_in() -> None:
     """Whoever looks makes no user."""
     assert f"autoscaler.shop.{NODE}:made-with-the-order@" in user_data(own())
+
+
+def test_a_machine_is_given_the_token_by_which_the_daemon_will_know_it() -> None:
+    """Whatever it logs in with; nobody is shown it."""
+    for loaded in (settings(), own()):
+        made = becoming.user_data(loaded, "images", NODE, TRAITS)
+        token = enrolling.tokens(loaded).of(NODE)
+
+        assert token in made.content.decode()
+        assert token not in made.masked
 
 
 def test_a_worker_with_a_user_of_its_own_asks_no_neighbours() -> None:
