@@ -1,11 +1,13 @@
-"""Opens the broker's users of machines, from settings: for pools that say `credentials = "node"`, else nothing at all.
+"""Opens what machines are given beside their orders, from settings: users at the broker, and the fleet's voice.
+
+Users are for pools that say `credentials = "node"`, the voice for those with a `lease`; else nothing is opened at all.
 
 What never happens here: a request before somebody asks for one, a word about a secret.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from autoscaler import enrolling
@@ -15,6 +17,7 @@ from autoscaler.core.model import PoolName
 from autoscaler.gateways import broker_rights
 from autoscaler.gateways.broker_rights import Celery
 from autoscaler.gateways.broker_users import BrokerUsers
+from autoscaler.gateways.fleet_voice import FleetVoice
 from autoscaler.gateways.management_api import ManagementAPI
 from autoscaler.node_users import Access, Journal, NodeUsers, Sweep
 from autoscaler.telemetry import Log
@@ -95,4 +98,21 @@ def open_sweep(
         clock=clock,
         log=log,
         may_act=may_act,
+    )
+
+
+def open_voice(settings: Settings, *, clock: Clock, may_speak: Callable[[], bool]) -> FleetVoice | None:
+    """Tells machines that they are looked after, once it is started; None where no pool has a lease."""
+    if not any(pool.bootstrap.lease_s for pool in settings.pools.values()):
+        return None
+    broker = settings.broker
+    return FleetVoice(
+        amqp_url=broker.amqp_url,
+        username=broker.username,
+        password=broker.password.reveal(),
+        vhost=broker.vhost,
+        ca_file=broker.ca_file,
+        fleet=settings.fleet.name,
+        may_speak=may_speak,
+        clock=clock,
     )

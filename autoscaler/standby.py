@@ -185,7 +185,7 @@ class Keeper:
         self._terms = terms
         self._patience_s = _HANGING_TICKS * tick_s + terms.term_s
         self._monotonic = monotonic
-        self._ticked_on = monotonic()
+        self._ticked_on = self._written_on = monotonic()
         self._unwritten = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -208,9 +208,14 @@ class Keeper:
             raise
         else:
             self._unwritten = 0
+            self._written_on = self._monotonic()
             return done
         finally:
             self._ticked_on = self._monotonic()
+
+    def goes_on(self) -> bool:
+        """Whether a tick was written down lately: else nobody is looked after, whoever holds the lease."""
+        return self._monotonic() - self._written_on <= self._patience_s
 
     def _keep(self) -> None:
         while not self._over.wait(self._terms.pause_s):

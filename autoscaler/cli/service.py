@@ -58,7 +58,7 @@ def run(config: options.Config = None) -> None:
         )
         keeper.start()
         everything.callback(keeper.stop)
-        _attend(everything, settings, works, journal, log)
+        _attend(everything, settings, works, journal, keeper, log)
         log.say(
             "daemon.started",
             fleet=settings.fleet.name,
@@ -82,9 +82,15 @@ def run(config: options.Config = None) -> None:
 
 
 def _attend(
-    everything: ExitStack, settings: Settings, works: Works, journal: Journal, log: telemetry.Log
+    everything: ExitStack,
+    settings: Settings,
+    works: Works,
+    journal: Journal,
+    keeper: standby.Keeper,
+    log: telemetry.Log,
 ) -> None:
-    """From now on machines on their way are heard and answered, and the users of those that went are ended."""
+    """From now on machines on their way are heard and answered, the users of those that went are ended, and who has a
+    lease hears us."""
     # Clients of brokers are slow to import, and commands share this.
     from autoscaler import enrolling, granting  # noqa: PLC0415
 
@@ -103,6 +109,12 @@ def _attend(
         )
         sweep.start()
         everything.callback(sweep.stop, 5.0)
+    voice = granting.open_voice(
+        settings, clock=opened.CLOCK, may_speak=lambda: journal.may_act() and keeper.goes_on()
+    )
+    if voice is not None:
+        voice.start()
+        everything.callback(voice.stop, 5.0)
 
 
 def _hears(works: Works) -> bool:

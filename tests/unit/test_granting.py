@@ -83,6 +83,15 @@ def test_nothing_is_opened_where_no_pool_wants_it() -> None:
     assert None is granting.open_users(settings(), clock=SystemClock())
 
 
+def test_the_fleet_has_a_voice_where_a_pool_has_a_lease() -> None:
+    """Else nothing is connected for it."""
+    for more, speaks in (("", False), ('lease = "10m"', True)):
+        loaded = settings(('app = "shop"', f'app = "shop"\n{more}'))
+        voice = granting.open_voice(loaded, clock=SystemClock(), may_speak=lambda: True)
+
+        assert speaks == (voice is not None)
+
+
 def test_a_process_of_this_machine_has_no_user_of_its_own() -> None:
     """It asks for no grant, so it would never work."""
     processes = replace(TRAITS, user_data_format=UserDataFormat.PROCESS)

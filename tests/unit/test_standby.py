@@ -252,6 +252,24 @@ def test_a_lease_is_kept_through_an_outage_of_the_server_however_long() -> None:
     keeper.stop()
 
 
+def test_a_loop_goes_on_while_its_ticks_are_written_down() -> None:
+    """Slow ones count, failed ones do not, and a first one has its time."""
+    loop = Ticks()
+    keeper = a_keeper(Scripted(OURS), loop)
+    loop.on += 90.0
+    assert keeper.goes_on()
+    keeper.tick()
+    loop.on += 90.0
+    assert keeper.goes_on()
+    with pytest.raises(RuntimeError):
+        keeper.tick()
+    loop.on += 20.0
+    assert not keeper.goes_on()
+    keeper.tick()
+
+    assert keeper.goes_on()
+
+
 class Failing:
     """A loop whose ticks cannot be written down."""
 

@@ -227,7 +227,7 @@ DAEMONS_RIGHTS = re.compile(r"^own='(.*autoscaler.*)'$", re.MULTILINE)
 
 def test_the_documented_rights_of_the_daemons_user_are_enough(stage: Stage) -> None:
     """With the tag and the pattern of the documentation it makes, grants and ends machines' users."""
-    (own,) = DAEMONS_RIGHTS.findall((ROOT / "docs" / "broker.md").read_text())
+    *_, own = DAEMONS_RIGHTS.findall((ROOT / "docs" / "broker.md").read_text())
     add_user(stage.broker, "least", "rights", "administrator", vhost=stage.vhost)
     stage.api().put("permissions", stage.vhost, "least", document=dict.fromkeys(RIGHTS, own))
     mine = stage.users(user="least", password="rights")
