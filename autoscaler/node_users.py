@@ -14,7 +14,7 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -47,7 +47,7 @@ class Users(Protocol):
 
     def nodes(self) -> frozenset[NodeName]: ...
 
-    def is_connected(self, node: NodeName) -> bool: ...
+    def connected(self) -> frozenset[NodeName]: ...
 
     def revoke(self, node: NodeName) -> None: ...
 
@@ -236,22 +236,27 @@ class Sweep:
         self._absent = {node: self._absent.get(node, now) for node in having - live - listed}
         self._went &= having
         all_seen = self._accounts <= set(memory.seen)
-        for node, since in sorted(self._absent.items()):
-            try:
-                self._judge(node, absent_s=now - since, all_seen=all_seen)
-            except FactUnavailable as error:  # one that cannot be ended does not keep the others
-                troubles.append(str(error))
-
-    def _judge(self, node: NodeName, *, absent_s: float, all_seen: bool) -> None:
-        def case(*, connected: bool) -> Case:
-            went = node in self._went
-            return Case(seen_going=went, absent_s=absent_s, connected=connected, all_seen=all_seen)
-
+        cases = {
+            node: Case(
+                seen_going=node in self._went, absent_s=now - since, connected=False, all_seen=all_seen
+            )
+            for node, since in self._absent.items()
+        }
+        doubtful = {node: case for node, case in cases.items() if may_end(case)}
         # The broker is asked only where its word matters.
-        if may_end(case(connected=False)) and may_end(case(connected=self._users.is_connected(node))):
+        connected = self._users.connected() if doubtful else frozenset()
+        for node, case in sorted(doubtful.items()):
+            if may_end(replace(case, connected=node in connected)):
+                self._end(node, troubles)
+
+    def _end(self, node: NodeName, troubles: list[str]) -> None:
+        try:
             self._users.revoke(node)
-            self._went -= {node}
-            self._log.say("user.ended", node=node)
+        except FactUnavailable as error:  # one that cannot be ended does not keep the others
+            troubles.append(str(error))
+            return
+        self._went -= {node}
+        self._log.say("user.ended", node=node)
 
 
 def _machines(nodes: tuple[Node, ...]) -> frozenset[NodeName]:

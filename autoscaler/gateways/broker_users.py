@@ -106,13 +106,18 @@ class BrokerUsers:
         found = (broker_rights.node_of(self._fleet, name) for name in names if isinstance(name, str))
         return frozenset(NodeName(node) for node in found if node is not None)
 
-    def is_connected(self, node: NodeName) -> bool:
-        """Whether somebody is logged in as that machine's user."""
-        user = broker_rights.user_of(self._fleet, node)
-        rows = self._api.get("connections", "username", user, columns="name")
+    def connected(self) -> frozenset[NodeName]:
+        """The machines as whose user somebody is logged in."""
+        # Connections of one user can be asked for since 3.10.6 only.
+        rows = self._api.get("vhosts", self._vhost, "connections", columns="user")
         if not isinstance(rows, list):
-            raise FactUnavailable(f"the broker's list of connections of {user} is none")
-        return bool(rows)
+            raise FactUnavailable("the broker's list of connections is none")
+        users = [row.get("user") if isinstance(row, dict) else None for row in rows]
+        known = [user for user in users if isinstance(user, str)]
+        if len(known) < len(users):
+            raise FactUnavailable("the broker does not say yet whose connection one is")
+        found = (broker_rights.node_of(self._fleet, user) for user in known)
+        return frozenset(NodeName(node) for node in found if node is not None)
 
     def revoke(self, node: NodeName) -> None:
         """That machine has no user and no mailbox any more; RabbitMQ ends its connections. Harmless if it had none."""

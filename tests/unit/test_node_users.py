@@ -36,7 +36,7 @@ class Broker:
 
     def __init__(self, *nodes: str) -> None:
         self.having = {NodeName(node) for node in nodes}
-        self.connected: set[str] = set()
+        self.logged_in: set[NodeName] = set()
         self.failing: set[str] = set()
         self.granted: list[tuple[NodeName, str, Mapping[str, object]]] = []
 
@@ -53,8 +53,8 @@ class Broker:
             raise FactUnavailable("the broker is away")
         return frozenset(self.having)
 
-    def is_connected(self, node: NodeName) -> bool:
-        return node in self.connected
+    def connected(self) -> frozenset[NodeName]:
+        return frozenset(self.logged_in)
 
     def revoke(self, node: NodeName) -> None:
         if node in self.failing:
@@ -198,7 +198,7 @@ def test_who_went_and_is_still_logged_in_has_time_until_every_account_was_seen()
     """The connection of an ended machine lingers; one that goes on may be a machine that nobody listed."""
     scene = Scene(Broker("n1"), Records(a_node("n1")))
     scene.after(0)
-    scene.records.live, scene.broker.connected = (), {"n1"}
+    scene.records.live, scene.broker.logged_in = (), {NodeName("n1")}
     assert {"n1"} == scene.after(10)
     assert {"n1"} == scene.after(SETTLE_S * 2)
     scene.records.remembered = replace(scene.records.remembered, seen=(CLOUD,))
@@ -209,7 +209,7 @@ def test_who_went_and_is_still_logged_in_has_time_until_every_account_was_seen()
 def test_who_was_never_seen_live_is_ended_late_and_never_while_logged_in_or_listed() -> None:
     """A journal that is an older copy does not know all machines; a listing does."""
     scene = Scene(Broker("left", "works", "listed"), Records())
-    scene.broker.connected = {"works"}
+    scene.broker.logged_in = {NodeName("works")}
     stranger = Stranger(instance=an_instance("listed"), provider=CLOUD, since_on=0.0)
     scene.records.remembered = Memory(strangers=(stranger,))
     assert {"left", "works", "listed"} == scene.after(0)

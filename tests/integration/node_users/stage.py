@@ -25,7 +25,7 @@ from autoscaler.gateways.management_api import ManagementAPI
 from autoscaler.node_users import Access, NodeUsers
 from autoscaler.tokens import Tokens
 from bootstrap import worker
-from bootstrap.contract import Application, ApplicationSource, WorkerSpec
+from bootstrap.contract import Application, ApplicationSource, Credentials, WorkerSpec
 from providers.contract import NodeName
 from testbed.rabbitmq import PrivateRabbitMQ
 
@@ -108,6 +108,10 @@ class Stage:
             channel.exchange_declare(broker_rights.REPORTS, "topic", durable=True)
             channel.exchange_declare(broker_rights.voice_of(self.fleet), "fanout", durable=True)
 
+    def exists(self, exchange: str) -> bool:
+        """Whether there is an exchange of that name."""
+        return any(row["name"] == exchange for row in self.api().get("exchanges", self.vhost, columns="name"))
+
     def management(self, path: str, user: str, password: str) -> int:
         """The status of what the management API answers that user."""
         return requests.get(
@@ -135,7 +139,13 @@ def logged_in(url: str) -> Iterator[BlockingChannel]:
 
 @contextmanager
 def worker_of(
-    url: str, node: NodeName, ledger: Path, *, queue: str = QUEUE, python: str = sys.executable
+    url: str,
+    node: NodeName,
+    ledger: Path,
+    *,
+    queue: str = QUEUE,
+    python: str = sys.executable,
+    **environment: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The worker that the product would start on a machine of that name, ended with its children."""
     spec = WorkerSpec(
@@ -147,11 +157,17 @@ def worker_of(
         slots=1,
         application=Application(source=ApplicationSource.IMAGE, directory=str(APP)),
         broker_url=url,
-        environment={"NODE_QUEUE": queue, "NODE_LEDGER": str(ledger), "PYTHONDONTWRITEBYTECODE": "1"},
+        credentials=Credentials.NODE,
+        environment={
+            "NODE_QUEUE": queue,
+            "NODE_LEDGER": str(ledger),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **environment,
+        },
     )
     with ledger.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
-            [*worker.argv(spec, python=python), "--without-mingle"],
+            worker.argv(spec, python=python),
             cwd=APP,
             env={**os.environ, **worker.environment(spec)},
             stdin=subprocess.DEVNULL,

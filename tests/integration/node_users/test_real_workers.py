@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kombu import Exchange, Queue
 
 from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Hands, Sightings
@@ -111,6 +112,37 @@ def test_a_worker_with_a_user_of_its_own_lacks_nothing(
             wait_until(lambda: not is_heard(link, WORKER), 20, "its goodbye")
     finally:
         link.stop(10)
+
+
+def test_without_the_right_to_publish_an_ordinary_retry_is_lost(
+    set_scene: Callable[..., Stage], tmp_path: Path
+) -> None:
+    """What the documentation warns of is true: that is why the right is the default."""
+    stage, ledger = set_scene(publishes=False), tmp_path / "ledger"
+    with started(stage.granted(), OURS, ledger), stage.producer() as app:
+        app.send_task("again", args=("one",))
+        wait_until(lambda: "again one 0" in lines(ledger), 40, "the first try")
+        app.send_task("hold", args=(str(tmp_path / "end"),))
+        wait_until(lambda: f"held {tmp_path / 'end'}" in lines(ledger), 20, "the worker to go on")
+        (tmp_path / "end").touch()
+        # By then the retry, due after 0.1 s, would have been sent and stood before this one.
+        app.send_task("plain", args=("last",))
+        wait_until(lambda: "plain last" in lines(ledger), 20, "the worker to go on")
+
+        assert "again one 1" not in lines(ledger)
+
+
+def test_an_application_with_an_exchange_of_its_queues_own_retries_without_that_right(
+    set_scene: Callable[..., Stage], tmp_path: Path
+) -> None:
+    """Tasks that are sent through the exchange that bears the queue's name need no other."""
+    stage, ledger = set_scene(publishes=False), tmp_path / "ledger"
+    with started(stage.granted(), OURS, ledger, NODE_EXCHANGE_TYPE="topic"), stage.producer() as app:
+        queue = Queue(QUEUE, Exchange(QUEUE, type="topic"), routing_key=QUEUE)
+        for task in ("again", "onward"):
+            app.send_task(task, args=(task,), queue=queue)
+        expected = {"again again 0", "again again 1", "plain onward"}
+        wait_until(lambda: expected <= set(lines(ledger)), 20, f"{expected}, not {lines(ledger)}")
 
 
 def test_two_workers_of_a_pool_share_its_queue_and_one_cannot_stop_the_other(

@@ -86,11 +86,7 @@ def test_the_voice_makes_the_exchange_that_machines_bind_to(
                 channel.queue_bind(EAR, VOICE)
                 return beats(channel) or wait_until(lambda: beats(channel), 5, "a beat")
 
-        wait_until(lambda: _declared(stage), 20, "the exchange")
+        wait_until(lambda: stage.exists(VOICE), 20, "the exchange")
         assert hears()
     finally:
         voice.stop(10)
-
-
-def _declared(stage: Stage) -> bool:
-    return any(row["name"] == VOICE for row in stage.api().get("exchanges", stage.vhost, columns="name"))

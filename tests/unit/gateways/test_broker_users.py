@@ -112,7 +112,7 @@ def test_a_list_of_users_that_is_none_is_not_believed(answer: object) -> None:
     with pytest.raises(FactUnavailable):
         users(Broker(users=answer)).nodes()
     with pytest.raises(FactUnavailable):
-        users(Broker(connections=answer)).is_connected(NODE)
+        users(Broker(vhosts=answer)).connected()
 
 
 def test_odd_rows_among_the_users_are_passed_over() -> None:
@@ -120,6 +120,16 @@ def test_odd_rows_among_the_users_are_passed_over() -> None:
     rows = [{"name": "autoscaler.web.n1"}, {"name": 7}, 7, {}, {"name": "autoscaler.web-2.n2"}, None]
 
     assert {"n1"} == users(Broker(users=rows)).nodes()
+
+
+def test_a_connection_of_nobody_known_leaves_open_who_is_logged_in() -> None:
+    """It may be a machine's; the next look tells."""
+    rows = [{"user": "autoscaler.web.n1"}, {"user": "guest"}, {"user": "autoscaler.web-2.n2"}]
+    assert {"n1"} == users(Broker(vhosts=rows)).connected()
+
+    for odd in ({}, {"user": None}, None):
+        with pytest.raises(FactUnavailable):
+            users(Broker(vhosts=[*rows, odd])).connected()
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,20 @@ import time
 from pathlib import Path
 
 from celery import Celery, Task
+from kombu import Exchange, Queue
+
+QUEUE = os.environ["NODE_QUEUE"]
 
 app = Celery("node_tasks")
 app.conf.update(
-    task_default_queue=os.environ["NODE_QUEUE"],
+    task_default_queue=QUEUE,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
 )
+if os.environ.get("NODE_EXCHANGE_TYPE"):
+    exchange = Exchange(QUEUE, type=os.environ["NODE_EXCHANGE_TYPE"])
+    app.conf.task_queues = [Queue(QUEUE, exchange, routing_key=QUEUE)]
+    app.conf.task_default_routing_key = QUEUE
 LEDGER = Path(os.environ["NODE_LEDGER"])
 LONGEST_S = 60.0
 
