@@ -118,9 +118,8 @@ def carry_out(action: Action, ways: Ways, clock: Clock) -> Outcome:
         order = ways.render(action) if isinstance(action, CreateNode) else None
     except gateways.NotSent as error:
         return ended(OutcomeKind.NOT_SENT, str(error))
-    except (
-        gateways.FactUnavailable
-    ) as error:  # of what it needs besides: the order is right, and may be one day
+    except gateways.FactUnavailable as error:
+        # What it needs besides could not be made. The order is right, and may go out another time.
         return ended(OutcomeKind.UNPREPARED, str(error))
     except ValueError as error:  # nothing was sent yet, so this no is definite
         return ended(OutcomeKind.REJECTED, str(error))

@@ -122,9 +122,10 @@ class BrokerUsers:
     def revoke(self, node: NodeName) -> None:
         """That machine has no user and no mailbox any more; RabbitMQ ends its connections. Harmless if it had none."""
         for path in (
-            ("users", broker_rights.user_of(self._fleet, node)),
             ("queues", self._vhost, broker_rights.mailbox_of(node)),
             ("queues", self._vhost, broker_rights.ear_of(self._fleet, node)),
+            # Last, because it is what the next sweep finds if anything before it failed.
+            ("users", broker_rights.user_of(self._fleet, node)),
         ):
             self._require_leave()
             with suppress(NotFound):
