@@ -21,6 +21,7 @@ from autoscaler.gateways.fleet_voice import FleetVoice
 from autoscaler.gateways.management_api import ManagementAPI
 from autoscaler.node_users import Access, Journal, NodeUsers, Sweep
 from autoscaler.telemetry import Log
+from bootstrap import worker
 from providers.contract import MayAct, NodeName, ProviderName, always
 
 NODE = "node"
@@ -45,6 +46,11 @@ def accesses(settings: Settings) -> Mapping[PoolName, Access]:
         start = pool.bootstrap
         if start.credentials != NODE:
             continue
+        broker_url = start.broker_url.reveal() if start.broker_url else broker.amqp_url
+        environment = start.plain_environment()
+        if broker.ca_file is not None and broker_url.startswith("amqps://"):
+            # What is granted comes last: an operator's own path would hide the module that holds the broker's name.
+            environment = {**environment, **worker.broker_tls(environment)}
         found[PoolName(name)] = Access(
             celery=Celery(
                 queues=pool.consumed,
@@ -52,9 +58,9 @@ def accesses(settings: Settings) -> Mapping[PoolName, Access]:
                 event_exchange=broker.event_exchange,
                 publishes=start.broker_rights == "publish",
             ),
-            broker_url=start.broker_url.reveal() if start.broker_url else broker.amqp_url,
+            broker_url=broker_url,
             vhost=broker.vhost,
-            environment=start.plain_environment(),
+            environment=environment,
         )
     return found
 

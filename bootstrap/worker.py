@@ -6,7 +6,7 @@ data stand on these two, so a worker of the `local` provider is the worker a ren
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bootstrap.contract import Credentials, WorkerSpec
 
@@ -61,7 +61,8 @@ def _options(spec: WorkerSpec) -> Iterator[str]:
 
 def environment(spec: WorkerSpec) -> dict[str, str]:
     """The worker's variables. What the operator sets wins over what we would set, the broker's URL included."""
-    return {**own_environment(spec), **spec.environment, **_broker_tls(spec)}
+    tls = broker_tls(spec.environment) if spec.broker_ca else {}
+    return {**own_environment(spec), **spec.environment, **tls}
 
 
 def own_environment(spec: WorkerSpec) -> dict[str, str]:
@@ -78,9 +79,7 @@ def own_environment(spec: WorkerSpec) -> dict[str, str]:
     }
 
 
-def _broker_tls(spec: WorkerSpec) -> dict[str, str]:
+def broker_tls(environment: Mapping[str, str]) -> dict[str, str]:
     """How the worker's interpreter finds our module, and that module the certificates. An operator's own path stays."""
-    if not spec.broker_ca:
-        return {}
-    path = spec.environment.get("PYTHONPATH")
+    path = environment.get("PYTHONPATH")
     return {"AUTOSCALER_BROKER_CA": BROKER_CA, "PYTHONPATH": f"{MODULES}:{path}" if path else MODULES}

@@ -61,6 +61,22 @@ def test_a_machine_is_given_the_token_by_which_the_daemon_will_know_it() -> None
         assert token not in made.masked
 
 
+def test_a_granted_path_of_the_operators_hides_nothing_of_ours() -> None:
+    """What is granted stands last on the machine, and the worker must find what holds the broker's name."""
+    mine = OWN.replace("{ TOKEN", '{ PYTHONPATH = "/srv/shop", TOKEN')
+    environ = {"PASSWORD": PASSWORD, "TOKEN": SECRET}
+    plain, safe = (
+        settings(('app = "shop"', mine), *changes, environ=environ)
+        for changes in ((), (('amqp_url = "amqp://', 'ca_file = "/etc/ca.pem"\namqp_url = "amqps://'),))
+    )
+
+    given = [granting.accesses(each)[IMAGES].environment for each in (plain, safe)]
+
+    assert given[0]["PYTHONPATH"] == "/srv/shop"
+    assert given[1]["PYTHONPATH"] == f"{worker.MODULES}:/srv/shop"
+    assert given[1]["AUTOSCALER_BROKER_CA"] == worker.BROKER_CA
+
+
 def test_a_worker_with_a_user_of_its_own_asks_no_neighbours() -> None:
     """It may not give orders, and a question is one."""
     for loaded, mingles in ((own(), False), (settings(), True)):
