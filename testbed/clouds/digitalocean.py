@@ -18,7 +18,7 @@ from testbed.clouds.cloud import Cloud, Refusals
 from testbed.clouds.descriptions import NOT_DESCRIBED, Deviation
 from testbed.clouds.exchange import Answer, Asked, Handler, Kind, Refused, Route
 from testbed.clouds.guards import RateLimit, RateNames
-from testbed.clouds.machines import Clock, Habits, Machine, Machines, Stage
+from testbed.clouds.machines import Clock, Habits, Hardware, Machine, Machines, Stage
 from testbed.clouds.server import CloudServer, Voice, running
 from testbed.clouds.shapes import Problem, each, either, flag, integer, record, text
 
@@ -67,16 +67,22 @@ REGIONS: Sequence[Document] = tuple(
         ("San Francisco 1", "sfo1", False),
     )
 )  # fmt: skip
-IMAGES: Sequence[Document] = tuple(
-    {
-        "id": number, "name": name, "type": "base", "distribution": distribution, "slug": slug, "public": True,
-        "regions": [region["slug"] for region in REGIONS], "created_at": "2025-09-01T00:00:00Z", "min_disk_size": 10,
-        "size_gigabytes": 0.6, "description": name, "tags": [], "status": "available",
-    }
-    for number, name, distribution, slug in (
-        (155133621, "24.04 (LTS) x64", "Ubuntu", "ubuntu-24-04-x64"), (187472881, "13 x64", "Debian", "debian-13-x64"),
-    )
-)  # fmt: skip
+
+
+def an_image(number: int, name: str, *, distribution: str, slug: str | None) -> Document:
+    """An image as the API describes it: one of DigitalOcean's own where it has a slug, else a snapshot."""
+    return {
+        "id": number, "name": name, "type": "base" if slug else "snapshot", "distribution": distribution, "slug": slug,
+        "public": slug is not None, "regions": [region["slug"] for region in REGIONS],
+        "created_at": "2025-09-01T00:00:00Z", "min_disk_size": 10, "size_gigabytes": 0.6, "description": name,
+        "tags": [], "status": "available",
+    }  # fmt: skip
+
+
+IMAGES: Sequence[Document] = (
+    an_image(155133621, "24.04 (LTS) x64", distribution="Ubuntu", slug="ubuntu-24-04-x64"),
+    an_image(187472881, "13 x64", distribution="Debian", slug="debian-13-x64"),
+)
 
 VPCS: Sequence[Document] = tuple(
     {
@@ -134,9 +140,12 @@ VOICE = Voice(
 class DigitalOcean:
     """One account. What tests may turn: `sold_out`, pairs of size and region, and `droplet_limit`."""
 
-    def __init__(self, server: CloudServer, machines: Machines) -> None:
+    def __init__(
+        self, server: CloudServer, machines: Machines, *, own_images: Sequence[Document] = ()
+    ) -> None:
         self._server = server
         self._machines = machines
+        self._images = (*IMAGES, *own_images)
         self.sold_out: set[tuple[str, str]] = set()
         self.droplet_limit = 1000
 
@@ -152,7 +161,7 @@ class DigitalOcean:
             Route(method="DELETE", path=one, handler=self.end, kind=Kind.END),
             Route(method="GET", path="/v2/sizes", handler=self._rows("sizes", SIZES), query=paged),
             Route(method="GET", path="/v2/regions", handler=self._rows("regions", REGIONS), query=paged),
-            Route(method="GET", path="/v2/images", handler=self._rows("images", IMAGES), query=paged),
+            Route(method="GET", path="/v2/images", handler=self._rows("images", self._images), query=paged),
             Route(method="GET", path="/v2/images/{id}", handler=self.image),
             Route(method="GET", path="/v2/account", handler=self.account, kind=Kind.BESIDE),
             Route(method="GET", path="/v2/vpcs", handler=self._rows("vpcs", VPCS), kind=Kind.BESIDE, query=paged),
@@ -237,7 +246,7 @@ class DigitalOcean:
         return Answer(body={"image": found})
 
     def _image(self, wanted: object) -> Document | None:
-        return next((each for each in IMAGES if str(wanted) in {str(each["id"]), each["slug"]}), None)
+        return next((each for each in self._images if str(wanted) in {str(each["id"]), each["slug"]}), None)
 
     def _find(self, asked: Asked) -> Machine:
         machine = self._machines.find(asked.places["id"])
@@ -287,10 +296,18 @@ def _droplet(order: Document, *, size: Document, image: Document, region: Docume
 
 
 @contextmanager
-def serving(habits: Habits | None = None, *, requests_an_hour: int = 5000) -> Iterator[Cloud]:
-    """An account on a free port."""
+def serving(
+    habits: Habits | None = None,
+    *,
+    requests_an_hour: int = 5000,
+    hardware: Hardware | None = None,
+    own_images: Sequence[Document] = (),
+) -> Iterator[Cloud]:
+    """An account on a free port, with images of its own; `hardware` is what its droplets run on."""
     clock = Clock()
-    machines = Machines(clock, habits or Habits(), new_key=lambda number: str(3_164_000 + number))
+    machines = Machines(
+        clock, habits or Habits(), new_key=lambda number: str(3_164_000 + number), hardware=hardware
+    )
     names = RateNames(limit="ratelimit-limit", remaining="ratelimit-remaining", reset="ratelimit-reset")
     server = CloudServer(
         routes=(),
@@ -298,7 +315,7 @@ def serving(habits: Habits | None = None, *, requests_an_hour: int = 5000) -> It
         guard=guards.bearer(TOKEN),
         limit=RateLimit(requests=requests_an_hour, window_s=3600, names=names, now=clock.now),
     )
-    api = DigitalOcean(server, machines)
+    api = DigitalOcean(server, machines, own_images=own_images)
     server.routes = api.routes()
     with running(server):
         yield Cloud(

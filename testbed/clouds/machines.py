@@ -1,7 +1,8 @@
 """What a cloud has made, and when anybody can see it: listings that lag, states that move on, ends that linger.
 
 In go machines as a server describes them, out comes what stands, what is listed and in which state, on a clock that
-tests turn. What never happens here: a wait, or a machine that is forgotten without being ended.
+tests turn; or, where `Hardware` stands behind them, as that is. What never happens here: a wait, or a machine that is
+forgotten without being ended.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 
 class Clock:
@@ -64,13 +65,37 @@ class Machine:
     end_asked_at: float | None = None
 
 
+class Hardware(Protocol):
+    """What machines run on, where there is more behind them than a timetable. Every call returns at once."""
+
+    def make(self, machine: Machine) -> None:
+        """Let one be made; its size, image and user data stand in it."""
+
+    def end(self, machine: Machine) -> None:
+        """Let it be ended, made already or not. Asked once for each."""
+
+    def runs(self, machine: Machine) -> bool:
+        """Whether it is switched on."""
+
+    def is_gone(self, machine: Machine) -> bool:
+        """Whether nothing is left of one that was to be ended."""
+
+
 class Machines:
     """Every machine of one account."""
 
-    def __init__(self, clock: Clock, habits: Habits, *, new_key: Callable[[int], str] = str) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        habits: Habits,
+        *,
+        new_key: Callable[[int], str] = str,
+        hardware: Hardware | None = None,
+    ) -> None:
         self.clock = clock
         self.habits = habits
         self._new_key = new_key
+        self._hardware = hardware
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._all: dict[str, Machine] = {}
@@ -88,6 +113,8 @@ class Machines:
                 key=key, name=name, made_at=self.clock.now(), user_data=user_data, body=dict(body)
             )
             self._all[key] = machine
+            if self._hardware is not None:
+                self._hardware.make(machine)
             return machine
 
     def end(self, machine: Machine) -> None:
@@ -95,6 +122,8 @@ class Machines:
         with self._lock:
             if machine.end_asked_at is None:
                 machine.end_asked_at = self.clock.now()
+                if self._hardware is not None:
+                    self._hardware.end(machine)
 
     def standing(self) -> tuple[Machine, ...]:
         """Those whose end nobody asked for, without any lag: what a person with the provider's books would see."""
@@ -111,6 +140,7 @@ class Machines:
                 if now >= each.made_at + habits.list_lag_s
                 and (
                     each.end_asked_at is None
+                    or not self.is_gone(each)
                     or now < each.end_asked_at + habits.ending_s + habits.list_tail_s
                 )
             )
@@ -131,10 +161,14 @@ class Machines:
     def is_gone(self, machine: Machine) -> bool:
         """Whether its end was asked for and has come."""
         asked_at = machine.end_asked_at
-        return asked_at is not None and self.clock.now() >= asked_at + self.habits.ending_s
+        if asked_at is None or self.clock.now() < asked_at + self.habits.ending_s:
+            return False
+        return self._hardware is None or self._hardware.is_gone(machine)
 
     def stage(self, machine: Machine) -> Stage:
         """How far it is now."""
         if machine.end_asked_at is not None:
             return Stage.ENDING
-        return Stage.RUNNING if self.clock.now() >= machine.made_at + self.habits.boot_s else Stage.MADE
+        if self.clock.now() < machine.made_at + self.habits.boot_s:
+            return Stage.MADE
+        return Stage.RUNNING if self._hardware is None or self._hardware.runs(machine) else Stage.MADE
