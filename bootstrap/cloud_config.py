@@ -41,12 +41,13 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def cloud_config(spec: WorkerSpec, *, packed: bool = False) -> str:
+def cloud_config(spec: WorkerSpec, *, packed: bool = False, marks_drains: bool = True) -> str:
     """The document, in ASCII alone, which no provider's form or encoding can damage. `spec` must be usable.
 
     `packed` compresses each file in it that gets smaller by that: less to read for people, the same to cloud-init.
+    Without `marks_drains` a worker that dies while it is drained is started, and told by the daemon once more.
     """
-    files = list(_files(spec))
+    files = list(_files(spec, marks_drains=marks_drains))
     document = {
         "bootcmd": [system.UPGRADES_WAIT],
         **_user(spec),
@@ -77,12 +78,11 @@ def _user(spec: WorkerSpec) -> dict[str, Any]:
         "system": True,
         "homedir": HOME,
         "shell": "/usr/sbin/nologin",
-        "lock_passwd": True,
     }
     return {"users": ["default", worker_user]}
 
 
-def _files(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
+def _files(spec: WorkerSpec, *, marks_drains: bool) -> Iterator[dict[str, Any]]:
     """Ours, and the operator's where our program finds them: who is to own them is not there yet."""
     only_root = {
         machine.PATH: machine.text(spec),
@@ -91,7 +91,7 @@ def _files(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
     }
     for path, text in only_root.items():
         yield _file(path, _ONLY_ROOT, text)
-    for name, text in _programs(spec).items():
+    for name, text in _programs(spec, marks_drains=marks_drains).items():
         yield _file(f"{_LIB}/{name}", _ROOTS_PROGRAM, text)
     if spec.broker_ca:
         yield _file(worker.BROKER_CA, _ROOTS_TEXT, spec.broker_ca)
@@ -101,19 +101,30 @@ def _files(spec: WorkerSpec) -> Iterator[dict[str, Any]]:
         yield _file(machine.kept(number), _ONLY_ROOT, file.content)
 
 
-def _programs(spec: WorkerSpec) -> dict[str, str]:
+def _programs(spec: WorkerSpec, *, marks_drains: bool) -> dict[str, str]:
     user = shlex.quote(spec.user)
     directory = shlex.quote(application.directory(spec.application))
-    command = worker.argv(spec, python=application.interpreter(spec.application))
+    celery = (worker.RUN_CELERY,) if marks_drains else worker.CELERY
+    command = worker.argv(spec, python=application.interpreter(spec.application), celery=celery)
     told = json.loads(machine.text(spec))
     return {
-        "run-worker": assets.fill("run-worker", USER=user, DIRECTORY=directory, COMMAND=_continued(command)),
-        "become-worker": program.packed(program.modules_for(told), tuple(_carried(spec))),
+        "run-worker": assets.fill(
+            "run-worker",
+            USER=user,
+            DIRECTORY=directory,
+            COMMAND=_continued(command),
+            DRAINED=assets.fill("stay-down", USER=user).rstrip() if marks_drains else "",
+        ),
+        "become-worker": program.packed(
+            program.modules_for(told), tuple(_carried(spec, marks_drains=marks_drains))
+        ),
     }
 
 
-def _carried(spec: WorkerSpec) -> Iterator[tuple[str, str]]:
+def _carried(spec: WorkerSpec, *, marks_drains: bool) -> Iterator[tuple[str, str]]:
     """What is the same for everybody and needed by some, as paths and names of assets."""
+    if marks_drains:
+        yield worker.RUN_CELERY, "run-celery"
     if spec.application.source is ApplicationSource.TARBALL:
         yield machine.FETCH_APPLICATION, "fetch-application"
     if spec.broker_ca:

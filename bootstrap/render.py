@@ -7,7 +7,7 @@ cloud-config would still boot a machine that costs money.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from gzip import compress
 
@@ -17,8 +17,14 @@ from bootstrap.contract import UnusableSpec, UserData, UserDataTooLarge, WorkerS
 from bootstrap.process import process
 
 _FORMATS: Mapping[str, Callable[[WorkerSpec], str]] = {"cloud-config": cloud_config, "process": process}
-_SMALLER: Mapping[str, Callable[[WorkerSpec], str]] = {"cloud-config": partial(cloud_config, packed=True)}
-"""cloud-init unpacks gzip by itself, of the document or of single files; a keeper of processes reads plain JSON."""
+_SMALLER: Mapping[str, tuple[Callable[[WorkerSpec], str], ...]] = {
+    "cloud-config": (
+        partial(cloud_config, packed=True),
+        partial(cloud_config, packed=True, marks_drains=False),
+    )
+}
+"""Ever smaller. cloud-init unpacks gzip by itself, of the document or of single files; a keeper of processes reads
+plain JSON."""
 
 
 def render(spec: WorkerSpec, *, user_data_format: str, limit_bytes: int, gzip: bool) -> UserData:
@@ -26,7 +32,7 @@ def render(spec: WorkerSpec, *, user_data_format: str, limit_bytes: int, gzip: b
 
     It is compressed only where the plain text passes `limit_bytes`: below the limit a smaller document gains nothing,
     and one that can be read in the provider's console helps whoever looks for a fault. It is compressed as a whole
-    where the provider takes that (`gzip`), and else file by file.
+    where the provider takes that (`gzip`), and else file by file; then what a worker can do without is left out.
     Raises UnusableSpec with every problem of the spec, UserDataTooLarge with its sizes.
     """
     write = _FORMATS.get(user_data_format)
@@ -34,22 +40,33 @@ def render(spec: WorkerSpec, *, user_data_format: str, limit_bytes: int, gzip: b
         raise UnusableSpec(f"user_data_format: {user_data_format!r}, expected one of {', '.join(_FORMATS)}")
     validity.require_usable(spec)
     plain = write(spec).encode()
-    if len(plain) <= limit_bytes:
-        content = plain
-    elif (pack := _SMALLER.get(user_data_format)) is None:
-        raise _too_large(spec, plain, limit_bytes=limit_bytes)
-    else:
-        # The time in gzip's header would make equal specs differ.
-        content = compress(plain, mtime=0) if gzip else pack(spec).encode()
+    content = plain
+    for smaller in _smaller(spec, plain, user_data_format, gzip=gzip):
+        if len(content) <= limit_bytes:
+            break
+        content = smaller()
     if len(content) > limit_bytes:
         raise _too_large(spec, plain, content, limit_bytes=limit_bytes)
     return UserData(content=content, masked=write(masking.masked(spec)))
 
 
-def _too_large(
-    spec: WorkerSpec, plain: bytes, compressed: bytes = b"", *, limit_bytes: int
-) -> UserDataTooLarge:
-    squeezed = f", {len(compressed)} compressed" if compressed else ""
+def _smaller(
+    spec: WorkerSpec, plain: bytes, user_data_format: str, *, gzip: bool
+) -> Iterator[Callable[[], bytes]]:
+    packs = _SMALLER.get(user_data_format, ())
+    if gzip and packs:
+        # The time in gzip's header would make equal specs differ.
+        yield partial(compress, plain, mtime=0)
+    elif not gzip:
+        yield from (partial(_written, pack, spec) for pack in packs)
+
+
+def _written(write: Callable[[WorkerSpec], str], spec: WorkerSpec) -> bytes:
+    return write(spec).encode()
+
+
+def _too_large(spec: WorkerSpec, plain: bytes, smallest: bytes, *, limit_bytes: int) -> UserDataTooLarge:
+    squeezed = f", {len(smallest)} compressed" if smallest is not plain else ""
     return UserDataTooLarge(
         f"user data of {spec.node} takes {len(plain)} bytes{squeezed}; this provider takes {limit_bytes}: "
         "shorten the pool's environment and files, or put its application into an image"

@@ -39,7 +39,7 @@ def last_commands(system: System) -> list[str]:
     """What runs when the machine works: upgrades begin, unless they are off."""
     if not system.upgrades_after_boot:
         return []
-    return [f"systemctl unmask --runtime {_TIMERS}; systemctl start {_TIMERS}"]
+    return [f"set -- {_TIMERS}; systemctl unmask --runtime $@; systemctl start $@"]
 
 
 def files(system: System) -> tuple[File, ...]:

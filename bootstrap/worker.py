@@ -13,11 +13,14 @@ from bootstrap.contract import Credentials, WorkerSpec
 BROKER_CA = "/usr/local/lib/autoscaler/broker-ca.pem"
 """Beside the programs that everybody may read: the worker's user must read it too, and a certificate is no secret."""
 MODULES = "/usr/local/lib/autoscaler/python"
+CELERY = ("-m", "celery")
+RUN_CELERY = f"{MODULES}/run-celery"
+"""Celery as ever, but for a mark while the daemon drains it: a worker that dies then is not started again."""
 TLS_MODULE = "autoscaler_broker_tls"
 """Found in MODULES by the interpreter that runs the worker."""
 
 
-def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
+def argv(spec: WorkerSpec, *, python: str, celery: tuple[str, ...] = CELERY) -> tuple[str, ...]:
     """`python -m celery … worker …`. The pool's own arguments come last, so theirs is the last word where it may be.
 
     Gossip is off: with it every worker hears every other's events, n² messages every two seconds, and this fleet has a
@@ -27,8 +30,7 @@ def argv(spec: WorkerSpec, *, python: str) -> tuple[str, ...]:
     """
     return (
         python,
-        "-m",
-        "celery",
+        *celery,
         f"--app={spec.app}",
         "worker",
         f"--hostname={spec.worker_name}",

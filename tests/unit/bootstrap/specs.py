@@ -116,7 +116,14 @@ class Machine:
         self.stand_in("ip")
 
     def _moved(self, text: str) -> str:
-        for prefix in ("/etc/autoscaler", "/etc/supervisor", "/var/l", "/usr/local/lib", "/opt/autoscaler"):
+        for prefix in (
+            "/etc/autoscaler",
+            "/etc/supervisor",
+            "/var/l",
+            "/usr/local/lib",
+            "/opt/autoscaler",
+            "/run/autoscaler",
+        ):
             text = text.replace(prefix, f"{self.root}{prefix}")
         return text.replace("/usr/bin/setpriv", str(self.bin / "setpriv"))
 

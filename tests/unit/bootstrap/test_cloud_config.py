@@ -89,7 +89,6 @@ def test_operators_keep_their_way_in() -> None:
         "name": "jobs",
         "system": True,
         "shell": "/usr/sbin/nologin",
-        "lock_passwd": True,
     }.items() <= users[1].items()
 
 

@@ -116,12 +116,25 @@ def test_a_process_is_the_same_worker() -> None:
 def test_where_a_provider_takes_no_compressed_document_its_files_are_compressed() -> None:
     """Each that gets smaller; cloud-init unpacks them to what would have stood there, and people see the plain text."""
     spec = specs.a_spec(environment={"CERTIFICATE": "A" * 20_000})
-    made = render(spec, user_data_format="cloud-config", limit_bytes=12_288, gzip=False)
+    made = render(spec, user_data_format="cloud-config", limit_bytes=16_384, gzip=False)
     plain = specs.rendered(spec)
 
-    assert len(made.content) <= 12_288
+    assert len(made.content) <= 16_384
     assert specs.files_in(plain.content) == specs.files_in(made.content)
     assert plain.masked == made.masked
+
+
+def test_on_the_tightest_clouds_a_worker_does_without_the_mark_of_a_drain() -> None:
+    """It would take more than is left; the daemon tells a worker that came back once more."""
+    plain, tight = (
+        render(specs.a_spec(), user_data_format="cloud-config", limit_bytes=limit, gzip=False)
+        for limit in (16_384, 12_288)
+    )
+    starts = [specs.files_in(made.content)["/usr/local/lib/autoscaler/run-worker"] for made in (plain, tight)]
+
+    assert ["/run/autoscaler/drained" in text for text in starts] == [True, False]
+    assert ["run-celery" in text for text in starts] == [True, False]
+    assert "-m celery" in starts[1]
 
 
 @pytest.mark.parametrize(

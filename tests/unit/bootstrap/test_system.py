@@ -33,7 +33,7 @@ def test_upgrades_wait_until_the_worker_runs() -> None:
 
     assert [f"cloud-init-per instance upgrades systemctl mask --runtime {timers}"] == document["bootcmd"]
     assert ["/usr/local/lib/autoscaler/become-worker"] == document["runcmd"][0]
-    assert f"systemctl unmask --runtime {timers}; systemctl start {timers}" == document["runcmd"][1]
+    assert f"set -- {timers}; systemctl unmask --runtime $@; systemctl start $@" == document["runcmd"][1]
 
 
 def test_upgrades_that_are_off_stay_off() -> None:
