@@ -12,6 +12,7 @@ OLD_WORKER := .venv-celery53/.ready
 PACKAGES := autoscaler providers policies bootstrap
 DEBIAN_PACKAGES := rabbitmq-server
 TEST_PACKAGES := $(DEBIAN_PACKAGES) postgresql
+MACHINE_PACKAGES := $(DEBIAN_PACKAGES) qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring uidmap fakeroot e2fsprogs genisoimage
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS := $(wildcard tests/unit tests/property)
@@ -19,10 +20,10 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages clean
+.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(READY) ## the virtual environment in .venv, with everything pinned and the project itself, editable
 
@@ -36,6 +37,10 @@ test: lint test-servers $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everyth
 	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
+
+e2e: $(READY) ## virtual machines behind a cloud on loopback, from order to destroy: build/e2e.json
+	@scripts/debian-packages.sh $(MACHINE_PACKAGES)
+	@$(BIN)/python -m testbed.endtoend
 
 fuzz: $(READY) ## hostile input for as long as one likes: EXAMPLES=20000 of each kind (2000)
 	@EXAMPLES=$(EXAMPLES) $(PYTEST) -q -n 2 --timeout 0 --hypothesis-profile=fuzz tests/fuzz

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -104,19 +105,19 @@ def command(recipe: Recipe, scratch: Path, *, wheels: Path, sources: tuple[str, 
 
 def _placing(recipe: Recipe, scratch: Path) -> Iterator[str]:
     for number, path in enumerate(recipe.files):
-        yield f'mkdir -p "$1{Path(path).parent}"'
-        yield f"upload {scratch}/file-{number} {path}"
+        yield f'mkdir -p "$1"{shlex.quote(str(Path(path).parent))}'
+        yield f"upload {shlex.quote(f'{scratch}/file-{number}')} {shlex.quote(path)}"
 
 
 def _finishing(recipe: Recipe, scratch: Path, wheels: Path) -> Iterator[str]:
-    yield f"copy-in {wheels} /tmp"
+    yield f"copy-in {shlex.quote(str(wheels))} /tmp"
     yield f'mv "$1/tmp/{wheels.name}" "$1/tmp/wheels"'
-    yield from (f'chroot "$1" sh -euc {json.dumps(line)}' for line in recipe.commands)
+    yield from (f'chroot "$1" sh -euc {shlex.quote(line)}' for line in recipe.commands)
     yield 'rm -rf "$1/tmp/wheels"'
     if recipe.offered:
         install = "apt-get -q -y --no-install-recommends --download-only install"
         yield f'chroot "$1" {install} {" ".join(recipe.offered)}'
-        yield f"copy-out /var/cache/apt/archives {scratch}"
+        yield f"copy-out /var/cache/apt/archives {shlex.quote(str(scratch))}"
 
 
 def _make(recipe: Recipe, scratch: Path, *, wheels: Path) -> None:
@@ -125,6 +126,8 @@ def _make(recipe: Recipe, scratch: Path, *, wheels: Path) -> None:
     line = command(recipe, scratch, wheels=wheels.resolve(), sources=debian.sources(recipe.suite))
     _run(line, scratch)
     _run(["fakeroot", "sh", "-c", _TO_DISK], scratch)
+    for number in range(len(recipe.files)):
+        (scratch / f"file-{number}").unlink()
     archive = scratch / "archive"
     if recipe.offered:
         (scratch / "archives").rename(archive)

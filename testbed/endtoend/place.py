@@ -1,0 +1,184 @@
+"""The directory of a run: who may use it, and the configuration of its daemon, as an operator of two pools has it.
+
+In goes a path, out comes a `Place` that belongs to this process alone until it ends. What a former run left there is
+taken away, by name. What never happens here: anything is started or ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.endtoend.recipes import PYTHON
+from testbed.ports import LOOPBACK
+from testbed.rabbitmq import PrivateRabbitMQ
+from testbed.virtual import seed
+from testbed.virtual.depot import RECEIPTS, Depot
+
+GOLDEN, PLAIN = "golden", "plain"
+"""The pools, named after their images; each has a queue of its name."""
+CEILING = 2
+SLOTS = 2
+PLAIN_IMAGE = "debian-12-x64"
+GOLDEN_IMAGE = "171000001"
+SIZE = "s-1vcpu-1gb"
+
+_HEAD = """\
+[fleet]
+name = "e2e"
+
+[loop]
+tick = "2s"
+observe_timeout = "6s"
+
+[broker]
+management_url = "{management_url}"
+amqp_url = "amqp://127.0.0.1:{amqp_port}"
+username = "{username}"
+password = {{ env = "RABBITMQ_PASSWORD" }}
+statistics_interval = "1s"
+
+[journal]
+url = {journal}
+
+[log]
+format = "json"
+
+[providers.do]
+kind = "libcloud"
+driver = "digitalocean"
+token = {{ env = "DIGITALOCEAN_TOKEN" }}
+host = "127.0.0.1"
+port = {cloud_port}
+secure = false
+# The account on loopback lists what it has, at once.
+settle = "10s"
+"""
+_POOL = """\
+
+[pools.{name}]
+queues = ["{name}"]
+slots = {slots}
+
+[pools.{name}.limits]
+max_workers = {ceiling}
+
+[[pools.{name}.policies]]
+kind = "backlog"
+messages_per_worker = 20
+
+[pools.{name}.stabilize]
+scale_in_window = "30s"
+scale_in_cooldown = "0s"
+
+# An emulated machine on a busy computer takes its time.
+[pools.{name}.timeouts]
+enrol = "30m"
+silence = "90s"
+lost = "1m"
+
+[[pools.{name}.offers]]
+provider = "do"
+location = "fra1"
+size = "{size}"
+image = "{image}"
+price_per_hour = 0.00893
+
+[pools.{name}.bootstrap]
+app = "shop_tasks:app"
+broker_url = {{ env = "WORKER_BROKER_URL" }}
+environment = {{ SHOP_RECEIPTS = "{receipts}" }}
+{application}
+"""
+_APPLICATION = {
+    GOLDEN: 'source = "image"\npython = "{python}"',
+    PLAIN: 'source = "pip"\nreference = "shop-tasks==1.0"\nindex_url = "{index}"',
+}
+_IMAGES = {GOLDEN: GOLDEN_IMAGE, PLAIN: PLAIN_IMAGE}
+
+
+class PlaceTaken(Exception):
+    """Another run uses this directory now. The message says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The directory, held. The hold ends with the process, however it ends."""
+
+    directory: Path
+    lock: int
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "config.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "daemon.log"
+
+    @property
+    def rabbitmq(self) -> Path:
+        return self.directory / "rabbitmq"
+
+    @property
+    def machines(self) -> Path:
+        return self.directory / "machines"
+
+    @property
+    def consoles(self) -> Path:
+        return self.directory / "consoles"
+
+    def clear(self) -> None:
+        """Take away what a former run left. Its processes must have ended. Raises OSError."""
+        for folder in (self.rabbitmq, self.machines, self.consoles):
+            shutil.rmtree(folder, ignore_errors=True)
+        for pattern in ("journal.db*", "config.toml", "daemon.log"):
+            for file in self.directory.glob(pattern):
+                file.unlink()
+
+    def write_config(self, broker: PrivateRabbitMQ, depot: Depot, cloud_port: int) -> None:
+        """The daemon's configuration; all secrets of it are in the daemon's environment."""
+        address = depot.address(seed.HOST)
+        text = _HEAD.format(
+            management_url=broker.management_url,
+            amqp_port=broker.amqp_port,
+            username=broker.user,
+            journal=json.dumps(f"sqlite:///{self.directory}/journal.db"),
+            cloud_port=cloud_port,
+        )
+        for name, application in _APPLICATION.items():
+            text += _POOL.format(
+                name=name,
+                slots=SLOTS,
+                ceiling=CEILING,
+                size=SIZE,
+                image=_IMAGES[name],
+                receipts=f"{address}{RECEIPTS}",
+                application=application.format(python=PYTHON, index=f"{address}/simple"),
+            )
+        self.config.write_text(text, encoding="utf-8")
+
+
+def worker_url(broker: PrivateRabbitMQ) -> str:
+    """The broker as machines reach it."""
+    return broker.amqp_url.replace(f"@{LOOPBACK}:", f"@{seed.HOST}:")
+
+
+def take(directory: Path) -> Place:
+    """Make the directory, where it is not there, and hold it. Raises PlaceTaken, OSError."""
+    directory = directory.absolute()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise PlaceTaken(f"another run uses {directory}, as process {holder}") from error
+    os.truncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return Place(directory=directory, lock=lock)
