@@ -49,7 +49,9 @@ def begin(settings: machine.Settings) -> None:
     os.makedirs(LOGS, exist_ok=True)
     machine.write(_CONF, text, 0o644)
     if os.path.isdir(machine.SYSTEMD_RUNS):
-        machine.run(["systemctl", "enable", "--now", "supervisor"])
+        # `enable` asks the service's older form too, which takes seconds.
+        machine.run(["systemctl", "add-wants", "multi-user.target", "supervisor"])
+        machine.run(["systemctl", "start", "supervisor"])
     machine.run(["supervisorctl", "reread"])
     machine.run(["supervisorctl", "update"])
 
