@@ -12,13 +12,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from testbed.endtoend import acts, leftovers, place, recipes, stage
-from testbed.endtoend.place import GOLDEN, GOLDEN_IMAGE, PLAIN, PLAIN_IMAGE, Place, PlaceTaken
+from testbed.endtoend import acts, leftovers, place, recipes, replacing, stage
+from testbed.endtoend.place import (
+    FAILING,
+    GOLDEN,
+    GOLDEN_IMAGE,
+    PLAIN,
+    PLAIN_IMAGE,
+    SLOW,
+    Place,
+    PlaceTaken,
+)  # fmt: skip
 from testbed.endtoend.stage import Goods, Stage
 from testbed.rabbitmq import RabbitMQFailed
 from testbed.virtual import accelerator, images, wheels
@@ -46,9 +56,7 @@ def main() -> int:
     )
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "machines", help="images and wheels")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "e2e.json", help="its figures")
-    parser.add_argument(
-        "--only", choices=(GOLDEN, PLAIN), help="one image alone, while something is tried out"
-    )
+    parser.add_argument("--only", choices=list(_PARTS), help="one pool alone, while something is tried out")
     parser.add_argument("--accelerator", choices=list(Accelerator), help="instead of trying what works here")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -59,7 +67,7 @@ def main() -> int:
         leftovers.end(where.directory, mark=stage.MARK)
         where.clear()
         goods = _goods(given.cache.absolute())
-        parts = (given.only,) if given.only else (GOLDEN, PLAIN)
+        parts = (given.only,) if given.only else tuple(_PARTS)
         figures = _run(where, goods, given.accelerator, parts)
     except PlaceTaken as error:
         print(f"make e2e: {error}", file=sys.stderr)
@@ -92,7 +100,7 @@ def _run(where: Place, goods: Goods, wanted: str | None, parts: tuple[str, ...])
     say(f"Accelerator {used}: {'as told' if wanted else choice.why}.")
     say("Starting RabbitMQ, the cloud and the daemon …")
     began_at = time.monotonic()
-    with stage.running(where, goods, used) as on:
+    with stage.running(where, goods, used, peculiar=replacing.one_slow_disk()) as on:
         found = {part: _PARTS[part](on) for part in parts}
         ended = acts.done(on)
         figures = {
@@ -100,7 +108,7 @@ def _run(where: Place, goods: Goods, wanted: str | None, parts: tuple[str, ...])
             "tasks_sent": on.sent,
             "tasks_done": len(ended),
             "tasks_lost": on.sent - len(ended),
-            "drain_s": found[parts[0]]["drain_s"],
+            "drain_s": found[parts[0]].get("drain_s"),
             "machines_left": len(on.cloud.machines.standing()) + len(on.park.standing),
             "tasks_twice": sum(count - 1 for count in ended.values()),
             "machines_at_once": on.park.most_at_once,
@@ -158,7 +166,27 @@ def _plain(on: Stage) -> dict[str, Any]:
     }
 
 
-_PARTS = {GOLDEN: _golden, PLAIN: _plain}
+def _failing(on: Stage) -> dict[str, Any]:
+    """An application that the index does not have yet; it has it when the next machine asks."""
+    say("Golden image, but its application cannot be installed …")
+    on.depot.refused.add(replacing.RELEASE)
+    return _replaced(on, FAILING, "application", "No matching distribution", on.depot.refused.clear)
+
+
+def _slow(on: Stage) -> dict[str, Any]:
+    """A disk that is slower than the pool takes it; that of the next machine is not."""
+    say(f"Golden image on a disk of {replacing.SLOW_IOPS} reads a second …")
+    return _replaced(on, SLOW, "disk", "slow, the limit is", lambda: None)
+
+
+def _replaced(on: Stage, pool: str, phase: str, sign: str, mend: Callable[[], None]) -> dict[str, Any]:
+    found, shown = replacing.replace(on, pool, phase, sign, mend)
+    say(shown)
+    acts.empty(on, pool)
+    return {"first": asdict(found.next), "replaced": asdict(found)}
+
+
+_PARTS = {GOLDEN: _golden, PLAIN: _plain, FAILING: _failing, SLOW: _slow}
 
 
 def _road(part: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
+from autoscaler.core.reports import Phase
 from testbed.endtoend import phases
 from testbed.endtoend.phases import Phases
 from testbed.endtoend.place import CEILING, SLOTS
@@ -50,7 +53,23 @@ def enrol(stage: Stage, pool: str) -> Phases:
     began = stage.wait(
         lambda: _of(stage, "began", range(number, number + 1)), WORK_S, f"task {number} to begin"
     )
-    return replace(measured, order_to_first_task_s=round(began[0].at - stage.ordered_at(node), 1))
+    task_s = round(began[0].at - stage.ordered_at(node), 1)
+    return replace(measured, order_to_first_task_s=task_s, reported=_reported(stage, node))
+
+
+def _reported(stage: Stage, node: str) -> dict[str, float]:
+    """The boot as the daemon knows it by the machine's own reports; no phase may be missing, nor the disk."""
+
+    def whole() -> dict[str, Any]:
+        boot = stage.boot(node)
+        return boot if set(Phase) <= set(seconds(boot)) and boot["disk"] else {}
+
+    return seconds(stage.wait(whole, WORK_S, f"every phase of {node} to be reported"))
+
+
+def seconds(boot: Mapping[str, Any]) -> dict[str, float]:
+    """Of each phase of a boot that `autoscaler nodes NODE --json` shows."""
+    return {each["phase"]: round(each["took_s"], 1) for each in boot.get("phases", ())}
 
 
 def heard(stage: Stage, pool: str, node: str) -> Phases:

@@ -43,6 +43,8 @@ class Phases:
     worker_start_s: float | None
     """From there to the worker's first word: what `celery worker` itself takes."""
     order_to_first_task_s: float | None = None
+    reported: Mapping[str, float] | None = None
+    """What the machine itself told the daemon, and the daemon added: seconds of each phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The directory of a run: who may use it, and the configuration of its daemon, as an operator of two pools has it.
+"""The directory of a run: who may use it, and the configuration of its daemon, as an operator of four pools has it.
 
 In goes a path, out comes a `Place` that belongs to this process alone until it ends. What a former run left there is
 taken away, by name. What never happens here: anything is started or ended.
@@ -19,8 +19,11 @@ from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.virtual import seed
 from testbed.virtual.depot import RECEIPTS, Depot
 
+FLEET = "e2e"
 GOLDEN, PLAIN = "golden", "plain"
-"""The pools, named after their images; each has a queue of its name."""
+"""Pools, named after their images; each has a queue of its name."""
+FAILING, SLOW = "failing", "slow"
+"""Pools on the golden image whose first machine cannot become a worker: no application, or a slow disk."""
 CEILING = 2
 SLOTS = 2
 PLAIN_IMAGE = "debian-12-x64"
@@ -29,7 +32,7 @@ SIZE = "s-1vcpu-1gb"
 
 _HEAD = """\
 [fleet]
-name = "e2e"
+name = "{fleet}"
 
 [loop]
 tick = "2s"
@@ -94,11 +97,10 @@ broker_url = {{ env = "WORKER_BROKER_URL" }}
 environment = {{ SHOP_RECEIPTS = "{receipts}" }}
 {application}
 """
-_APPLICATION = {
-    GOLDEN: 'source = "image"\npython = "{python}"',
-    PLAIN: 'source = "pip"\nreference = "shop-tasks==1.0"\nindex_url = "{index}"',
-}
-_IMAGES = {GOLDEN: GOLDEN_IMAGE, PLAIN: PLAIN_IMAGE}
+_IN_IMAGE = 'source = "image"\npython = "{python}"'
+_BY_PIP = 'source = "pip"\nreference = "shop-tasks==1.0"\nindex_url = "{index}"'
+_APPLICATION = {GOLDEN: _IN_IMAGE, PLAIN: _BY_PIP, FAILING: _BY_PIP, SLOW: _IN_IMAGE}
+_IMAGES = {GOLDEN: GOLDEN_IMAGE, PLAIN: PLAIN_IMAGE, FAILING: GOLDEN_IMAGE, SLOW: GOLDEN_IMAGE}
 
 
 class PlaceTaken(Exception):
@@ -144,6 +146,7 @@ class Place:
         """The daemon's configuration; all secrets of it are in the daemon's environment."""
         address = depot.address(seed.HOST)
         text = _HEAD.format(
+            fleet=FLEET,
             management_url=broker.management_url,
             amqp_port=broker.amqp_port,
             username=broker.user,

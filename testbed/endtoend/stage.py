@@ -97,6 +97,11 @@ class Stage:
             timeout=_COMMAND_S,
         ).stdout
 
+    def boot(self, node: str) -> dict[str, Any]:
+        """What `autoscaler nodes NODE` knows of its boot; empty while that is nothing."""
+        shown = json.loads(self.order("nodes", node, "--json"))["nodes"]
+        return (shown[0]["boot"] if shown else None) or {}
+
     @property
     def environment(self) -> dict[str, str]:
         return environment(self.place, self.broker)

@@ -10,7 +10,7 @@ import pytest
 
 from autoscaler import config
 from testbed.clouds import digitalocean
-from testbed.endtoend import phases, place, recipes, stage
+from testbed.endtoend import acts, phases, place, recipes, replacing, stage
 from testbed.endtoend.phases import Worker
 from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.virtual.depot import Depot
@@ -38,7 +38,8 @@ def test_the_configuration_is_one_that_the_daemon_takes(taken: place.Place, tmp_
 
     settings = config.load(taken.config, stage.environment(taken, broker))
 
-    assert {place.GOLDEN, place.PLAIN} == set(settings.pools)
+    assert {place.GOLDEN, place.PLAIN, place.FAILING, place.SLOW} == set(settings.pools)
+    assert place.FLEET == settings.fleet.name
 
 
 def test_machines_are_sold_by_the_cloud_as_the_configuration_buys_them() -> None:
@@ -97,6 +98,24 @@ def test_what_the_machine_did_not_say_is_no_figure() -> None:
     assert 50.0 == measured.order_to_heard_s
     assert measured.order_to_network_s is None
     assert measured.worker_start_s is None
+
+
+def test_only_the_first_machine_of_its_pool_has_the_slow_disk() -> None:
+    """The one that replaces it must be able to work, and no other pool is met."""
+    peculiar = replacing.one_slow_disk()
+
+    seen = [
+        peculiar(cast("Any", SimpleNamespace(name=name)), number).disk_iops
+        for number, name in enumerate(("e2e-golden-1", "e2e-slow-1", "e2e-slow-2"), start=1)
+    ]
+
+    assert [None, replacing.SLOW_IOPS, None] == seen
+
+
+def test_the_seconds_of_a_boot_are_those_that_the_daemon_shows() -> None:
+    """By phase, and nothing while nothing was reported."""
+    assert {"disk": 0.3} == acts.seconds({"phases": [{"phase": "disk", "took_s": 0.279}]})
+    assert {} == acts.seconds({})
 
 
 def test_what_is_offered_to_plain_machines_is_in_the_golden_image() -> None:
