@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from autoscaler.core import call_budget, rations
-from autoscaler.core.facts import Memory, SlowDown
+from autoscaler.core.facts import Memory, Missing, SlowDown
 from autoscaler.core.lifecycle import Event
 from autoscaler.core.model import CreateNode
 from autoscaler.core.reconcile import reconcile
@@ -122,7 +122,7 @@ class Slow(Executor):
 @contextmanager
 def observing(
     account: Account, clock: FixedClock, pace: Pace | None = None, pool: Executor | None = None
-) -> Iterator[Callable[[], Seen]]:
+) -> Iterator[Callable[..., Seen]]:
     eyes = Observer(
         broker=ScriptedBroker(),
         workers=ScriptedWorkers(),
@@ -133,7 +133,7 @@ def observing(
         pool=pool or ThreadPoolExecutor(max_workers=5),
     )
     try:
-        yield lambda: eyes.look(())
+        yield lambda **fields: eyes.look((), **fields)
     finally:
         eyes.close()
 
@@ -272,6 +272,27 @@ def test_a_spaced_account_that_hangs_is_missed_in_the_end() -> None:
             clock.lasted += TICK_S
 
     assert [0, *range(8, 20)] == missed_on
+
+
+def test_an_account_that_rests_shows_nothing_of_before() -> None:
+    """Its reason is what is told, although a look at it is still under way and another was shown."""
+    clock = FixedClock()
+    account = Account(clock, limit=5_000, listing=20, names=KINDS["renewed at once"])
+    slow = Slow(clock, 4.0)
+    with observing(account, clock, Pace(timeout_s=8.0, tick_s=TICK_S, wait=slow.wait), slow) as look:
+        for tick in range(5):
+            slow.come()
+            seen = look()
+            if tick == 0:
+                slow.hang()
+            clock.at += TICK_S
+            clock.lasted += TICK_S
+        resting = look(quiet={CLOUD: "it rests"})
+        after = look()
+
+    assert isinstance(seen.listings[CLOUD], Listing)
+    assert Missing(why="it rests") == resting.listings[CLOUD]
+    assert isinstance(after.listings[CLOUD], Missing)
 
 
 def test_a_look_that_failed_is_not_spared() -> None:
