@@ -139,7 +139,9 @@ class Watch:
             self._answers[self._sweeping] = _in_words({**self._quiet, **came})
 
     def _tell(self, came: Mapping[ProviderName, Swept]) -> None:
-        known: set[tuple[str, str, str]] = {each for each in self._known if each[0] not in came}
+        # What was told and could not be seen this time is no news when it is seen again.
+        whole = {name for name, swept in came.items() if not why_unseen(swept.looked)}
+        known: set[tuple[str, str, str]] = {each for each in self._known if each[0] not in whole}
         for name, swept in came.items():
             why = why_unseen(swept.looked)
             if why and self._missed.get(name) != why:

@@ -88,7 +88,7 @@ class Looks:
         began_on = self._clock.monotonic()
         # An answer to an older question may be about other workers and another time: it is not taken for this one.
         asked = {key: self._begin(key, question) for key, question in questions.items() if self._is_free(key)}
-        late = {key: answered for key in accounts if (answered := self._late(key)) is not None}
+        late = {key: answered for key in accounts if (answered := self.late(key)) is not None}
         listed = {key: self._begin(key, question) for key, question in accounts.items() if self._is_free(key)}
         waited = {key: look for key, look in listed.items() if key not in self._slow}
         self._wait_for([*asked.values(), *waited.values()], self._pace.patience_s)
@@ -114,7 +114,7 @@ class Looks:
             self._pace.wait(under_way, within_s)
 
     def _is_free(self, key: str) -> bool:
-        return key not in self._looks or self._looks[key].future.done()
+        return not self.is_under_way(key)
 
     def _begin(self, key: str, question: Question) -> _Look:
         asked_on, asked_at = self._clock.monotonic(), self._clock.now()
@@ -123,8 +123,12 @@ class Looks:
         self._looks[key] = look
         return look
 
-    def _late(self, key: str) -> Answered | None:
-        """What came of a question that nobody waited for until its end, if that is worth to be known."""
+    def is_under_way(self, key: str) -> bool:
+        """Whether a question was asked and not answered yet."""
+        return key in self._looks and not self._looks[key].future.done()
+
+    def late(self, key: str) -> Answered | None:
+        """What came of an account's question that nobody waited for until its end, if that is worth to be known."""
         look = self._looks.get(key)
         if look is None or key not in self._slow or not look.future.done():
             return None

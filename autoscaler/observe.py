@@ -2,7 +2,8 @@
 
 A look that does not come back in time is a missing fact, not a late tick; until it ends, that one is not asked again,
 so a hanging account costs one thread and one sentence. How long each is waited for stands in `looks`. An account whose
-rate limit takes no look a tick is asked as often as it lasts, and what it showed last is taken with its age meanwhile.
+rate limit takes no look a tick is asked as often as it lasts, and what it showed last is taken with its age meanwhile,
+while it is asked again, too.
 """
 
 from __future__ import annotations
@@ -122,11 +123,11 @@ class Observer:
         self._queues = queues
         self._clock = clock
         self._timeout_s = pace.timeout_s
-        self._repeats = pace.tick_s is not None
+        self._pace = pace
         self._pool = pool
         self._rate_limits: dict[ProviderName, RateLimit] = {}
         self._shown: dict[ProviderName, _Shown] = {}
-        """Of accounts that answered the last look in time."""
+        """Of accounts whose last look did not fail."""
         self._looks = Looks(pool=pool, clock=clock, pace=pace)
 
     def look(
@@ -170,6 +171,11 @@ class Observer:
             for name in self._providers
             if name in quiet
         }
+        spared |= {
+            name: kept
+            for name in self._providers
+            if name not in quiet and name not in spared and (kept := self._meanwhile(name))
+        }
         for name in self._providers:
             if name not in spared:
                 self._keep(name, answered[_listing(name)], asked_at, asked_at_utc)
@@ -193,18 +199,40 @@ class Observer:
 
     def _spared(self, name: ProviderName) -> Answered | None:
         """What is taken in place of a look, where the account's rate limit does not last for one now; None: look."""
-        shown, limit, now = self._shown.get(name), self._rate_limits.get(name), self._clock.now()
-        if shown is None or limit is None or not self._repeats:
+        late = self._looks.late(_listing(name))
+        if late is not None:
+            # Taken before another is asked: else a slow account would have one look begin as the last one ends.
+            self._keep(name, late, self._clock.monotonic(), self._clock.now())
+        return self._again(name, self._apart_s(name))
+
+    def _meanwhile(self, name: ProviderName) -> Answered | None:
+        """What is taken while a slow account whose looks are spaced is asked again; None: nothing is, or it failed."""
+        apart_s, tick_s = self._apart_s(name), self._pace.tick_s or 0.0
+        if apart_s <= tick_s or not self._looks.is_under_way(_listing(name)):
             return None
-        age_s = max(self._clock.monotonic() - shown.asked_on, now - shown.asked_at)
-        if age_s >= rations.apart_s(limit, now):
+        return self._again(name, apart_s + self._pace.oldest_s)
+
+    def _apart_s(self, name: ProviderName) -> float:
+        """How far apart looks at that account are to be; 0 where nothing binds, and for who looks once."""
+        limit = self._rate_limits.get(name) if self._pace.tick_s is not None else None
+        return rations.apart_s(limit, self._clock.now()) if limit is not None else 0.0
+
+    def _again(self, name: ProviderName, younger_s: float) -> Answered | None:
+        """What the account showed last, with its age, where that is less."""
+        shown = self._shown.get(name)
+        if shown is None:
             return None
-        return Answered(value=shown.listing, age_s=age_s + _A_MOMENT_S)
+        age_s = max(self._clock.monotonic() - shown.asked_on, self._clock.now() - shown.asked_at)
+        return Answered(value=shown.listing, age_s=age_s + _A_MOMENT_S) if age_s < younger_s else None
 
     def _keep(self, name: ProviderName, answered: Answered, asked_on: float, asked_at: float) -> None:
+        """Remember what was shown; of one that came late its age tells when it was asked for."""
         self._shown.pop(name, None)
-        if isinstance(answered.value, Listing) and not answered.age_s:
-            self._shown[name] = _Shown(listing=answered.value, asked_on=asked_on, asked_at=asked_at)
+        if isinstance(answered.value, Listing):
+            age_s = answered.age_s
+            self._shown[name] = _Shown(
+                listing=answered.value, asked_on=asked_on - age_s, asked_at=asked_at - age_s
+            )
 
     def _list(self, name: ProviderName, provider: Provider) -> Listing | Missing:
         try:

@@ -100,7 +100,9 @@ def _mark(dialect: Dialect) -> str:
 
 def _listing(dialect: Dialect) -> str:
     reads = dialect.listing.reads
-    asked = "all of the account" if dialect.listing.filter.place is Place.NOWHERE else "our fleet's only"
+    asked_for = dialect.listing.filter
+    ours = asked_for.place is not Place.NOWHERE and asked_for.fleet
+    asked = "our fleet's only" if ours else "all of the account"
     if not isinstance(reads, Json) or not reads.numbered:
         return f"{asked}, pages chained"
     if reads.overlapping:

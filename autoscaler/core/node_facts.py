@@ -104,6 +104,11 @@ class View:
     def settle_s(self, node: Node) -> float:
         return self.snapshot.settle_s.get(node.offer.provider, 60.0)
 
+    def was_ordered_since(self, node: Node) -> bool:
+        """Whether a listing that came late, or is taken again, was asked for before the order."""
+        age_s = self.snapshot.listing_age_s.get(node.offer.provider, 0.0)
+        return age_s > 0.0 and node.ordered_at >= self.snapshot.at - age_s
+
     def listed_completely(self, node: Node) -> bool:
         listing = self.listing(node)
         return isinstance(listing, Listing) and listing.complete
@@ -179,6 +184,8 @@ def _listed(node: Node, view: View) -> tuple[Node, Event | None, str]:
     if node.instance_id is None and node.name in view.snapshot.in_flight:
         # Its creation may be under way: not there yet is not gone.
         return replace(node, missing_on=None), None, ""
+    if node.missing_on is None and view.was_ordered_since(node):
+        return node, None, ""
     now_on = view.clocks[listing_clock(node.offer.provider)]
     if node.missing_on is None:
         return replace(node, missing_on=now_on), None, ""

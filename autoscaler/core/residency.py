@@ -162,9 +162,12 @@ def _records(nodes: Iterable[Node]) -> _Records:
 
 
 def _may_stand(one: Misplaced, snapshot: Snapshot, records: _Records) -> bool:
-    """Whether one that was not seen on this tick may be there all the same."""
+    """Whether one of whose place this tick did not tell may be there all the same."""
     listing = snapshot.listings.get(one.provider, Missing(why="not configured"))
     if isinstance(listing, Missing) or not listing.complete:
+        return True
+    # One that is listed without a place, which may be waited for, is no less where it was seen before.
+    if any(instance.instance_id == one.instance_id for instance in listing.instances):
         return True
     return records.of((one.provider, one.instance_id), one.machine) is not None
 

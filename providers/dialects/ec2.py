@@ -77,7 +77,10 @@ LOOKS = Looks(
             ),
         ),
         "security_groups": Named(
-            ask=Ask(params={"Action": "DescribeSecurityGroups"}, rows="securityGroupInfo"), key="groupName"
+            ask=Ask(params={"Action": "DescribeSecurityGroups"}, rows="securityGroupInfo"),
+            key="groupName",
+            # "The parameter groupName cannot be used with the parameter subnet"
+            never_with=("subnet", "security_group_ids"),
         ),
         "security_group_ids": Named(
             ask=Ask(params={"Action": "DescribeSecurityGroups"}, rows="securityGroupInfo"),

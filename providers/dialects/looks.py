@@ -118,6 +118,8 @@ class Named:
     """An option that stands in place of this one: where it is written, nobody relies on `default` or `unsaid`."""
     relies_on: Ask | None = None
     """What must list something where the option is not written."""
+    never_with: tuple[str, str] = ("", "")
+    """An option beside which an order with this one is refused, and the one that goes with it."""
     stands: str = ""
     """Path in a row of where it stands, one text or several; empty: it is everywhere."""
     place: str = "{location}"

@@ -65,6 +65,9 @@ TROUBLE: tuple[type[Exception], ...] = (
 )  # fmt: skip
 """What a driver is known to raise when a request fails or when an answer is not what it was written for."""
 
+FORBIDDEN = 403
+"""The status of what an account has no right to."""
+
 
 def open_libcloud(
     *, name: str, fleet: str, options: Options, clock: Clock, may_act: MayAct = always
@@ -170,7 +173,7 @@ class LibcloudProvider:
             if not found and self._dialect.leaves and self._dialect.leaves.ends_break_off:
                 # An end that broke off after the machine's own is asked for again, and finds what it left.
                 driver.connection.wire.ordering = False
-                leftovers.end_of(driver, self._look_around(driver), name)
+                self._end_the_rest(driver, name)
         if not found:
             by, about = "id" if by_id else "name", f"{self._name}: destroy {name}"
             if doubt:
@@ -201,6 +204,14 @@ class LibcloudProvider:
         about = f"end {left_over.kind} {left_over.left_over_id}"
         with self._talking(Call.DESTROY, about, timeout_s) as driver:
             leftovers.end(driver, self._look_around(driver), left_over)
+
+    def _end_the_rest(self, driver: Any, name: str) -> None:
+        """End what a machine that is gone left. That an account may not see such things refuses no end of a machine."""
+        try:
+            leftovers.end_of(driver, self._look_around(driver), name)
+        except BaseHTTPError as refusal:
+            if refusal.code != FORBIDDEN or driver.connection.wire.orders:
+                raise
 
     def _look_around(self, driver: Any) -> leftovers.Look:
         """The machines that things may belong to."""

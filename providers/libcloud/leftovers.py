@@ -89,8 +89,9 @@ def _judge(volume: Any, kind: str, leaves: Leaves, look: Look) -> LeftOver | Non
     """The thing as the contract says it; None for one that is not ours, is in use or may soon be."""
     extra = volume.extra
     bearing = replace(look.dialect, mark=leaves.mark)
-    owner = marks.owner_of(bearing, fleet=look.fleet, row=extra, name=volume.name or "")
-    if owner is None or not volume.id or owner.name in look.machines:
+    # An order marks what comes with its machine with the machine's name. What lacks it people marked, by its own name.
+    owner = marks.owner_of(bearing, fleet=look.fleet, row=extra, name="")
+    if owner is None or not owner.name or not volume.id or owner.name in look.machines:
         return None
     if (leaves.attached and marks.dig(extra, leaves.attached)) or marks.dig(
         extra, leaves.state

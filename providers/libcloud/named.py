@@ -19,6 +19,9 @@ SHOWN_MAX = 3
 
 def look(driver: Any, asking: Asking, option: str, named: Named) -> Told:
     """Of one option. Raises Unknown where a machine could not be made with what it names."""
+    other, instead = named.never_with
+    if other in asking.account.said:
+        raise Unknown(f"{option}: an order with {other} too is refused; {instead} goes with it")
     written = asking.account.said.get(option, ())
     values = written or tuple(filter(None, (named.default,)))
     if named.ask is None:

@@ -16,7 +16,7 @@ from typing import Any
 from providers.dialects.contract import FLEET_KEY, Dialect, Filter, Json, Listing, Place, Xml
 from providers.libcloud import marks, rows
 from providers.libcloud.rows import Row, Seen
-from providers.libcloud.wire import Wire
+from providers.libcloud.wire import LinkBroken, Wire
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PAGES_MAX = 200
@@ -47,7 +47,11 @@ def walk(
     found, doubt, pages = _walk_once(driver, listing, ask, filters, states)
     if doubt or pages < 2 or not _may_pass_by(listing.reads):
         return found, doubt
-    again, doubt, _ = _walk_once(driver, listing, ask, filters, states)
+    try:
+        again, doubt, _ = _walk_once(driver, listing, ask, filters, states)
+    except LinkBroken as trouble:
+        # What the first walk showed is there, whatever else may be.
+        return found, f"the pages could not be read a second time: {trouble}"
     first, second = ({str(node.id): (node, row) for node, row in each} for each in (found, again))
     if not doubt and not first.keys() <= second.keys():
         doubt = "machines went while the pages were read, and others may have moved between them"

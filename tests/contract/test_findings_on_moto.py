@@ -44,7 +44,7 @@ def bad(findings: Sequence[Finding]) -> list[tuple[str, str]]:
 
 
 def test_what_the_options_name_is_looked_for(moto: Moto) -> None:
-    """A subnet in its zone, groups by name and by id, a key pair; the profile is said to be out of sight."""
+    """A subnet in its zone, groups by id, a key pair; the profile is said to be out of sight."""
     ec2 = moto.client()
     subnet = next(each for each in ec2.describe_subnets()["Subnets"] if each["AvailabilityZone"] == ZONE)
     group = ec2.create_security_group(GroupName="workers", Description="-", VpcId=subnet["VpcId"])["GroupId"]
@@ -53,7 +53,6 @@ def test_what_the_options_name_is_looked_for(moto: Moto) -> None:
     findings = found(
         moto,
         subnet=subnet["SubnetId"],
-        security_groups=["workers"],
         security_group_ids=[group],
         keypair="ops",
         iam_profile="worker",
@@ -62,13 +61,26 @@ def test_what_the_options_name_is_looked_for(moto: Moto) -> None:
     assert [] == bad(findings)
     assert {
         f"subnet: {subnet['SubnetId']} exists, in {ZONE}",
-        "security_groups: workers exists",
         f"security_group_ids: {group} exists",
         "keypair: ops exists",
     } <= {each.says for each in findings if not each.note}
     assert ["iam_profile: worker cannot be looked up here: IAM alone tells whether it is there"] == [
         each.says for each in findings if each.note
     ]
+
+
+def test_groups_by_name_are_looked_for_without_a_subnet_and_refused_with_one(moto: Moto) -> None:
+    """EC2 takes no order with both, whether or not all that they name is there."""
+    ec2 = moto.client()
+    subnet = next(each for each in ec2.describe_subnets()["Subnets"] if each["AvailabilityZone"] == ZONE)
+    ec2.create_security_group(GroupName="workers", Description="-", VpcId=subnet["VpcId"])
+
+    alone = found(moto, security_groups=["workers"])
+    both = found(moto, security_groups=["workers"], subnet=subnet["SubnetId"])
+
+    assert ([], True) == (bad(alone), "security_groups: workers exists" in {each.says for each in alone})
+    refused = "security_groups: an order with subnet too is refused; security_group_ids goes with it"
+    assert [("network", refused)] == bad(both)
 
 
 def test_a_slip_is_told_with_what_comes_near(moto: Moto) -> None:

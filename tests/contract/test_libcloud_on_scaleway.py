@@ -13,6 +13,7 @@ from providers.contract import (
     InstanceAbsent,
     InstanceSpec,
     InstanceState,
+    ListingUnavailable,
     MayAct,
     NodeName,
     OutcomeUnknown,
@@ -299,3 +300,25 @@ def test_an_end_that_breaks_off_midway_is_finished_when_it_is_asked_for_again(cl
 
     assert ["autoscaler-node:images-9"] == [each.tags[-1] for each in cloud.api.volumes.values()]
     provider.close()
+
+
+def test_a_key_without_the_right_to_block_volumes_still_ends_machines(
+    cloud: Cloud, provider: LibcloudProvider
+) -> None:
+    """Where all volumes are local it needs none: that a server is gone is no refusal for what may not be seen."""
+    provider.create(SPEC, timeout_s=TIMEOUT_S)
+    cloud.machines.clock.turn(5)
+    provider.destroy(SPEC.name, None, timeout_s=TIMEOUT_S)
+    cloud.machines.clock.turn(60)
+
+    def refuse(_: Asked) -> Answer:
+        return Answer(status=403, body={"type": "permissions_denied", "message": "insufficient permissions"})
+
+    cloud.server.routes = [
+        replace(each, handler=refuse) if each.path.startswith("/block/") else each
+        for each in cloud.server.routes
+    ]
+    with pytest.raises(InstanceAbsent):
+        provider.destroy(SPEC.name, None, timeout_s=TIMEOUT_S)
+    with pytest.raises(ListingUnavailable, match="permissions_denied"):
+        provider.left_overs(timeout_s=TIMEOUT_S)

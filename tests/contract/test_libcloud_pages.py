@@ -15,7 +15,7 @@ from providers.libcloud import options
 from providers.libcloud.adapter import LibcloudProvider, open_libcloud
 from testbed.clouds import digitalocean, linode
 from testbed.clouds.cloud import Cloud
-from testbed.clouds.exchange import Answer, Asked, Kind
+from testbed.clouds.exchange import REQUEST_LOST, Answer, Asked, Kind
 
 TIMEOUT_S = 20.0
 COUNT = 60
@@ -124,3 +124,20 @@ def test_a_machine_that_comes_meanwhile_spoils_nothing_but_the_proof(full: Full)
 
     assert not names(full)[1]
     assert names(full)[1]
+
+
+def test_what_one_walk_showed_is_seen_where_the_second_breaks_off(full: Full) -> None:
+    """Presence is proven by the first alone: an account too large for two walks in its time is not blind for that."""
+    pages = iter(range(1, 10))
+
+    def lose_the_next_one() -> None:
+        if next(pages) == 3:
+            full.cloud.server.meet(REQUEST_LOST, kind=Kind.LIST)
+
+    full.after_each_page(lose_the_next_one)
+    listing = full.provider.list_instances(timeout_s=TIMEOUT_S)
+
+    assert COUNT == len(listing.instances)
+    assert not listing.complete
+    assert "second time" in listing.why_incomplete
+    assert full.provider.list_instances(timeout_s=TIMEOUT_S).complete

@@ -78,7 +78,13 @@ def test_an_odd_answer_is_a_finding_or_a_known_trouble(driver: str, data: st.Dat
     answers = [data.draw(placed(dialect, data.draw(ODD))) for _ in range(3)]
     said = {name: ("one", "two") for name, option in dialect.options.items() if not option.secret}
     account = Account(
-        dialect=dialect, settle_s=0.0, secrets=(), driver_arguments={}, create_arguments=(), said=said
+        dialect=dialect,
+        settle_s=0.0,
+        times=dialect.times,
+        secrets=(),
+        driver_arguments={},
+        create_arguments=(),
+        said=said,
     )
     stub = Driver(answers)
 

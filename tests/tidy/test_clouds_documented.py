@@ -55,3 +55,13 @@ def test_a_dialect_says_how_it_was_proven_and_what_it_leaves(driver: str) -> Non
 def test_a_dialect_s_file_bears_its_driver_s_name(driver: str) -> None:
     """Whoever looks for a cloud finds its file."""
     assert (ROOT / "providers" / "dialects" / f"{driver}.py").is_file()
+
+
+@pytest.mark.parametrize("driver", DIALECTS)
+def test_the_page_says_whose_machines_are_asked_for(driver: str) -> None:
+    """Only a request that bears the fleet's mark asks for the fleet's machines only."""
+    (row,) = (
+        line for line in clouds_page.render().splitlines() if f"`{driver}` |" in line and " s |" in line
+    )
+
+    assert bool(DIALECTS[driver].listing.filter.fleet) is ("our fleet's only" in row)

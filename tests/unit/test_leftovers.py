@@ -117,6 +117,30 @@ def test_it_is_looked_for_once_an_hour_and_told_once() -> None:
     assert ["vol-1", "vol-2"] == [fields["id"] for _, fields in desk.log.events]
 
 
+def test_a_look_that_fails_makes_nothing_new_of_what_was_told() -> None:
+    """Nor does half a look: what stands is told once, what goes and comes again is told again."""
+    cloud = Leaver(a_thing())
+    desk = Desk(cloud=cloud)
+
+    def refuse() -> None:
+        raise ListingUnavailable("502")
+
+    for trouble, whole, things in (
+        (lambda: None, True, [a_thing()]),
+        (refuse, True, [a_thing()]),
+        (lambda: None, False, []),
+        (lambda: None, True, [a_thing()]),
+        (lambda: None, True, []),
+        (lambda: None, True, [a_thing()]),
+    ):
+        cloud.trouble, cloud.whole, cloud.things = trouble, whole, things
+        desk.tick(after_s=EVERY_S)
+        desk.tick()
+
+    told = ["residue.seen", "residue.missed", "residue.missed", "residue.seen"]
+    assert told == desk.log.names()
+
+
 def test_nothing_is_ended_that_nobody_ordered() -> None:
     """Looks tell, and that is all."""
     cloud = Leaver(a_thing())

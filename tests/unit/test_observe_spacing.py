@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from autoscaler.core import call_budget, rations
-from autoscaler.core.facts import Memory, SlowDown
+from autoscaler.core.facts import Memory, Missing, SlowDown
 from autoscaler.core.lifecycle import Event
 from autoscaler.core.model import CreateNode
 from autoscaler.core.reconcile import reconcile
@@ -89,19 +91,49 @@ KINDS = {
 AN_ORDER = CreateNode(node=NodeName("images-1"), pool=POOL, offer=OFFER, timeout_s=60.0)
 
 
+class Slow(Executor):
+    """An account's answers come so much later, where the clock is by then; all others at once."""
+
+    def __init__(self, clock: FixedClock, takes_s: float) -> None:
+        self._clock, self._takes_s = clock, takes_s
+        self._due: list[tuple[float, Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if isinstance(fn, partial):
+            self._due.append((self._clock.lasted + self._takes_s, future, fn))
+        else:
+            future.set_result(fn())
+        return future
+
+    def hang(self) -> None:
+        self._takes_s = float("inf")
+
+    def wait(self, _asked: object, _within_s: float) -> None:
+        """Nobody is waited for: what is due comes as the next tick begins."""
+
+    def come(self) -> None:
+        due = [each for each in self._due if each[0] <= self._clock.lasted]
+        self._due = [each for each in self._due if each not in due]
+        for _, future, fn in due:
+            future.set_result(fn())
+
+
 @contextmanager
-def observing(account: Account, clock: FixedClock) -> Iterator[Callable[[], Seen]]:
+def observing(
+    account: Account, clock: FixedClock, pace: Pace | None = None, pool: Executor | None = None
+) -> Iterator[Callable[..., Seen]]:
     eyes = Observer(
         broker=ScriptedBroker(),
         workers=ScriptedWorkers(),
         providers={CLOUD: account},
         queues={POOL: ("images",)},
         clock=clock,
-        pace=Pace(timeout_s=8.0, tick_s=TICK_S),
-        pool=ThreadPoolExecutor(max_workers=5),
+        pace=pace or Pace(timeout_s=8.0, tick_s=TICK_S),
+        pool=pool or ThreadPoolExecutor(max_workers=5),
     )
     try:
-        yield lambda: eyes.look(())
+        yield lambda **fields: eyes.look((), **fields)
     finally:
         eyes.close()
 
@@ -198,6 +230,69 @@ def test_no_absence_is_believed_on_one_look_taken_twice() -> None:
 
     assert [9] == gone_at
     assert 2 == len(account.looked_at)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_looks_that_come_late_are_as_far_apart(kind: str) -> None:
+    """Many pages take their time, too: looks one after the other would use up the hour, and then all of it is blind."""
+    clock = FixedClock()
+    account = Account(clock, limit=5_000, listing=20, names=KINDS[kind])
+    slow = Slow(clock, 4.0)
+    pace = Pace(timeout_s=8.0, tick_s=TICK_S, wait=slow.wait)
+    seen: list[Seen] = []
+    with observing(account, clock, pace, slow) as look:
+        for _ in range(int(2 * HOUR_S / TICK_S)):
+            slow.come()
+            seen.append(look())
+            clock.at += TICK_S
+            clock.lasted += TICK_S
+
+    blind = [tick for tick, each in enumerate(seen) if not isinstance(each.listings[CLOUD], Listing)]
+    assert [0] == blind[:1]
+    assert len(blind) <= 3, "the first tick, and where an hour is renewed"
+    assert max(each.listing_age_s.get(CLOUD, 0.0) for each in seen) <= rations.LONGEST_APART_S
+    assert all(each.listing_age_s[CLOUD] >= 4.0 for tick, each in enumerate(seen) if tick not in blind)
+
+
+def test_a_spaced_account_that_hangs_is_missed_in_the_end() -> None:
+    """What it showed last is taken for as long as a late answer would be, and not for ever."""
+    clock = FixedClock()
+    account = Account(clock, limit=5_000, listing=20, names=KINDS["renewed at once"])
+    slow = Slow(clock, 4.0)
+    pace = Pace(timeout_s=8.0, tick_s=TICK_S, wait=slow.wait)
+    missed_on = []
+    with observing(account, clock, pace, slow) as look:
+        for tick in range(20):
+            slow.come()
+            if not isinstance(look().listings[CLOUD], Listing):
+                missed_on.append(tick)
+            if tick == 0:
+                slow.hang()
+            clock.at += TICK_S
+            clock.lasted += TICK_S
+
+    assert [0, *range(8, 20)] == missed_on
+
+
+def test_an_account_that_rests_shows_nothing_of_before() -> None:
+    """Its reason is what is told, although a look at it is still under way and another was shown."""
+    clock = FixedClock()
+    account = Account(clock, limit=5_000, listing=20, names=KINDS["renewed at once"])
+    slow = Slow(clock, 4.0)
+    with observing(account, clock, Pace(timeout_s=8.0, tick_s=TICK_S, wait=slow.wait), slow) as look:
+        for tick in range(5):
+            slow.come()
+            seen = look()
+            if tick == 0:
+                slow.hang()
+            clock.at += TICK_S
+            clock.lasted += TICK_S
+        resting = look(quiet={CLOUD: "it rests"})
+        after = look()
+
+    assert isinstance(seen.listings[CLOUD], Listing)
+    assert Missing(why="it rests") == resting.listings[CLOUD]
+    assert isinstance(after.listings[CLOUD], Missing)
 
 
 def test_a_look_that_failed_is_not_spared() -> None:

@@ -29,6 +29,14 @@ def test_absence_lasts_longer_by_the_age_of_the_listing(age_s: float, state: Nod
     assert state is after(node, SETTLE_S + 5.0, age_s).state
 
 
+@pytest.mark.parametrize(("age_s", "doubted"), [(0.0, True), (4.0, True), (9.0, False)])
+def test_absence_does_not_begin_with_a_listing_older_than_the_order(age_s: float, doubted: bool) -> None:
+    """A minute of one look taken again and again would leave a single later look to end the record of a new machine."""
+    node = a_node(state=NodeState.BOOTING, ordered_at=AT - 8.0)
+
+    assert doubted is (after(node, 5.0, age_s).missing_on is not None)
+
+
 @pytest.mark.parametrize(("age_s", "state"), [(0.0, NodeState.DESTROYING), (10.0, NodeState.CREATING)])
 def test_an_order_expires_later_by_the_age_of_the_listing(age_s: float, state: NodeState) -> None:
     """No event fires from the absence of a thing which could not have been seen."""

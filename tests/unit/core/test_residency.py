@@ -273,6 +273,18 @@ def test_a_stranger_elsewhere_is_an_alarm_by_its_pools_rule_or_the_fleets() -> N
     assert [("n9", ("NO",))] == [(one.machine, one.allowed) for one in unmarked.misplaced]
 
 
+def test_a_stranger_found_elsewhere_stays_so_while_it_is_listed_without_a_place() -> None:
+    """A provider that says a place and then none has not brought the machine back."""
+    young = {"state": InstanceState.PENDING, "created_at": AT}
+    before = watched(listings=standing(an_instance("n8", location="sto", **young)))
+
+    unsaid = watched(listings=standing(an_instance("n8", **young)), memory=before)
+    gone = watched(listings=standing(), memory=unsaid)
+
+    assert [("n8", "sto")] == [(one.machine, one.location) for one in unsaid.misplaced]
+    assert () == gone.misplaced
+
+
 def test_our_record_says_whose_machine_it_is_and_not_its_mark() -> None:
     """A provider that exchanges marks does not move a machine under a milder rule."""
     strict = a_pool(residency=("NO",))

@@ -113,8 +113,10 @@ def test_a_page_that_fails_is_no_look_and_ends_nothing(
         a_volume("vol-1").replace("available", "in-use"),
         a_volume("vol-1").replace("available", "creating"),
         a_volume("vol-1").replace("autoscaler-fleet", "Autoscaler-Fleet"),
+        a_volume("vol-1").replace("autoscaler-node", "Name"),
+        a_volume("vol-1", name=""),
     ],
-    ids=["attached", "another fleet's", "in use", "being made", "another tag"],
+    ids=["attached", "another fleet's", "in use", "being made", "another tag", "no machine's", "nobody's"],
 )
 def test_a_filter_is_a_promise_and_rows_are_looked_at(stub: Stub, cloud: LibcloudProvider, row: str) -> None:
     """The cloud answers what was not asked for, or what is no longer so: it is left alone."""
