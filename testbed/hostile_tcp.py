@@ -185,7 +185,7 @@ class _Link:
                 if piece and way.late_s:
                     ended.wait(way.late_s)
                 if piece and way.cut_after_bytes is not None and passed + len(piece) > way.cut_after_bytes:
-                    target.sendall(piece[: way.cut_after_bytes - passed])
+                    target.sendall(piece[: max(0, way.cut_after_bytes - passed)])
                     self.cut()
                 elif piece:
                     target.sendall(piece)
