@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import random
 import secrets
 import socket
 import threading
@@ -28,10 +27,10 @@ from autoscaler.core.model import WorkerName
 from autoscaler.gateways import amqp, celery_consumers, celery_control, celery_events
 from autoscaler.gateways.celery_control import Errand, Request, Waiting
 from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.gateways.pauses import Pauses
 from providers.contract import Finding, MayAct, always
 
 _SERVE_S = 0.25
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _ASK_AGAIN_S = 0.3
 _MOST_ORDERS = 100
 """At once to one worker, however many queues it says that it consumes."""
@@ -43,7 +42,7 @@ _REPLY_QUEUE = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000, "x-mes
 class CeleryLink:
     """Ears and voice towards the workers of one vhost."""
 
-    def __init__(  # noqa: PLR0913 - each but the last three is one setting of `[broker]`
+    def __init__(  # noqa: PLR0913 - each but the clock and the leave to act is one setting of `[broker]`
         self,
         *,
         amqp_url: str,
@@ -55,14 +54,12 @@ class CeleryLink:
         control_exchange: str = "celery",
         event_exchange: str = "celeryev",
         may_act: MayAct = always,
-        chance: Callable[[], float] = random.random,
     ) -> None:
         self._where = amqp.place(amqp_url)
         self._parameters = amqp.parameters(
             amqp_url, username=username, password=password, vhost=vhost, ca_file=ca_file
         )
         self._may_act = may_act
-        self._chance = chance
         self._clock = clock
         self._requests = celery_control.request_exchange(control_exchange)
         self._replies = celery_control.reply_exchange(control_exchange)
@@ -255,20 +252,16 @@ class CeleryLink:
     # Serving, on the link's own thread.
 
     def _live(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pauses = Pauses(self._clock)
         while not self._stopping.is_set():
-            began = self._clock.monotonic()
+            pauses.begin()
             try:
                 self._serve()
                 why = "it was stopped"
             except Exception as error:  # noqa: BLE001 - around one connection: whatever pika does, the next one is tried
                 why = amqp.why(error, self._where)
             self._down(why)
-            if self._clock.monotonic() - began > _LONGEST_PAUSE_S:
-                pause_s = _FIRST_PAUSE_S
-            # Chance keeps many daemons from knocking together when their broker comes back.
-            self._stopping.wait(pause_s * (0.75 + 0.5 * self._chance()))
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            self._stopping.wait(pauses.after_try_s())
 
     def _serve(self) -> None:
         connection = pika.BlockingConnection(self._parameters)

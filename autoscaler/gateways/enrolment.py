@@ -7,7 +7,6 @@ may act listens: of two daemons the one that leads. What never happens here: an 
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from autoscaler.clock import Clock
 from autoscaler.core.facts import Missing
 from autoscaler.core.reports import Refusals, Report
 from autoscaler.gateways import amqp, enrolment_reports
+from autoscaler.gateways.pauses import Pauses
 from autoscaler.tokens import Tokens
 from providers.contract import MayAct, NodeName, always
 
@@ -37,7 +37,6 @@ _AT_ONCE = 500
 """Messages that the broker hands out before we settled any: with the pace of settling, how many are read a second."""
 _SETTLE_S = 0.25
 _SERVE_S = 0.25
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _NOT_OURS = "another daemon leads, and hears them"
 
 
@@ -70,7 +69,7 @@ class _Desk:
 class EnrolmentLink:
     """Ears towards the machines of one fleet that are no workers yet."""
 
-    def __init__(  # noqa: PLR0913 - each but the last four is one setting of `[broker]`
+    def __init__(  # noqa: PLR0913 - most are settings of `[broker]`
         self,
         *,
         amqp_url: str,
@@ -82,7 +81,6 @@ class EnrolmentLink:
         clock: Clock,
         ca_file: str | None = None,
         may_act: MayAct = always,
-        chance: Callable[[], float] = random.random,
     ) -> None:
         self._where = amqp.place(amqp_url)
         self._parameters = amqp.parameters(
@@ -97,7 +95,6 @@ class EnrolmentLink:
         self._tokens = tokens
         self._clock = clock
         self._may_act = may_act
-        self._chance = chance
         self._wanted: Callable[[Report], None] = _unheard
         self._lock = threading.Lock()
         self._desk: _Desk | None = None
@@ -146,24 +143,21 @@ class EnrolmentLink:
     # Serving, on the link's own thread.
 
     def _live(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pauses = Pauses(self._clock)
         while not self._stopping.is_set():
-            began = self._clock.monotonic()
             if self._may_act():
+                pauses.begin()
                 try:
                     self._serve()
                     why = "it was stopped" if self._may_act() else _NOT_OURS
                 except Exception as error:  # noqa: BLE001 - around one connection: whatever pika does, the next one is tried
                     why = amqp.why(error, self._where)
-                if self._clock.monotonic() - began > _LONGEST_PAUSE_S:
-                    pause_s = _FIRST_PAUSE_S
+                pause_s = pauses.after_try_s()
             else:
                 # The lease may be ours at any moment, and nobody is knocked up by looking.
-                why, pause_s = _NOT_OURS, _FIRST_PAUSE_S
+                why, pause_s = _NOT_OURS, pauses.idle_s()
             self._down(why)
-            # Chance keeps many daemons from knocking together when their broker comes back.
-            self._stopping.wait(pause_s * (0.75 + 0.5 * self._chance()))
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            self._stopping.wait(pause_s)
 
     def _serve(self) -> None:
         """Listen until stopped, or until another daemon leads: what is not settled then the broker keeps for it."""

@@ -7,7 +7,7 @@ beat of a daemon that does not lead or whose ticks fail.
 
 from __future__ import annotations
 
-import random
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -15,18 +15,18 @@ import pika
 
 from autoscaler.clock import Clock
 from autoscaler.gateways import amqp, broker_rights
+from autoscaler.gateways.pauses import Pauses
 
 BEAT_S = 10.0
 """Machines look every few seconds, and the shortest lease is three of these: two may be lost."""
 _SERVE_S = 0.5
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _BEAT = b'{"v":1}'
 
 
 class FleetVoice:
     """Speaks to the machines of one fleet, as long as `may_speak` says so."""
 
-    def __init__(  # noqa: PLR0913 - each but the last four is one setting of `[broker]`
+    def __init__(
         self,
         *,
         amqp_url: str,
@@ -37,7 +37,6 @@ class FleetVoice:
         may_speak: Callable[[], bool],
         clock: Clock,
         ca_file: str | None = None,
-        chance: Callable[[], float] = random.random,
     ) -> None:
         self._parameters = amqp.parameters(
             amqp_url,
@@ -50,7 +49,6 @@ class FleetVoice:
         self._exchange = broker_rights.voice_of(fleet)
         self._may_speak = may_speak
         self._clock = clock
-        self._chance = chance
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="fleet voice", daemon=True)
 
@@ -65,18 +63,16 @@ class FleetVoice:
             self._thread.join(timeout_s)
 
     def _live(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pauses = Pauses(self._clock)
         while not self._stopping.is_set():
-            began = self._clock.monotonic()
-            if self._may_speak():
-                try:
-                    self._serve()
-                except Exception:  # noqa: BLE001 - around one connection; that the broker is away others say already
-                    pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            if self._clock.monotonic() - began > _LONGEST_PAUSE_S:
-                pause_s = _FIRST_PAUSE_S
-            # Chance keeps many daemons from knocking together when their broker comes back.
-            self._stopping.wait(pause_s * (0.75 + 0.5 * self._chance()))
+            if not self._may_speak():
+                self._stopping.wait(pauses.idle_s())
+                continue
+            pauses.begin()
+            # Around one connection; that the broker is away others say already.
+            with contextlib.suppress(Exception):
+                self._serve()
+            self._stopping.wait(pauses.after_try_s())
 
     def _serve(self) -> None:
         """Speak until stopped, or until we may not; then somebody else does."""
