@@ -6,13 +6,12 @@ taken away, by name: nothing else in the directory is touched. What never happen
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed import held
 from testbed.rabbitmq import PrivateRabbitMQ
 
 FLEET, POOL, QUEUE = "quickstart", "shop", "shop"
@@ -124,11 +123,11 @@ class Place:
 
     def clear(self) -> None:
         """Take away what a former run left. Its processes must have ended. Raises OSError."""
-        for name in ("machines", "rabbitmq"):
-            shutil.rmtree(self.directory / name, ignore_errors=True)
-        for pattern in ("journal.db*", "config.toml", "broker-password", "daemon.log", "receipts"):
-            for file in self.directory.glob(pattern):
-                file.unlink()
+        held.clear(
+            self.directory,
+            folders=("machines", "rabbitmq"),
+            files=("journal.db*", "config.toml", "broker-password", "daemon.log", "receipts"),
+        )
 
     def write_config(self, broker: PrivateRabbitMQ) -> None:
         """Write the configuration and, beside it, the password; both for this user's eyes only. Raises OSError."""
@@ -154,20 +153,13 @@ class Place:
 def take(directory: Path) -> Place:
     """Make the directory, where it is not there, and hold it. Raises PlaceTaken, OSError."""
     directory = directory.absolute()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
+        return Place(directory=directory, lock=held.take(directory))
+    except held.Taken as taken:
         raise PlaceTaken(
-            f"A quickstart runs already in {directory}, as process {holder}. "
+            f"A quickstart runs already in {directory}, as process {taken.holder}. "
             "End it with Ctrl-C where it runs, or give this one another directory with --directory."
-        ) from error
-    os.truncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    return Place(directory=directory, lock=lock)
+        ) from taken
 
 
 def _quoted(value: object) -> str:

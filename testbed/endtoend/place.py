@@ -6,13 +6,11 @@ taken away, by name. What never happens here: anything is started or ended.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed import held
 from testbed.endtoend.recipes import PYTHON
 from testbed.ports import LOOPBACK
 from testbed.rabbitmq import PrivateRabbitMQ
@@ -136,11 +134,11 @@ class Place:
 
     def clear(self) -> None:
         """Take away what a former run left. Its processes must have ended. Raises OSError."""
-        for folder in (self.rabbitmq, self.machines, self.consoles):
-            shutil.rmtree(folder, ignore_errors=True)
-        for pattern in ("journal.db*", "config.toml", "daemon.log"):
-            for file in self.directory.glob(pattern):
-                file.unlink()
+        held.clear(
+            self.directory,
+            folders=("rabbitmq", "machines", "consoles"),
+            files=("journal.db*", "config.toml", "daemon.log"),
+        )
 
     def write_config(self, broker: PrivateRabbitMQ, depot: Depot, cloud_port: int) -> None:
         """The daemon's configuration; all secrets of it are in the daemon's environment."""
@@ -174,14 +172,7 @@ def worker_url(broker: PrivateRabbitMQ) -> str:
 def take(directory: Path) -> Place:
     """Make the directory, where it is not there, and hold it. Raises PlaceTaken, OSError."""
     directory = directory.absolute()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
-        raise PlaceTaken(f"another run uses {directory}, as process {holder}") from error
-    os.truncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    return Place(directory=directory, lock=lock)
+        return Place(directory=directory, lock=held.take(directory))
+    except held.Taken as taken:
+        raise PlaceTaken(f"another run uses {directory}, as process {taken.holder}") from taken
