@@ -145,14 +145,14 @@ class Watch:
         for name, swept in came.items():
             why = why_unseen(swept.looked)
             if why and self._missed.get(name) != why:
-                self._log.say("residue.missed", provider=name, why=why)
+                self._log.say("leftover.missed", provider=name, why=why)
             self._missed[name] = why
             for one in swept.ended:
                 self._log.say(
-                    "residue.ended", provider=name, kind=one.kind, id=one.left_over_id, machine=one.name
+                    "leftover.ended", provider=name, kind=one.kind, id=one.left_over_id, machine=one.name
                 )
             for one, says in swept.kept:
-                self._log.say("residue.refused", provider=name, kind=one.kind, id=one.left_over_id, says=says)
+                self._log.say("leftover.refused", provider=name, kind=one.kind, id=one.left_over_id, says=says)
             ended = {one.left_over_id for one in swept.ended}
             for one in swept.looked.found if isinstance(swept.looked, LeftOvers) else ():
                 key = (name, one.kind, one.left_over_id)
@@ -161,7 +161,7 @@ class Watch:
                 known.add(key)
                 if key not in self._known:
                     self._log.say(
-                        "residue.seen",
+                        "leftover.seen",
                         provider=name,
                         kind=one.kind,
                         id=one.left_over_id,

@@ -118,14 +118,14 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "warning", "call node kind says", "a provider or worker did not do what was asked"
         ),
         "stranger.seen": _kind("warning", "machine provider", "a machine of ours has no record"),
-        "residue.seen": _kind(
+        "leftover.seen": _kind(
             "warning",
             "provider kind id machine size_gb",
             "something that came with a machine of ours outlived it and is billed: `autoscaler sweep` ends it",
         ),
-        "residue.ended": _kind("info", "provider kind id machine", "a sweep asked for its end"),
-        "residue.refused": _kind("warning", "provider kind id says", "a sweep could not end it"),
-        "residue.missed": _kind(
+        "leftover.ended": _kind("info", "provider kind id machine", "a sweep asked for its end"),
+        "leftover.refused": _kind("warning", "provider kind id says", "a sweep could not end it"),
+        "leftover.missed": _kind(
             "warning", "provider why", "what machines left behind there could not be seen, or not all of it"
         ),
         "machine.misplaced": _kind(

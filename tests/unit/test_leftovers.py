@@ -107,10 +107,10 @@ def test_it_is_looked_for_once_an_hour_and_told_once() -> None:
 
     for _ in range(10):
         desk.tick()
-    assert (1, ["residue.seen"]) == (cloud.looks, desk.log.names())
+    assert (1, ["leftover.seen"]) == (cloud.looks, desk.log.names())
     desk.tick(after_s=EVERY_S)
     desk.tick()
-    assert (2, ["residue.seen"]) == (cloud.looks, desk.log.names())
+    assert (2, ["leftover.seen"]) == (cloud.looks, desk.log.names())
     cloud.things.append(a_thing("vol-2"))
     desk.tick(after_s=EVERY_S)
     desk.tick()
@@ -137,7 +137,7 @@ def test_a_look_that_fails_makes_nothing_new_of_what_was_told() -> None:
         desk.tick(after_s=EVERY_S)
         desk.tick()
 
-    told = ["residue.seen", "residue.missed", "residue.missed", "residue.seen"]
+    told = ["leftover.seen", "leftover.missed", "leftover.missed", "leftover.seen"]
     assert told == desk.log.names()
 
 
@@ -161,7 +161,7 @@ def test_a_sweep_ends_it_and_answers() -> None:
 
     assert {7: "2 left over from machines ended"} == desk.watch.swept()
     assert (["vol-1", "vol-2"], []) == (cloud.asked, cloud.things)
-    assert ["residue.ended"] * 2 == desk.log.names()
+    assert ["leftover.ended"] * 2 == desk.log.names()
     desk.tick()
     assert {} == desk.watch.swept()
 
@@ -199,7 +199,7 @@ def test_where_not_all_was_seen_nothing_is_ended() -> None:
         desk.tick(a_sweep())
     assert ([], ["vol-2"]) == (cloud.asked, other.asked)
     assert "at cloud nothing that was left over is ended: a page is missing" in desk.watch.swept()[7]
-    assert "residue.missed" in desk.log.names()
+    assert "leftover.missed" in desk.log.names()
 
     for number, error in ((8, ListingUnavailable("no answer")), (9, ZeroDivisionError("secret"))):
         cloud.trouble = raising(error)
@@ -301,7 +301,7 @@ def test_what_cannot_be_shown_makes_a_look_incomplete() -> None:
 
     for _ in range(2):
         desk.tick(a_sweep())
-    assert ([], ["vol-1"]) == (cloud.asked, [f["id"] for n, f in desk.log.events if n == "residue.seen"])
+    assert ([], ["vol-1"]) == (cloud.asked, [f["id"] for n, f in desk.log.events if n == "leftover.seen"])
 
 
 def test_all_accounts_are_looked_at_for_a_command() -> None:

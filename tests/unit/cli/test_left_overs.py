@@ -126,7 +126,7 @@ def test_a_sweep_is_an_order_that_the_daemon_carries_out(cloud: Cloud, left: Off
     assert answer is not None
     assert (True, True) == (answer.carried_out, "1 left over from machines ended" in answer.says)
     assert {theirs, used} == {*cloud.api.volumes}
-    assert "residue.ended" in log.names()
+    assert "leftover.ended" in log.names()
 
 
 def test_who_only_thinks_ends_nothing(cloud: Cloud, left: Office) -> None:
