@@ -152,7 +152,9 @@ class Watch:
                     "leftover.ended", provider=name, kind=one.kind, id=one.left_over_id, machine=one.name
                 )
             for one, says in swept.kept:
-                self._log.say("leftover.refused", provider=name, kind=one.kind, id=one.left_over_id, says=says)
+                self._log.say(
+                    "leftover.refused", provider=name, kind=one.kind, id=one.left_over_id, says=says
+                )
             ended = {one.left_over_id for one in swept.ended}
             for one in swept.looked.found if isinstance(swept.looked, LeftOvers) else ():
                 key = (name, one.kind, one.left_over_id)

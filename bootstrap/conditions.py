@@ -82,6 +82,11 @@ def of_files(spec: WorkerSpec) -> Iterator[str]:
             yield f"files: mode {file.mode!r} of {file.path!r}, expected 0 and three octal digits, such as 0640"
         elif file.is_secret and not file.mode.endswith("0"):
             yield f"files: {file.path!r} holds a secret, and mode {file.mode} shows it to everybody; expected 0640"
+        elif file.is_secret and spec.credentials is Credentials.NODE:
+            yield (
+                f"files: {file.path!r} holds a secret, which would stay in the user data; with credentials = "
+                '"node" secrets go into the environment, which is granted after enrolment'
+            )
 
 
 def of_commands(spec: WorkerSpec) -> Iterator[str]:

@@ -90,11 +90,11 @@ def applications(draw: st.DrawFn) -> Application:
 
 
 @st.composite
-def files(draw: st.DrawFn) -> tuple[File, ...]:
+def files(draw: st.DrawFn, *, secrets: bool) -> tuple[File, ...]:
     """Files of an operator, each at a path of its own."""
     found = []
     for number in range(draw(st.integers(0, 3))):
-        is_secret = draw(st.booleans())
+        is_secret = secrets and draw(st.booleans())
         content = draw(hostile)
         found.append(
             File(
@@ -146,6 +146,7 @@ commands = st.lists(
 @st.composite
 def worker_specs(draw: st.DrawFn) -> WorkerSpec:
     """Usable specs with any combination of options."""
+    credentials = draw(st.sampled_from(Credentials))
     return specs.a_spec(
         node=draw(name),
         pool=draw(hostile),
@@ -169,9 +170,9 @@ def worker_specs(draw: st.DrawFn) -> WorkerSpec:
         user=draw(st.sampled_from(["celery", "jobs_1"])),
         keeper=draw(st.sampled_from(Keeper)),
         broker_ca=draw(st.sampled_from(["", CERTIFICATE])),
-        credentials=draw(st.sampled_from(Credentials)),
+        credentials=credentials,
         token=draw(st.sampled_from(["", "geheim70c3"])),
-        files=draw(files()),
+        files=draw(files(secrets=credentials is Credentials.SHARED)),
         commands_before=draw(commands),
         commands_after=draw(commands),
         system=draw(systems()),

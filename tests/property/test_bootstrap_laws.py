@@ -205,8 +205,10 @@ def test_what_holds_a_secret_is_for_root_alone_or_its_owner(spec: WorkerSpec) ->
 
 @given(worker_specs())
 def test_the_pools_secrets_stand_in_no_user_data_of_a_node_with_rights_of_its_own(spec: WorkerSpec) -> None:
-    """What is left in the metadata service must be dead after enrolment: the environment is never there."""
-    spec = replace(spec, credentials=Credentials.NODE, environment={"TOKEN": "geheim!"})
+    """What is left in the metadata service must be dead after enrolment: the environment is never there, and files
+    that hold secrets are refused."""
+    plain = tuple(file for file in spec.files if not file.is_secret)
+    spec = replace(spec, credentials=Credentials.NODE, environment={"TOKEN": "geheim!"}, files=plain)
 
     assert "geheim!" not in "".join(specs.files(spec).values())
 

@@ -85,6 +85,20 @@ def test_a_file_below_the_tarballs_directory_would_be_lost(directory: str) -> No
     assert told.startswith(f"files: '{place}/settings.toml' would be lost")
 
 
+def test_no_secret_file_outlives_enrolment_in_user_data() -> None:
+    """Where a machine has credentials of its own, its user data holds nothing that is worth stealing later."""
+    secret = File(path="/etc/shop.key", content="geheim", mode="0600", is_secret=True)
+    plain = replace(secret, is_secret=False)
+    own, shared = (
+        [problems(specs.a_spec(credentials=mode, files=(file,))) for file in (secret, plain)]
+        for mode in (Credentials.NODE, Credentials.SHARED)
+    )
+
+    assert ([1, 0], [0, 0]) == tuple([len(each) for each in found] for found in (own, shared))
+    assert "would stay in the user data" in own[0][0]
+    assert "geheim" not in own[0][0]
+
+
 def test_a_path_is_written_once() -> None:
     """The later file would silently win."""
     twice = (File(path="/etc/a", content="1"), File(path="/etc/a", content="2"))
