@@ -119,7 +119,10 @@ def test_a_broker_that_is_down_when_the_daemon_starts_is_waited_for(
     stage.broker.start()
     stage.wait_until_ended(10, 150)
     assert Counter(range(10)) == stage.noted("ended")
-    assert {UNSEEN, "workers"} == {each["fact"] for each in stage.said("fact.recovered")}
+    facts = {UNSEEN, "workers", "machines that become workers"}
+    wait_until(
+        lambda: facts == {each["fact"] for each in stage.said("fact.recovered")}, 60, "all to be seen again"
+    )
 
 
 def test_a_slow_broker_buys_and_drains_nothing_and_does_not_slow_the_ticks(
