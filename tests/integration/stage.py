@@ -274,7 +274,7 @@ class Stage:
         wait_until(
             lambda: len(self.noted("ended")) >= count,
             deadline_s,
-            f"{count} tasks to end; {len(self.noted('ended'))} did\n{self.tail()}",
+            lambda: f"{count} tasks to end; {len(self.noted('ended'))} did\n{self.tail()}",
             pause_s=0.5,
         )
 
@@ -282,7 +282,7 @@ class Stage:
         wait_until(
             lambda: len(self.said(event, log)) >= times,
             deadline_s,
-            f"{event}, {times} times\n{self.tail(log)}",
+            lambda: f"{event}, {times} times\n{self.tail(log)}",
         )
 
     def wait_until_serving(self, count: int, deadline_s: float = 60) -> dict[str, str]:
@@ -292,7 +292,9 @@ class Stage:
             last = {each["node"]: each["after"] for each in self.said("node.moved")}
             return [state for state in last.values() if state != "gone"] == ["ready"] * count
 
-        wait_until(serving, deadline_s, f"{count} workers to serve, and no other nodes\n{self.tail()}")
+        wait_until(
+            serving, deadline_s, lambda: f"{count} workers to serve, and no other nodes\n{self.tail()}"
+        )
         return self.live()
 
     def wait_until_empty(self, deadline_s: float) -> None:
@@ -300,7 +302,9 @@ class Stage:
         wait_until(
             lambda: not self.processes() and not self.live(),
             deadline_s,
-            f"the pool to drain to nothing; there are {self.live()} and {self.processes()}\n{self.tail()}",
+            lambda: (
+                f"the pool to drain to nothing; there are {self.live()} and {self.processes()}\n{self.tail()}"
+            ),
             pause_s=0.5,
         )
 
