@@ -78,9 +78,10 @@ class Stage:
     sent: int = 0
 
     def send(self, queue: str, seconds: list[float]) -> range:
-        """Tasks that last so long, and their numbers."""
+        """Tasks that last so long, and their numbers. The broker has said that it holds them."""
         numbers = range(self.sent, self.sent + len(seconds))
         with Celery(broker=self.broker.amqp_url) as app:
+            app.conf.broker_transport_options = {"confirm_publish": True}
             for number, duration in zip(numbers, seconds, strict=True):
                 app.send_task("shop.work", args=(number, duration), queue=queue, ignore_result=True)
         self.sent += len(seconds)

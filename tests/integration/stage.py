@@ -237,9 +237,11 @@ class Stage:
         return json.loads(answer.stdout)
 
     def send(self, seconds: Mapping[int, float]) -> None:
-        """Put tasks into the queue: number → how long each takes."""
+        """Put tasks into the queue: number → how long each takes. The broker has said that it holds them."""
         with Celery(broker=self.broker.amqp_url_for(self.vhost)) as app:
             app.conf.task_default_queue = self.queue
+            # A broker that is stopped may forget what it never confirmed, and that is no fault of ours.
+            app.conf.broker_transport_options = {"confirm_publish": True}
             for number, duration in seconds.items():
                 app.send_task("flood.work", args=(number, duration), queue=self.queue, ignore_result=True)
 
