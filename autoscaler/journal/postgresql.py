@@ -72,7 +72,7 @@ _WHEN_REACHING = (
     (r'role ".*" does not exist', "the server has no such user"),
     (r"no pg_hba\.conf entry", "the server lets nobody in from here by that name (pg_hba.conf)"),
     (r"too many clients|remaining connection slots", "the server allows no more connections"),
-    (r"starting up|shutting down|recovery mode", "the server is going down or coming up"),
+    (r"starting up|shutting down|recovery mode|not yet accepting", "the server is going down or coming up"),
     (r"certificate|SSL", "no trusted connection came about"),
     (r"could not translate host name|failed to resolve host", "its name is not known"),
     (r"Connection refused|No such file or directory|timeout|No route|unreachable", "the server is not there"),
