@@ -24,7 +24,7 @@ def refusing(sqlstate: str, message: str) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
-            with contextlib.suppress(OSError):  # the end of the block closes the socket under it
+            with contextlib.suppress(OSError):  # the end of the block shuts the socket under it
                 while True:
                     client, _ = listening.accept()
                     with client, contextlib.suppress(OSError):
@@ -34,9 +34,11 @@ def refusing(sqlstate: str, message: str) -> Iterator[int]:
 
         server = threading.Thread(target=serve, daemon=True)
         server.start()
-        yield listening.getsockname()[1]
-        listening.shutdown(socket.SHUT_RDWR)
-        server.join(_LONGEST_S)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            server.join(_LONGEST_S)
 
 
 @pytest.mark.parametrize(
