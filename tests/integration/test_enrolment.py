@@ -238,11 +238,11 @@ def test_a_machine_that_does_not_hear_its_fleet_finishes_and_stops_until_it_does
     machine = _packed_for(newcomer(lease={"after_s": 5}), "lease")
     root = machine.machine.root
     state = root / "state"
-    state.write_text("RUNNING")
+    state.write_text("RUNNING   pid 812, uptime 0:01:05")
     machine.machine.stand_in(
         "supervisorctl",
         f'[ "$1" = status ] && echo "$2  $(cat {state})" && exit; echo "$*" >>{root}/told;'
-        f"[ $1 = signal ] && echo EXITED >{state} || echo RUNNING >{state}",
+        f"[ $1 = signal ] && echo EXITED >{state} || echo RUNNING pid 813 >{state}",
     )
     machine.begin("keep-lease")
     ear = f"{voice}.{machine.node}"
