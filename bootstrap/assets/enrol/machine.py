@@ -82,7 +82,8 @@ def _environment() -> list[str]:
     except ValueError:
         return []
     # What we wrote ourselves is no secret, and is worth reading.
-    return [value for name, _, value in variables if not re.match("AUTOSCALER_|PATH|LANG|PYTHON", name)]
+    ours = "AUTOSCALER_(FLEET|POOL|NODE|BROKER_CA)|(PYTHON)?PATH|LANG"
+    return [value for name, _, value in variables if not re.fullmatch(ours, name)]
 
 
 def masked(text: str) -> str:
