@@ -220,6 +220,17 @@ def test_credentials_of_its_own_take_the_place_of_those_in_the_user_data(
         pika.BlockingConnection(pika.URLParameters(url("of-the-user-data")))
 
 
+def test_a_wish_that_nobody_answered_is_told_again(fleet: Fleet, newcomer: Callable[..., Newcomer]) -> None:
+    """With nothing else to tell: the daemon heard the first one, and its broker's API was away."""
+    fleet.channel.queue_declare("autoscaler.node.shop-images-7k2f", durable=True)
+    machine = _packed_for(newcomer(credentials="node", packages=[]), "grant")
+    machine.begin()
+    wait_until(lambda: "application: done" in machine.log, 20, "all else to be done")
+    heard(fleet, wants="grant")
+    heard(fleet, wants="grant", deadline_s=25)
+    heard(fleet, wants="grant", deadline_s=25)
+
+
 def _packed_for(machine: Newcomer, module: str) -> Newcomer:
     """The same machine with the program of a pool that has a use for this module."""
     from bootstrap import program  # noqa: PLC0415

@@ -138,7 +138,7 @@ class Enrolment:
 def become_worker(settings: machine.Settings, keeper: ModuleType, told: reports.Reports) -> int:
     """The exit code of this program. A machine that is a worker already stays as it is."""
     if _state().get("enrolled") == settings.node:
-        machine.say("this machine is a worker already")
+        machine.say("enrolled")
         return 0
     reading, writing = os.pipe()
     # Two processes from here on: the one that cloud-init waits for says how it went, the other goes on telling why not.
@@ -162,13 +162,16 @@ def _tell_for_ever(told: reports.Reports) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for each in range(3):
         os.dup2(nowhere, each)
-    while _state().get("run") == os.getpid():
+    while _state().get("run", os.getpid()) == os.getpid():
         time.sleep(2 * reports.IDLE_S)
         told.change()
 
 
 def _keep_state(said: dict[str, object]) -> None:
-    machine.write(machine.STATE, json.dumps(said))
+    try:  # noqa: SIM105 - a module more costs user data
+        machine.write(machine.STATE, json.dumps(said))
+    except OSError:
+        pass  # a machine with a full disk has something to tell, which is worth more
 
 
 def _state() -> dict[str, object]:

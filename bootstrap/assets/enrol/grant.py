@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import shlex
 import time
@@ -20,6 +21,8 @@ from bootstrap.assets.enrol import amqp, machine
 _GRANTED = machine.ETC + "granted.json"
 _MARK = "# granted\n"
 _PATIENCE_S = 600
+_AGAIN_S = 10
+"""A wish that could not be answered when it was heard is dropped, and nobody but us knows that it was."""
 
 
 def look(connection: amqp.Connection, settings: machine.Settings) -> str:
@@ -58,17 +61,26 @@ def take(body: bytes, settings: machine.Settings) -> str:
 
 def taken(settings: machine.Settings) -> str:
     """The address that was granted to this node before; empty where none was. An image may hold that of another."""
-    granted = json.loads(machine.read(_GRANTED) or "{}")
-    return str(granted["broker_url"]) if granted.get("node") == settings.node else ""
+    try:
+        granted = json.loads(machine.read(_GRANTED))
+        if granted["node"] == settings.node:
+            return str(granted["broker_url"])
+        os.unlink(_GRANTED)
+    except (ValueError, TypeError, LookupError, OSError):
+        pass  # there is none, or half of one
+    return ""
 
 
 def await_it(told: Any) -> str:
     """Ask, by these `Reports`, until it came and the broker let us in by it."""
-    asked_s = machine.uptime_s()
+    asked_s = told_s = machine.uptime_s()
     before, told.wants = told.url, "grant"
     told.change()
     while told.url == before or not told.reached.is_set():
         if machine.uptime_s() - asked_s > _PATIENCE_S:
             raise machine.Failed(f"nothing was granted within {_PATIENCE_S} s {told.trouble}")
+        if told.wants and machine.uptime_s() - told_s > _AGAIN_S:
+            told_s = machine.uptime_s()
+            told.change()
         time.sleep(0.1)
     return f"granted after {machine.uptime_s() - asked_s:.1f} s"
