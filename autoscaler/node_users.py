@@ -208,6 +208,8 @@ class Sweep:
             self._look(troubles)
         except (FactUnavailable, JournalUnavailable) as error:
             troubles.append(str(error))
+            # A broker that was away lost all connections: who is not logged in just after may well be at work.
+            self._absent = {}
         if troubles and not self._trouble:
             self._log.say("users.failed", error=troubles[0])
         elif self._trouble and not troubles:

@@ -56,10 +56,14 @@ def user_of(fleet: str, node: str) -> str:
 
 
 def node_of(fleet: str, user: str) -> str | None:
-    """The machine whose user this is; None for one that is not of that fleet."""
+    """The machine whose user this is; None for one that is not of that fleet.
+
+    Its name begins with the fleet's, as each that we order does: somebody may call the daemon's own user, or one that
+    workers share, `autoscaler.FLEET.daemon`.
+    """
     prefix = user_prefix(fleet)
     node = user.removeprefix(prefix)
-    return node if user.startswith(prefix) and node and "." not in node else None
+    return node if user.startswith(f"{prefix}{fleet}-") and "." not in node else None
 
 
 def mailbox_of(node: str) -> str:

@@ -98,11 +98,12 @@ class BrokerUsers:
             raise FactUnavailable(f"the queue {mailbox} took no message")
 
     def nodes(self) -> frozenset[NodeName]:
-        """The machines of this fleet that have a user. Names of other fleets' users and of people are passed over."""
-        rows = self._api.get("users", columns="name")
+        """The machines of this fleet that have a user. Other fleets' users and people's are passed over, and so is one
+        with a tag, whatever its name: ours have none."""
+        rows = self._api.get("users", columns="name,tags")
         if not isinstance(rows, list):
             raise FactUnavailable("the broker's list of users is none")
-        names = [row.get("name") if isinstance(row, dict) else None for row in rows]
+        names = [row.get("name") if isinstance(row, dict) and not row.get("tags") else None for row in rows]
         found = (broker_rights.node_of(self._fleet, name) for name in names if isinstance(name, str))
         return frozenset(NodeName(node) for node in found if node is not None)
 

@@ -218,6 +218,20 @@ def test_who_was_never_seen_live_is_ended_late_and_never_while_logged_in_or_list
     assert {"works", "listed"} == scene.after(61)
 
 
+def test_a_broker_that_was_away_gives_workers_their_time_to_come_back() -> None:
+    """All connections are gone with it; who is not logged in just after may be at work."""
+    scene = Scene(Broker("works"), Records())
+    scene.broker.logged_in = {NodeName("works")}
+    scene.after(0)
+    scene.broker.failing = {"nodes"}
+    scene.after(SETTLE_S + 60)
+    scene.broker.failing, scene.broker.logged_in = set(), set()
+    assert {"works"} == scene.after(60)
+    assert {"works"} == scene.after(SETTLE_S - 1)
+
+    assert set() == scene.after(61)
+
+
 def test_one_that_cannot_be_ended_keeps_no_other() -> None:
     """It is said once, and when it is over."""
     scene = Scene(Broker("n1", "n2"), Records(a_node("n1"), a_node("n2")))

@@ -14,6 +14,7 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from autoscaler.gateways import broker_rights
 from autoscaler.gateways.broker_rights import Celery, mailbox_of, user_of
+from providers.contract import NodeName
 from testbed import waiting
 from tests.integration.gateways_stage import add_user
 from tests.integration.node_users.stage import FLEET, FOREIGN, OURS, QUEUE, THEIRS, Stage, logged_in
@@ -206,20 +207,22 @@ def test_a_queue_may_be_called_anything(set_scene: Callable[..., Stage], name: s
 
 
 def test_one_fleet_never_touches_anothers_users(set_scene: Callable[..., Stage]) -> None:
-    """`web` and `web-2` share a broker; so do people, one of whom has a name like a machine's."""
+    """`web` and `web-2` share a broker; so do people, some of whom have names like a machine's."""
     stage = set_scene()
     other = Stage(broker=stage.broker, vhost=stage.vhost, fleet="web-2")
-    for one, node in ((stage, OURS), (other, OURS), (other, THEIRS)):
+    first, second = (NodeName(f"web-2-images-{number}") for number in (1, 2))
+    for one, node in ((stage, OURS), (other, first), (other, second), (stage, NodeName("daemon"))):
         one.users().make(node, "x")
 
     assert {OURS} <= stage.users().nodes()
-    assert {OURS, THEIRS} == other.users().nodes()
+    assert NodeName("daemon") not in stage.users().nodes()
+    assert {first, second} == other.users().nodes()
     stage.users().revoke(OURS)
     stage.users().revoke(OURS)
     assert OURS not in stage.users().nodes()
-    assert {OURS, THEIRS} == other.users().nodes()
-    other.users().revoke(OURS)
-    other.users().revoke(THEIRS)
+    assert {first, second} == other.users().nodes()
+    for one, node in ((other, first), (other, second), (stage, NodeName("daemon"))):
+        one.users().revoke(node)
 
 
 DAEMONS_RIGHTS = re.compile(r"^own='(.*autoscaler.*)'$", re.MULTILINE)

@@ -44,6 +44,7 @@ def test_a_pattern_matches_the_names_it_is_made_of_and_no_other(queues: list[str
 @given(fleets, fleets, nodes)
 def test_a_user_belongs_to_one_fleet(fleet: str, other: str, node: str) -> None:
     """However the names of two fleets begin."""
+    node = f"{fleet}-{node}"
     user = broker_rights.user_of(fleet, node)
 
     assert node == broker_rights.node_of(fleet, user)
@@ -57,8 +58,11 @@ def test_nobody_elses_user_is_a_machines() -> None:
         "autoscaler",
         "autoscaler.web",
         "autoscaler.web.",
-        "autoscaler.web.a.b",
-        "Autoscaler.web.a",
+        "autoscaler.web.web-a.b",
+        "Autoscaler.web.web-a",
+        "autoscaler.web.daemon",
+        "autoscaler.web.workers",
+        "autoscaler.web.web",
     ):
         assert broker_rights.node_of("web", user) is None
 

@@ -117,15 +117,31 @@ def test_a_list_of_users_that_is_none_is_not_believed(answer: object) -> None:
 
 def test_odd_rows_among_the_users_are_passed_over() -> None:
     """They are nobody's machines."""
-    rows = [{"name": "autoscaler.web.n1"}, {"name": 7}, 7, {}, {"name": "autoscaler.web-2.n2"}, None]
+    rows = [
+        {"name": "autoscaler.web.web-n1"},
+        {"name": 7},
+        7,
+        {},
+        {"name": "autoscaler.web-2.web-2-n2"},
+        None,
+    ]
 
-    assert {"n1"} == users(Broker(users=rows)).nodes()
+    assert {"web-n1"} == users(Broker(users=rows)).nodes()
+
+
+@pytest.mark.parametrize("tags", ["administrator", ["administrator"], ["monitoring"]], ids=str)
+def test_a_user_with_a_tag_is_no_machines(tags: object) -> None:
+    """Machines have none; this may be the daemon's own, whose end would be its last deed."""
+    rows = [{"name": "autoscaler.web.web-n1", "tags": tags}]
+    rows += [{"name": f"autoscaler.web.web-n{n}", "tags": none} for n, none in enumerate(["", [], None], 2)]
+
+    assert {"web-n2", "web-n3", "web-n4"} == users(Broker(users=rows)).nodes()
 
 
 def test_a_connection_of_nobody_known_leaves_open_who_is_logged_in() -> None:
     """It may be a machine's; the next look tells."""
-    rows = [{"user": "autoscaler.web.n1"}, {"user": "guest"}, {"user": "autoscaler.web-2.n2"}]
-    assert {"n1"} == users(Broker(vhosts=rows)).connected()
+    rows = [{"user": "autoscaler.web.web-n1"}, {"user": "guest"}, {"user": "autoscaler.web-2.web-2-n2"}]
+    assert {"web-n1"} == users(Broker(vhosts=rows)).connected()
 
     for odd in ({}, {"user": None}, None):
         with pytest.raises(FactUnavailable):
