@@ -93,7 +93,8 @@ class Application:
     for IMAGE."""
 
     source: ApplicationSource
-    reference: str = ""
+    reference: str = field(default="", repr=False)
+    """A repository's URL may hold credentials."""
     sha256: str = ""
     """What the wheel or the tarball must have, in hexadecimal digits. A tarball is never taken without."""
     revision: str = ""

@@ -7,6 +7,7 @@ sentence.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -24,6 +25,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _SHELLS_OWN = frozenset({"BASHOPTS", "BASH_VERSINFO", "EUID", "OPTIND", "PPID", "SHELLOPTS", "UID"})
 """Variables that a shell on Debian refuses to set, so the worker would never start."""
+
+_LONGEST_VARIABLE = 131_071
+"""Bytes of `NAME=value` with which Linux still starts a program."""
+_MOST_GRANTED = 400_000
+"""Characters of JSON: a machine takes half a MB in one message, in which this stands beside an address and a proof."""
 
 _URL_SCHEMES = {
     ApplicationSource.WHEEL: ("https", "http"),
@@ -136,6 +142,11 @@ def _of_environment(spec: WorkerSpec) -> Iterator[str]:
             yield f"environment: {name!r} is no name of a variable: letters, digits and `_`, no digit first"
         elif name in _SHELLS_OWN:
             yield f"environment: {name} belongs to the shell and cannot be set"
+        size = len(f"{name}={spec.environment[name]}".encode())
+        if size > _LONGEST_VARIABLE:
+            yield f"environment: {name} takes {size} bytes, with which no program starts; at most {_LONGEST_VARIABLE}"
+    if len(json.dumps(dict(spec.environment))) > _MOST_GRANTED:
+        yield f"environment: takes more than {_MOST_GRANTED} characters in all; put what is so large into files"
     if _CONTROL.search(spec.broker_url):
         yield "broker_url: holds a control character; write it percent-encoded"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ from tests.unit.bootstrap import specs
         ({"environment": {"A-B": "x"}}, "environment"),
         ({"environment": {"A=1;B": "x"}}, "environment"),
         ({"environment": {"UID": "0"}}, "environment"),
+        ({"environment": {"A": "x" * 131_070}}, "environment"),
+        ({"environment": {f"A{n}": "æ" * 10_000 for n in range(7)}}, "environment"),
         ({"environment": {"A": "x\x00y"}}, "environment.'A'"),
         ({"environment": {"A": "\ud83d"}}, "environment.'A'"),
         ({"broker_url": "amqp://a:b@c\n"}, "broker_url"),
@@ -66,6 +69,22 @@ def test_what_would_not_become_a_worker_is_refused_by_name(changes: dict[str, An
 def test_an_application_that_cannot_be_had_is_refused_by_name(application: Application, named: str) -> None:
     """What pip or git would read as an option, a second line or another address never reaches a machine."""
     assert [named] == [problem.split(":")[0] for problem in problems(specs.a_spec(application=application))]
+
+
+def test_the_longest_variable_is_the_one_with_which_a_program_starts() -> None:
+    """By this system's own kernel; one more byte keeps a worker from its start, on a machine that is paid for."""
+    value = "x" * 131_069
+    assert () == problems(specs.a_spec(environment={"A": value}))
+    subprocess.run(["true"], env={"A": value}, check=True, timeout=10)
+    with pytest.raises(OSError, match="too long"):
+        subprocess.run(["true"], env={"A": f"{value}x"}, check=True, timeout=10)
+
+
+def test_no_part_of_a_spec_shows_a_repositorys_credentials() -> None:
+    """A repr stands in whatever is told of an error that nobody expected."""
+    spec = specs.a_spec(application=replace(specs.GIT, reference="https://me:geheim@host/shop.git"))
+
+    assert "geheim" not in repr(spec)
 
 
 def test_every_problem_is_told_at_once() -> None:
