@@ -6,7 +6,6 @@ Without one it makes this machine a worker; running it again does no harm. `keep
 from __future__ import annotations
 
 import os
-import sys
 
 from bootstrap.assets.enrol import enrolment, machine, reports
 
@@ -32,7 +31,3 @@ def main(mode: str = "") -> int:
 
         lease.keep(settings, keeper, told)
     return enrolment.become_worker(settings, keeper, told)
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))

@@ -83,8 +83,11 @@ def files(spec: WorkerSpec) -> dict[str, str]:
 
 def carried(program: str) -> dict[str, str]:
     """Path → content of what this packed program writes beside itself."""
-    (squeezed,) = re.findall(r"b85decode\('(.*?)'\)", program)
-    sections = lzma.decompress(base64.b85decode(squeezed)).decode().split("\f")
+    ((digits, size),) = re.findall(r"for c in b'(.*)':.*\n.*to_bytes\(([0-9]+),", program)
+    number = 0
+    for digit in digits.encode():
+        number = number * 92 + (digit - 40 - (digit > 92)) % 93
+    sections = lzma.decompress(number.to_bytes(int(size), "big")).decode().split("\f")
     split = (section.split("\n", 1) for section in sections)
     return {path: text for path, text in split if path.startswith("/")}
 
