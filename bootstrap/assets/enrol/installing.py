@@ -22,6 +22,8 @@ VENV = f"{machine.ROOT}/opt/autoscaler/venv/"
 _REQUIREMENTS = machine.ETC + "requirements.txt"
 _STAMP = VENV + ".autoscaler"
 _ATTEMPTS = 5
+_NOES = 2
+"""So often somebody who knows may say that it is not to be had: what was published this minute gets a second look."""
 _QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -104,7 +106,15 @@ def again(step: Callable[[float], None]) -> None:
             step(ends_at - time.monotonic())
             break
         except machine.Failed as error:
-            if attempt == _ATTEMPTS or time.monotonic() + 3 * attempt > ends_at:
+            most = _NOES if _is_no(error.wrote) else _ATTEMPTS
+            if attempt >= most or time.monotonic() + 3 * attempt > ends_at:
                 raise machine.Failed(f"{error}, attempt {attempt}") from None
             machine.say(f"{error}; tried again")
             time.sleep(3 * attempt)
+
+
+def _is_no(wrote: str) -> bool:
+    """Whether an index told pip which versions there are, and none of them will do. One that cannot be reached, or says
+    that it is busy, has none to tell; where pip looks in several places, one of these may be silent."""
+    told = re.search("from versions: (?!none)", wrote)
+    return bool(told) and not re.search("WARNING:|Looking in (links|.*,)", wrote)

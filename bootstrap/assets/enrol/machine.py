@@ -36,6 +36,9 @@ _secrets: set[str] = set()
 class Failed(Exception):
     """It cannot be done; says why."""
 
+    wrote = ""
+    """What the program wrote that failed."""
+
 
 class Settings:
     """/etc/autoscaler/machine.json, with the defaults of what is not in it. Times are seconds."""
@@ -90,7 +93,8 @@ def masked(text: str) -> str:
     """The text without secrets. The longest go first: one may hold another."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return re.sub(r"://[^/\s]*@", f"://{MASK}@", text)
+    # Tokens stand in queries too.
+    return re.sub(r"(://[^\s?]*\?)\S+", rf"\1{MASK}", re.sub(r"://[^/\s]*@", f"://{MASK}@", text))
 
 
 def uptime_s() -> float:
@@ -139,7 +143,8 @@ def write(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def run(argv: list[str], deadline_s: float = 60, stdin: str = "", **environment: str) -> str:
-    """What a program wrote, which goes into the log too. Raises Failed with its exit code, or with the time it had."""
+    """What a program wrote, which goes into the log too. Raises Failed with its exit code or the time it had, and with
+    the last error that pip or apt tells."""
     lines: list[str] = []
     try:
         process = subprocess.Popen(
@@ -167,9 +172,13 @@ def run(argv: list[str], deadline_s: float = 60, stdin: str = "", **environment:
         reader.join(2)
     except OSError as error:
         trouble = error
+    wrote = "".join(lines)
     if trouble:
-        raise Failed(f"{' '.join(argv[:3])}: {trouble}")
-    return "".join(lines)
+        errors = re.findall("^(?:ERROR|E): .{,200}", wrote, re.MULTILINE)
+        failed = Failed(": ".join([" ".join(argv[:3]), str(trouble), *errors[-1:]]))
+        failed.wrote = wrote
+        raise failed
+    return wrote
 
 
 def answer(argv: list[str]) -> str:

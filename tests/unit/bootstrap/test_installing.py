@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,6 +92,47 @@ def test_a_mirror_that_fails_is_asked_again_before_it_is_given_up(
     assert (5, [3, 6, 9, 12]) == (len(count.read_text().splitlines()), stage.pauses)
 
 
+VERSIONS = "ERROR: Could not find a version that satisfies the requirement shop==9 (from versions: {})"
+NO_MATCH = "ERROR: No matching distribution found for shop==9"
+RETRIED = "WARNING: Retrying (Retry(total=0)) after connection broken by 'refused': /simple/shop/"
+
+
+@pytest.mark.parametrize(
+    ("pip_says", "attempts"),
+    [
+        ([VERSIONS.format("1.0, 1.1"), NO_MATCH], 2),
+        (["Looking in indexes: http://a/simple", VERSIONS.format("1.0"), NO_MATCH], 2),
+        ([VERSIONS.format("none"), NO_MATCH], 5),
+        ([RETRIED, VERSIONS.format("1.0"), NO_MATCH], 5),
+        (["Looking in indexes: http://a/simple, http://b/simple", VERSIONS.format("1.0"), NO_MATCH], 5),
+        (["Looking in links: /srv/wheels", VERSIONS.format("1.0"), NO_MATCH], 5),
+        (["ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."], 5),
+    ],
+)
+def test_a_version_that_an_index_does_not_have_is_asked_for_twice(
+    pip_says: list[str], attempts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where the one place that was asked told which versions it has: whoever is away or busy has none to tell, and
+    pip says the same last words of it."""
+    stage = Stage(tmp_path, monkeypatch, specs.a_spec())
+    count = tmp_path / "count"
+    said = "; ".join(f"echo {shlex.quote(line)}" for line in pip_says)
+    _with_pip(stage, tmp_path, f"echo x >>{count}; {said}; exit 1")
+    told = stage.play(_application)
+
+    assert f"exit code 1: {pip_says[-1]}, attempt {attempts}" in told
+    assert attempts == len(count.read_text().splitlines())
+
+
+def test_a_busy_index_that_says_no_once_is_asked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second no must be one as well."""
+    stage = Stage(tmp_path, monkeypatch, specs.a_spec())
+    count, no = tmp_path / "count", shlex.quote(VERSIONS.format("1.0"))
+    _with_pip(stage, tmp_path, f"echo x >>{count}; [ $(wc -l <{count}) != 1 ] || echo {no}; exit 1")
+
+    assert stage.play(_application).endswith("exit code 1, attempt 5")
+
+
 def test_an_operators_commands_run_before_packages_and_fail_the_phase(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,10 +147,10 @@ def test_an_operators_commands_run_before_packages_and_fail_the_phase(
     assert not stage.was_called("apt-get")
 
 
-def _with_pip(stage: Stage, root: Path) -> None:
+def _with_pip(stage: Stage, root: Path, body: str = "exit 0") -> None:
     """A `python3 -m venv` that makes an environment whose Python is a stand-in."""
     venv = root / "opt/autoscaler/venv/bin"
-    stage.machine.stand_in("pip", at=root / "made/python")
+    stage.machine.stand_in("pip", body, at=root / "made/python")
     made = f"mkdir -p {venv}; cp --remove-destination {root}/made/python {venv}/python; touch {venv}/pip"
     stage.machine.stand_in("python3", made)
 

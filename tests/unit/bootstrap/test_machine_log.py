@@ -61,6 +61,35 @@ def test_the_tail_is_what_a_report_may_hold(here: SimpleNamespace) -> None:
     assert max(map(len, here.machine.tail())) <= 400
 
 
+@pytest.mark.parametrize(
+    ("wrote", "told"),
+    [
+        (["ERROR: not this one", "ERROR: no match for shop", "and more"], ": ERROR: no match for shop"),
+        (["E: Unable to locate package shop"], ": E: Unable to locate package shop"),
+        (["an ERROR: in the middle", "Errors were met"], ""),
+        (["ERROR: " + "æ" * 4000], ": ERROR: " + "æ" * 200),
+    ],
+)
+def test_a_failure_bears_the_last_error_that_was_told(
+    wrote: list[str], told: str, here: SimpleNamespace
+) -> None:
+    """An exit code alone says nothing; the line is cut where it would crowd out the rest."""
+    with pytest.raises(here.machine.Failed) as failed:
+        here.machine.run(["sh", "-c", "printf '%s\n' \"$@\"; exit 3", "sh", *wrote])
+
+    assert str(failed.value).endswith(f": exit code 3{told}")
+    assert all(line in failed.value.wrote for line in wrote)
+
+
+def test_no_token_of_an_address_stands_in_what_is_told(here: SimpleNamespace) -> None:
+    """A wheel may need one in its query, and pip tells the whole address where it cannot get it."""
+    shown = here.machine.masked(
+        "HTTP error 404 while getting https://h.example/shop.whl?token=a1b2&x=9 (from what?)"
+    )
+
+    assert "HTTP error 404 while getting https://h.example/shop.whl?******** (from what?)" == shown
+
+
 def test_a_program_that_does_not_end_is_ended(here: SimpleNamespace) -> None:
     """With all that it started, and its time is told."""
     began_at = time.monotonic()
