@@ -213,6 +213,14 @@ class UserData:
     masked: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageScript:
+    """What makes a fresh machine a pool's golden image, and what its operator must know of it, a sentence each."""
+
+    text: str = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
 class UnusableSpec(ValueError):
     """This spec cannot become a worker in the form asked for. Names every field, what it holds and what was expected;
     never a secret."""

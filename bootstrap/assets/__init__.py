@@ -1,7 +1,7 @@
 """The files a machine is given, as they will stand there, with a few places to fill in.
 
-In goes a file's name and the values for its `@PLACES@`; out comes its text, without lines that are comments: user data
-is scarce, and they stand here. A place that nobody fills is an error, and a value is never searched for places itself.
+In goes a file's name and the values for its `@PLACES@`; out comes its text, without lines that are comments where it is
+for user data, which is scarce. A place that nobody fills is an error, and a value is never searched for places itself.
 What never happens here: quoting. The caller knows whose syntax it is.
 """
 
@@ -15,7 +15,7 @@ _COMMENT = re.compile(r"^ *#(?!!).*\n|^\n", re.MULTILINE)
 """A line that is one, or empty; not the first one of a program, which says what runs it."""
 
 
-def fill(name: str, **values: str) -> str:
+def fill(name: str, *, comments: bool = False, **values: str) -> str:
     """The asset `name` with every `@PLACE@` replaced. Raises KeyError for a place without a value."""
     template = resources.files(__name__).joinpath(name).read_text("utf-8")
-    return _PLACE.sub(lambda place: values[place[1]], _COMMENT.sub("", template))
+    return _PLACE.sub(lambda place: values[place[1]], template if comments else _COMMENT.sub("", template))

@@ -122,7 +122,7 @@ def test_the_same_modules_give_the_same_bytes() -> None:
 )
 def test_a_pool_gets_what_it_has_a_use_for(settings: dict[str, object], expected: set[str]) -> None:
     """User data is scarce."""
-    optional = {"supervisord", "systemd", "grant", "lease"}
+    optional = {"supervisord", "systemd", "grant", "lease", "imaging"}
 
     assert expected == optional & set(program.modules_for(settings))
     assert set(SOURCES) - {"__init__"} == {*program.modules_for(settings), *optional}
