@@ -16,6 +16,7 @@ from autoscaler.core.model import CreateNode
 from autoscaler.execute import Render
 from autoscaler.loop import Rulebook
 from autoscaler.node_users import NodeUsers
+from bootstrap import image
 from bootstrap.contract import (
     Application,
     ApplicationSource,
@@ -24,6 +25,7 @@ from bootstrap.contract import (
     DiskCheck,
     File,
     FileOwner,
+    ImageScript,
     IpVersion,
     Keeper,
     Lease,
@@ -45,6 +47,8 @@ from providers.contract import (
 )
 
 _LARGEST_CA_BYTES = 65_536
+_NOBODY = NodeName("nobody")
+"""An image is of no node."""
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -170,6 +174,14 @@ def user_data(
         limit_bytes=traits.user_data_limit_bytes,
         gzip=traits.user_data_gzip,
     )
+
+
+def image_script(settings: Settings, pool_name: str, *, with_commands: bool = False) -> ImageScript:
+    """What makes a machine of that pool's plain image a golden one. Secrets need not be known. Raises UnusableSpec."""
+    # An image holds no certificate: machines are given the broker's at boot, and who makes images may not read it.
+    broker = settings.broker.model_copy(update={"ca_file": None})
+    spec = worker_spec(settings.model_copy(update={"broker": broker}), pool_name, _NOBODY)
+    return image.script(spec, with_commands=with_commands)
 
 
 def render_with(

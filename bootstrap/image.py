@@ -237,9 +237,11 @@ def _lines(lines: Iterator[str]) -> str:
 def _notes(spec: WorkerSpec, kept_back: tuple[str, ...], *, with_commands: bool) -> Iterator[str]:
     for number, shown in enumerate(kept_back, 1):
         name = _ADDRESS.format(number)
-        yield f"The script needs {name} in its environment: {shown} with what is not shown here, which is a secret."
+        yield (
+            f"The script needs {name}, in its environment or as a line before it: {shown} with what is not shown here."
+        )
     if _is_secret_proxy(spec):
-        yield "The script needs https_proxy in its environment: the pool's proxy, which may hold a password."
+        yield "The script needs https_proxy, in its environment or as a line before it: the pool's proxy."
     if spec.application.source is ApplicationSource.IMAGE:
         yield (
             'The application is not the script\'s to install, as source is "image": install it on the machine first.'

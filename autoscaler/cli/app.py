@@ -20,6 +20,7 @@ from autoscaler.cli import (
     control,
     exits,
     identity,
+    image,
     nodes,
     orphans,
     output,
@@ -37,7 +38,7 @@ from autoscaler.cli import (
 
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Set up": {"init": setup.init, "check": setup.check},
+    "Set up": {"init": setup.init, "check": setup.check, "image": image.image},
     "Run": {"run": service.run},
     "Look": {
         "status": status.status,

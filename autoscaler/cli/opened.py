@@ -18,7 +18,7 @@ from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalAbsent, open_journal
-from bootstrap.contract import UserData
+from bootstrap.contract import ImageScript, UserData
 from providers.contract import NodeName, ProviderTraits
 
 if TYPE_CHECKING:
@@ -130,6 +130,13 @@ def user_data(
     from autoscaler import becoming  # noqa: PLC0415 - as above
 
     return becoming.user_data(given, pool_name, node, traits, slots=slots)
+
+
+def image_script(given: Settings, pool_name: str, *, with_commands: bool = False) -> ImageScript:
+    """What makes a machine of that pool's plain image a golden one. Raises UnusableSpec."""
+    from autoscaler import becoming  # noqa: PLC0415 - as above
+
+    return becoming.image_script(given, pool_name, with_commands=with_commands)
 
 
 def sample_node(given: Settings, pool_name: str) -> NodeName:
