@@ -101,7 +101,7 @@ class Newcomer:
             application=specs.IMAGE, user="nobody", fleet=fleet.name, broker_url=fleet.url
         )
         self.machine = specs.Machine(root, spec)
-        (root / "var/log").mkdir(parents=True)
+        (root / "var/log").mkdir(parents=True, exist_ok=True)
         self.machine.settle(token=TOKEN, **settings)
         self.machine.stand_in("supervisorctl", RUNNING)
         self.machine.stand_in("dpkg-query", "exit 1")
