@@ -158,7 +158,12 @@ def _steps(
     for provider, plain in dict.fromkeys((way.offer.provider, way.offer.image) for way in ways):
         of_it = [way for way in ways if (way.offer.provider, way.offer.image) == (provider, plain)]
         places = dict.fromkeys("/".join(filter(None, (way.offer.location, way.offer.size))) for way in of_it)
-        start = f"At account {provider} start a plain machine of image {plain}"
+        golden_now = any(way.saving is not None and way.saving.is_golden for way in of_it)
+        start = f"At account {provider} start a " + (
+            f"machine of the plain image that {plain} was made from"
+            if golden_now
+            else f"plain machine of image {plain}"
+        )
         start += f" ({', '.join(places)}), with your ssh key and without user data."
         start += " Take the smallest disk: a snapshot fits none that is smaller." if len(places) > 1 else ""
         change = "\n".join(_change(pool, way) for way in of_it)

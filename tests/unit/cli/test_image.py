@@ -120,6 +120,8 @@ def test_boots_of_another_image_say_nothing_of_this_one(rented: Office) -> None:
     after = rented.command("image", "images").out
 
     assert "cloud/fra/small with image golden-7: not known" in before
+    assert "start a plain machine of image golden-7 (fra/small)" in before
+    assert "start a machine of the plain image that golden-7 was made from (fra/small)" in after
     assert (
         "cloud/fra/small with image golden-7: golden already, packages 0.1 s + application 0.0 s of 48 s"
         in after
