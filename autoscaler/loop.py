@@ -322,7 +322,7 @@ def _boots(snapshot: Snapshot, memory: Memory) -> tuple[BootRecord, ...]:
         if boot is None or boot == snapshot.memory.booting.get(node.name):
             continue
         report = reports.get(node.name)
-        log = report.log if report is not None and report.log else None
+        log = report.log if report is not None and report.log and boot.failed is not None else None
         found.append(
             BootRecord(
                 node=node.name, pool=node.pool, offer=node.offer.name, at=snapshot.at, boot=boot, log=log

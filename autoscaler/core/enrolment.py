@@ -151,8 +151,22 @@ def middle_and_high(taken_s: Iterable[float]) -> tuple[float, float] | None:
 
 
 def _reported(boot: Boot, node: Node, report: Report, at: float) -> Boot:
-    """With what it says of itself now. That it started a worker is never taken back: that one may be at work."""
+    """With what it says of itself now. That it started a worker is never taken back: that one may be at work.
+
+    Once its worker was heard, whoever read its user data may speak with its token. It may still say how the last phases
+    went, which were on their way; what was said before stands, and a machine that works has not failed.
+    """
     power_at = min(at, max(node.ordered_at, report.heard_at - report.uptime_s))
+    if node.state not in ARRIVING:
+        known = {time.phase: time for time in boot.phases if time.ok}
+        return replace(
+            boot,
+            power_at=power_at if boot.power_at is None else boot.power_at,
+            phases=(*known.values(), *(time for time in report.phases if time.phase not in known)),
+            failed=None,
+            worker_started=boot.worker_started or report.worker_started,
+            disk=boot.disk or report.disk,
+        )
     return replace(
         boot,
         power_at=power_at if boot.power_at is None else min(boot.power_at, power_at),

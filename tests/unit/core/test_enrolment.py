@@ -123,6 +123,31 @@ def test_a_report_moves_no_machine_that_does_not_boot(state: NodeState) -> None:
     assert tick(replace(with_report, reports={})).nodes == tick(with_report).nodes
 
 
+def test_once_its_worker_was_heard_a_token_only_adds_the_phases_that_were_missing() -> None:
+    """Whoever read its user data by then can neither show it as failed nor change what it said itself."""
+    node = a_node(state=S.READY, **(YOUNG | {"enrolled_at": AT - 10}))
+    boot = Boot(power_at=AT - 90, phases=STARTED[:2])
+    memory = Memory(booting={N: boot})
+    forged = a_report(failed=FAILED, log=("pay me",), phases=(a_time(Phase.BOOTED, 0, 1), STARTED[2]))
+
+    late = reconcile(told(node, memory=memory, reports={N: forged}), rules(), FLEET).memory.booting[N]
+
+    assert (None, STARTED, AT - 90) == (late.failed, late.phases, late.power_at)
+    assert late.worker_started
+
+
+def test_a_phase_that_failed_is_told_anew_by_a_machine_whose_worker_was_heard() -> None:
+    """Somebody ran its program again by hand, and its last reports were under way."""
+    node = a_node(state=S.READY, **(YOUNG | {"enrolled_at": AT - 10}))
+    boot = Boot(power_at=AT - 90, phases=(STARTED[0], replace(STARTED[1], ok=False)), failed=FAILED)
+
+    late = reconcile(
+        told(node, memory=Memory(booting={N: boot}), reports={N: a_report(phases=STARTED)}), rules(), FLEET
+    ).memory.booting[N]
+
+    assert (None, STARTED) == (late.failed, late.phases)
+
+
 def test_a_worker_that_is_heard_after_all_is_a_worker() -> None:
     """Whatever its machine said before."""
     made = reconcile(told(booting(), sightings=heard(a_sighting())), rules(), FLEET)
