@@ -18,11 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from testbed.endtoend import acts, leftovers, place, recipes, replacing, stage
+from testbed.endtoend import acts, leftovers, place, recipes, replacing, stage, stolen
 from testbed.endtoend.place import (
     FAILING,
     GOLDEN,
     GOLDEN_IMAGE,
+    GUARDED,
     PLAIN,
     PLAIN_IMAGE,
     SLOW,
@@ -186,7 +187,18 @@ def _replaced(on: Stage, pool: str, phase: str, sign: str, mend: Callable[[], No
     return {"first": asdict(found.next), "replaced": asdict(found)}
 
 
-_PARTS = {GOLDEN: _golden, PLAIN: _plain, FAILING: _failing, SLOW: _slow}
+def _guarded(on: Stage) -> dict[str, Any]:
+    """What the user data of a machine is worth to a thief, and whether its worker's user can find it."""
+    say("Golden image, a user of its own at the broker: its user data is stolen …")
+    first, found = stolen.steal(on, GUARDED)
+    say(
+        f"  refused: {found.attempts_refused} attempts at the broker, {found.places_refused} places on the machine"
+    )
+    acts.empty(on, GUARDED)
+    return {"first": asdict(first), "stolen": asdict(found)}
+
+
+_PARTS = {GOLDEN: _golden, PLAIN: _plain, FAILING: _failing, SLOW: _slow, GUARDED: _guarded}
 
 
 def _road(part: dict[str, Any]) -> dict[str, Any]:

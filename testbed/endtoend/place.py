@@ -1,4 +1,4 @@
-"""The directory of a run: who may use it, and the configuration of its daemon, as an operator of four pools has it.
+"""The directory of a run: who may use it, and the configuration of its daemon, as an operator of five pools has it.
 
 In goes a path, out comes a `Place` that belongs to this process alone until it ends. What a former run left there is
 taken away, by name. What never happens here: anything is started or ended.
@@ -22,6 +22,8 @@ GOLDEN, PLAIN = "golden", "plain"
 """Pools, named after their images; each has a queue of its name."""
 FAILING, SLOW = "failing", "slow"
 """Pools on the golden image whose first machine cannot become a worker: no application, or a slow disk."""
+GUARDED = "guarded"
+"""A pool on the golden image whose machines have users of their own at the broker."""
 CEILING = 2
 SLOTS = 2
 PLAIN_IMAGE = "debian-12-x64"
@@ -97,8 +99,13 @@ environment = {{ SHOP_RECEIPTS = "{receipts}" }}
 """
 _IN_IMAGE = 'source = "image"\npython = "{python}"'
 _BY_PIP = 'source = "pip"\nreference = "shop-tasks==1.0"\nindex_url = "{index}"'
-_APPLICATION = {GOLDEN: _IN_IMAGE, PLAIN: _BY_PIP, FAILING: _BY_PIP, SLOW: _IN_IMAGE}
-_IMAGES = {GOLDEN: GOLDEN_IMAGE, PLAIN: PLAIN_IMAGE, FAILING: GOLDEN_IMAGE, SLOW: GOLDEN_IMAGE}
+_OWN_USERS = f'{_IN_IMAGE}\ncredentials = "node"'
+_APPLICATION = {
+    GOLDEN: _IN_IMAGE, PLAIN: _BY_PIP, FAILING: _BY_PIP, SLOW: _IN_IMAGE, GUARDED: _OWN_USERS,
+}  # fmt: skip
+_IMAGES = {
+    GOLDEN: GOLDEN_IMAGE, PLAIN: PLAIN_IMAGE, FAILING: GOLDEN_IMAGE, SLOW: GOLDEN_IMAGE, GUARDED: GOLDEN_IMAGE,
+}  # fmt: skip
 
 
 class PlaceTaken(Exception):

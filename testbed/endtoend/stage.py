@@ -107,18 +107,21 @@ class Stage:
     def environment(self) -> dict[str, str]:
         return environment(self.place, self.broker)
 
-    def moves(self, node: str | None = None) -> list[dict[str, Any]]:
-        """Every move of a node, or of all, as the daemon told it, oldest first; `at` is when."""
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """Every such event of the daemon's log, oldest first; `at` is when."""
         told = []
         with contextlib.suppress(FileNotFoundError):
             for line in self.place.log.read_text(encoding="utf-8").splitlines():
                 with contextlib.suppress(ValueError):
                     document = json.loads(line)
-                    if document.get("event") == "node.moved" and node in {None, document["node"]}:
-                        told.append(
-                            {**document, "at": datetime.fromisoformat(document["timestamp"]).timestamp()}
-                        )
+                    if document.get("event") == event:
+                        at = datetime.fromisoformat(document["timestamp"]).timestamp()
+                        told.append({**document, "at": at})
         return told
+
+    def moves(self, node: str | None = None) -> list[dict[str, Any]]:
+        """Every move of a node, or of all, as the daemon told it, oldest first; `at` is when."""
+        return [each for each in self.told("node.moved") if node in {None, each["node"]}]
 
     def states(self, pool: str) -> dict[str, str]:
         """Node → state, of all nodes that the pool ever had, in the order in which they came."""

@@ -38,7 +38,10 @@ def test_the_configuration_is_one_that_the_daemon_takes(taken: place.Place, tmp_
 
     settings = config.load(taken.config, stage.environment(taken, broker))
 
-    assert {place.GOLDEN, place.PLAIN, place.FAILING, place.SLOW} == set(settings.pools)
+    assert {place.GOLDEN, place.PLAIN, place.FAILING, place.SLOW, place.GUARDED} == set(settings.pools)
+    assert ["guarded"] == [
+        name for name, pool in settings.pools.items() if pool.bootstrap.credentials == "node"
+    ]
     assert place.FLEET == settings.fleet.name
 
 
