@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from testbed.endtoend import acts, leftovers, place, recipes, replacing, stage, stolen
+from testbed.endtoend import acts, installed, leftovers, place, recipes, replacing, server, stage, stolen
 from testbed.endtoend.place import (
     FAILING,
     GOLDEN,
@@ -67,8 +67,8 @@ def main() -> int:
         where = place.take(given.directory)
         leftovers.end(where.directory, mark=stage.MARK)
         where.clear()
-        goods = _goods(given.cache.absolute())
         parts = (given.only,) if given.only else tuple(_PARTS)
+        goods = _goods(given.cache.absolute(), where, parts)
         figures = _run(where, goods, given.accelerator, parts)
     except PlaceTaken as error:
         print(f"make e2e: {error}", file=sys.stderr)
@@ -85,14 +85,17 @@ def main() -> int:
     return 0 if not figures["tasks_lost"] and not figures["machines_left"] else FAILED
 
 
-def _goods(cache: Path) -> Goods:
+def _goods(cache: Path, where: Place, parts: tuple[str, ...]) -> Goods:
     """Images and wheels, made where they are not there yet."""
     cache.mkdir(parents=True, exist_ok=True)
     say("Images and packages (the first time some minutes) …")
     house = wheels.wheelhouse(cache, lock=ROOT / "requirements" / "machine.txt", application=_APPLICATION)
     plain = images.made(recipes.PLAIN, cache, wheels=house)
     golden = images.made(recipes.GOLDEN, cache, wheels=house)
-    return Goods(images={PLAIN_IMAGE: plain, GOLDEN_IMAGE: golden}, wheels=house, archive=plain.archive)
+    served = server.goods(cache, where.server) if _INSTALLED in parts else {}
+    return Goods(
+        images={PLAIN_IMAGE: plain, GOLDEN_IMAGE: golden}, wheels=house, archive=plain.archive, served=served
+    )
 
 
 def _run(where: Place, goods: Goods, wanted: str | None, parts: tuple[str, ...]) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def _run(where: Place, goods: Goods, wanted: str | None, parts: tuple[str, ...])
         found = {part: _PARTS[part](on) for part in parts}
         ended = acts.done(on)
         figures = {
-            **_road(found[parts[0]]),
+            **_road(found[parts[0]].get("first", {})),
             "tasks_sent": on.sent,
             "tasks_done": len(ended),
             "tasks_lost": on.sent - len(ended),
@@ -198,16 +201,31 @@ def _guarded(on: Stage) -> dict[str, Any]:
     return {"first": asdict(first), "stolen": asdict(found)}
 
 
-_PARTS = {GOLDEN: _golden, PLAIN: _plain, FAILING: _failing, SLOW: _slow, GUARDED: _guarded}
+def _server(on: Stage) -> dict[str, Any]:
+    """The daemon itself on a machine, as the documentation installs it."""
+    say("Plain image: the daemon installed as in docs/installing.md …")
+    found = installed.install(on)
+    say(f"  {found}")
+    return asdict(found)
 
 
-def _road(part: dict[str, Any]) -> dict[str, Any]:
+_INSTALLED = "installed"
+_PARTS = {
+    GOLDEN: _golden,
+    PLAIN: _plain,
+    FAILING: _failing,
+    SLOW: _slow,
+    GUARDED: _guarded,
+    _INSTALLED: _server,
+}
+
+
+def _road(first: dict[str, Any]) -> dict[str, Any]:
     """The figures of one machine, golden if there were any, that had this computer for itself."""
-    first = part["first"]
     return {
-        "order_to_boot_s": first["order_to_network_s"],
-        "boot_to_enrolled_s": first["network_to_heard_s"],
-        "order_to_first_task_s": first["order_to_first_task_s"],
+        "order_to_boot_s": first.get("order_to_network_s"),
+        "boot_to_enrolled_s": first.get("network_to_heard_s"),
+        "order_to_first_task_s": first.get("order_to_first_task_s"),
     }
 
 

@@ -139,11 +139,16 @@ class Place:
     def consoles(self) -> Path:
         return self.directory / "consoles"
 
+    @property
+    def server(self) -> Path:
+        """What is copied to a server, where the daemon is installed on one."""
+        return self.directory / "server"
+
     def clear(self) -> None:
         """Take away what a former run left. Its processes must have ended. Raises OSError."""
         held.clear(
             self.directory,
-            folders=("rabbitmq", "machines", "consoles"),
+            folders=("rabbitmq", "machines", "consoles", "server"),
             files=("journal.db*", "config.toml", "daemon.log"),
         )
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,6 +62,8 @@ class Goods:
     """By the name the cloud knows each."""
     wheels: Path
     archive: Path
+    served: Mapping[str, Path] = field(default_factory=dict)
+    """More folders of the depot, by name."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Stage:
     cloud: Cloud
     ears: Ears
     daemon: subprocess.Popen[bytes]
+    served: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of the depot beside the usual ones."""
     sent: int = 0
 
     def send(self, queue: str, seconds: list[float]) -> range:
@@ -187,7 +191,9 @@ def running(
     """Start all parts, and end them, last started first. Raises what the parts raise."""
     with ExitStack() as parts:
         broker = parts.enter_context(PrivateRabbitMQ(place.rabbitmq, statistics_interval_s=1.0))
-        depot = parts.enter_context(depots.serving({"debian": goods.archive, "simple": goods.wheels}))
+        depot = parts.enter_context(
+            depots.serving({"debian": goods.archive, "simple": goods.wheels, **goods.served})
+        )
         park = parts.enter_context(
             Park(
                 directory=place.machines,
@@ -205,7 +211,16 @@ def running(
         place.write_config(broker, depot, cloud.server.port)
         daemon = _start_daemon(place, broker)
         parts.callback(_end_daemon, daemon)
-        yield Stage(place=place, broker=broker, depot=depot, park=park, cloud=cloud, ears=ears, daemon=daemon)
+        yield Stage(
+            place=place,
+            broker=broker,
+            depot=depot,
+            park=park,
+            cloud=cloud,
+            ears=ears,
+            daemon=daemon,
+            served=goods.served,
+        )
 
 
 def _start_daemon(place: Place, broker: PrivateRabbitMQ) -> subprocess.Popen[bytes]:

@@ -1,8 +1,11 @@
-"""The parts that need no machine of the theft: what is taken from user data, and how it is looked for."""
+"""The parts that need no machine of two acts: what is taken from user data, how it is looked for, what is installed."""
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from autoscaler import becoming, config, enrolling
 from bootstrap.render import render
 from providers.contract import NodeName
-from testbed.endtoend import looking, place, stage, stolen
+from testbed.endtoend import installed, looking, place, server, stage, stolen
 from testbed.endtoend.acts import NotSo
 from testbed.rabbitmq import PrivateRabbitMQ
 from testbed.virtual.depot import Depot, serving
@@ -112,3 +115,50 @@ def test_a_worker_that_runs_as_root_fails_the_run() -> None:
     """Root is refused nothing."""
     with pytest.raises(NotSo, match="finds the user data"):
         stolen.require_shut(NODE, "root", ROOT, SHUT | {"uid": 0})
+
+
+def test_the_servers_configuration_is_one_that_the_daemon_takes(tmp_path: Path) -> None:
+    """And its machines are another fleet's than those of the daemon beside it."""
+    broker = PrivateRabbitMQ(tmp_path / "broker")
+    file = tmp_path / "config.toml"
+    file.write_text(server.configuration(broker, Depot(port=8000), 9000))
+
+    settings = config.load(file, server.secrets(broker))
+
+    assert place.FLEET != settings.fleet.name == server.FLEET
+    assert [server.QUEUE] == list(settings.pools)
+
+
+def test_secrets_are_written_as_systemd_and_the_shell_read_them(tmp_path: Path) -> None:
+    """Between single quotes; the broker's password holds all that both would take for something else."""
+    broker = PrivateRabbitMQ(tmp_path / "broker")
+    lines: list[str] = []
+    agent = SimpleNamespace(
+        write=lambda _path, text: lines.append(text),
+        run=lambda *_, **__: SimpleNamespace(code=0, output="600 root:root"),
+    )
+    running = SimpleNamespace(
+        broker=broker, depot=Depot(port=1), cloud=SimpleNamespace(server=SimpleNamespace(port=2))
+    )
+    server.configure(cast("Any", running), cast("Any", SimpleNamespace(agent=agent)))
+    file = tmp_path / "environment"
+    file.write_text(lines[-1])
+
+    script = f'. {file}; printf %s "$RABBITMQ_PASSWORD"'
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=30, check=True)
+
+    assert broker.password == done.stdout
+
+
+def test_the_page_tells_how_to_install_in_blocks_that_a_machine_can_run() -> None:
+    """The program, then the configuration, then a check, then the service; each is shell by its syntax."""
+    found = installed.blocks(installed.PAGE.read_text(encoding="utf-8"))
+
+    assert ["pip install", "/etc/autoscaler/environment", "autoscaler check", "systemctl enable"] == [
+        next(sign for sign in re.findall(
+            r"pip install|/etc/autoscaler/environment|autoscaler check|systemctl enable", block
+        ))
+        for block in found
+    ]  # fmt: skip
+    for block in found:
+        subprocess.run(["/bin/sh", "-n", "-c", block], timeout=30, check=True)

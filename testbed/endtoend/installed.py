@@ -1,0 +1,148 @@
+"""The daemon itself on a virtual machine: installed as docs/installing.md says, at work, restarted, stopped.
+
+In go a running `Stage` and the documentation, whose blocks of shell are run as they stand there; out comes how long
+they took and what the daemon did. What never happens here: a step that the documentation does not have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.endtoend import acts, server
+from testbed.endtoend.acts import NotSo
+from testbed.endtoend.server import FLEET, NAME, QUEUE, ROOT, run
+from testbed.endtoend.stage import Stage
+from testbed.virtual.machine import VirtualMachine
+
+PAGE = ROOT / "docs" / "installing.md"
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TO_CONFIGURE = "/etc/autoscaler/environment"
+"""Stands in the block after which the configuration and the secrets are written."""
+_ENDED = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What was seen of a daemon on a server."""
+
+    blocks_s: tuple[float, ...]
+    """How long each block of the documentation took."""
+    memory_mb: float
+    """Of the service, at work."""
+    exposure: str
+    """What `systemd-analyze security` says of the unit: 0 is shut, 10 is open."""
+    node: str
+    """The machine that it ordered."""
+    restarted_in: str
+    """That machine's state when the daemon was restarted."""
+    order_to_task_s: float
+    machines_ordered: int
+    stopped_s: float
+
+
+def blocks(page: str) -> list[str]:
+    """What the documentation tells root to do on the server, in its order."""
+    return _BLOCK.findall(page)
+
+
+def install(stage: Stage) -> Installed:
+    """A droplet, and on it a daemon that buys a machine, is restarted while that boots, and gives it back."""
+    with server.droplet(stage) as machine:
+        try:
+            return _at_work(stage, machine, _install(stage, machine))
+        except AssertionError as error:
+            log = run(machine, "journalctl --no-pager -n 60 -u autoscaler || :")
+            raise NotSo(f"{error}\nThe daemon on {NAME} said:\n{log}") from error
+
+
+def _install(stage: Stage, machine: VirtualMachine) -> list[float]:
+    """Seconds of each block."""
+    took = []
+    for block in blocks(PAGE.read_text(encoding="utf-8")):
+        at = time.monotonic()
+        run(machine, block)
+        took.append(round(time.monotonic() - at, 1))
+        if _TO_CONFIGURE in block:
+            server.configure(stage, machine)
+    return took
+
+
+def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Installed:
+    ticked_at = _ticks(stage, machine, 0.0)
+    (number,) = stage.send(QUEUE, [1.0])
+    node = stage.wait(lambda: _orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[0]
+    pid = _shown(machine, "MainPID")
+    run(machine, "systemctl restart autoscaler")
+    state = str(_told(machine, f"nodes {node}")["nodes"][0]["state"])
+    if _shown(machine, "MainPID") in {pid, "0"}:
+        raise NotSo(f"{NAME}: the daemon was not restarted; it is process {pid} still, or none")
+    _ticks(stage, machine, ticked_at)
+    done = stage.wait(
+        lambda: [each for each in stage.depot.told("ended") if each.number == number],
+        acts.BOOT_S,
+        f"{node} to do task {number}",
+    )[0]
+    order_to_task_s = round(done.at - stage.ordered_at(node), 1)
+    memory_bytes = int(_shown(machine, "MemoryCurrent"))
+    exposure = run(machine, "systemd-analyze security --no-pager autoscaler | tail -1")
+    stage.wait(lambda: not stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be given back")
+    if done.node != node or _orders(stage) != [node]:
+        raise NotSo(f"{NAME}: {done.node} did task {number}, and ordered were {_orders(stage)}")
+    return Installed(
+        blocks_s=tuple(took),
+        memory_mb=round(memory_bytes / 2**20, 1),
+        exposure=exposure.strip().lstrip("→ "),
+        node=node,
+        restarted_in=state,
+        order_to_task_s=order_to_task_s,
+        machines_ordered=len(_orders(stage)),
+        stopped_s=_stop(machine),
+    )
+
+
+def _ticks(stage: Stage, machine: VirtualMachine, after: float) -> float:
+    """Wait for a tick after that one, while the service is active. When it was, by the server's clock."""
+
+    def ticked() -> float:
+        state = _shown(machine, "ActiveState")
+        if state not in {"active", "activating"}:
+            raise NotSo(f"{NAME}: the service is {state}")
+        # Until the first tick there is no journal, which the command says in words and not as a document.
+        said = run(machine, "autoscaler status --json 2>/dev/null || :")
+        daemon = json.loads(said)["daemon"] if said else {"running": False, "last_tick_at": None}
+        at = float(daemon["last_tick_at"] or 0.0)
+        return at if daemon["running"] and at > after else 0.0
+
+    return stage.wait(ticked, acts.WORK_S, f"the daemon on {NAME} to tick")
+
+
+def _orders(stage: Stage) -> list[str]:
+    """The names of all machines that this fleet's daemon ever ordered, an order that was sent twice twice."""
+    asked = [each.asked for each in stage.cloud.server.exchanges]
+    orders = [each.parts for each in asked if (each.method, each.path) == ("POST", "/v2/droplets")]
+    return [str(order["name"]) for order in orders if str(order["name"]).startswith(f"{FLEET}-")]
+
+
+def _stop(machine: VirtualMachine) -> float:
+    """End the service; it must end by itself, in order. Seconds that took."""
+    began_at = time.monotonic()
+    run(machine, "systemctl stop autoscaler")
+    took_s = time.monotonic() - began_at
+    ended = {name: _shown(machine, name) for name in _ENDED}
+    if ended != _ENDED or _told(machine, "status")["daemon"]["running"]:
+        raise NotSo(f"{NAME}: the daemon was stopped, and is {ended}")
+    return round(took_s, 1)
+
+
+def _shown(machine: VirtualMachine, name: str) -> str:
+    """A property of the service."""
+    return run(machine, f"systemctl show --value --property={name} autoscaler").strip()
+
+
+def _told(machine: VirtualMachine, command: str) -> Any:
+    """What a command of the daemon's computer says."""
+    return json.loads(run(machine, f"autoscaler {command} --json"))
