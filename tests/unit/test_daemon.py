@@ -246,7 +246,8 @@ def test_a_tick_that_does_not_end_is_said_once_while_it_lasts() -> None:
     stage.daemon.clock, stage.daemon.log = Clock(), (log := Log())
 
     assert stage.daemon.run() == DONE
-    assert [31] == [fields["lasts_s"] for event, fields in log.events if event == "tick.hangs"]
+    (lasts_s,) = (fields["lasts_s"] for event, fields in log.events if event == "tick.hangs")
+    assert 31 <= lasts_s <= 41
 
 
 class Process:

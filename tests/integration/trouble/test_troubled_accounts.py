@@ -171,6 +171,8 @@ def test_an_account_that_answers_429_and_one_that_hangs_touch_nobody_else(accoun
         60,
         f"both to come back\n{stage.tail()}",
     )
+    # What is told of a machine is written down before it is ordered.
+    wait_until(lambda: busy.count(CREATE) and slow.count(CREATE), 20, f"both orders\n{stage.tail()}")
     assert {1} == set(
         Counter(
             e.parameters["ClientToken"] for p in (busy, slow) for e in p.asked if e.action == CREATE
