@@ -138,7 +138,7 @@ class Enrolment:
 def become_worker(settings: machine.Settings, keeper: ModuleType, told: reports.Reports) -> int:
     """The exit code of this program. A machine that is a worker already stays as it is."""
     if _state().get("enrolled") == settings.node:
-        machine.say("enrolled")
+        machine.say("a worker already")
         return 0
     reading, writing = os.pipe()
     # Two processes from here on: the one that cloud-init waits for says how it went, the other goes on telling why not.
