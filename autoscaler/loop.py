@@ -47,7 +47,7 @@ from autoscaler.observe import Seen
 from autoscaler.prospects import Prospects
 from autoscaler.telemetry import Log
 from autoscaler.telling import Teller, Tick
-from policies.contract import Allowance, Decision, Past
+from policies.contract import Allowance, Decision, Past, Traffic
 from policies.decide import decide
 from policies.prospect import Slice
 from policies.sentence import sentence
@@ -235,13 +235,18 @@ class Loop:
             wishes=self._journal.wishes(),
             past=self._journal.past(at - self._history_s()),
             memory=memory,
-            prospects=self._prospects.of_pools(at, memory.traffic),
+            prospects=self._prospects.of_pools(at, self._traffic(memory, at)),
             name_seed=self._name_seed(),
             settle_s=self._settle_s,
             listing_age_s=seen.listing_age_s,
             rate_limits=seen.rate_limits,
             reports=reports,
         )
+
+    def _traffic(self, memory: Memory, at: float) -> dict[PoolName, Traffic]:
+        """Of the pools, each with the boots of what it would buy now; of none where nobody asks for a prospect."""
+        asked = self._rules.items() if self._prospects.is_asked else ()
+        return {name: supply.traffic(rules, memory, at) for name, rules in asked}
 
     def _history_s(self) -> float:
         """How far back decisions may look: the longest window or cooldown of any pool."""

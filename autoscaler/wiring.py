@@ -19,6 +19,7 @@ from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
 from autoscaler.core import supply
+from autoscaler.core.learned import FIRST_S
 from autoscaler.core.model import (
     DrainExpiry,
     FleetRules,
@@ -289,7 +290,8 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
         ),
         timeouts=Timeouts(
             create_s=times.create_s,
-            enrol_s=times.enrol_s,
+            enrol_s=times.enrol_most_s if times.enrol_s == configured.LEARNED else times.enrol_s,
+            enrol_first_s=min(FIRST_S, times.enrol_most_s) if times.enrol_s == configured.LEARNED else None,
             silence_s=times.silence_s,
             lost_s=times.lost_s,
             drain_s=times.drain_s,

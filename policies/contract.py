@@ -71,7 +71,10 @@ class Traffic:
     boot_s: float = 0.0
     """Seconds from the order until the worker was heard, all of them together."""
     boots_of: str = ""
-    """The offer that these machines were of: the one that would be bought now. Empty: all that were bought."""
+    """The offer that these machines were of: the one that would be bought now, or one like it. Empty: all that were
+    bought."""
+    boots_why: str = ""
+    """Why they are not of what would be bought now; empty where they are."""
     drains: float = 0.0
     """Drains of idle workers that `drain_s` was measured over; the oldest are forgotten."""
     drain_s: float = 0.0

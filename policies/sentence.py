@@ -20,6 +20,7 @@ from policies.contract import (
     Trust,
 )
 from policies.phrases import count, duration, plain
+from policies.traffic import ASSUMED_BOOT_S
 
 
 def sentence(decision: Decision, *, remarks: tuple[str, ...] = ()) -> str:
@@ -165,12 +166,15 @@ def _supply_lines(supply: Supply, missing: str) -> list[str]:
 
 
 def _measured_lines(traffic: Traffic) -> list[str]:
-    """What was measured of machines; nothing before the first."""
+    """What was measured of machines, and what is assumed before the first."""
     lines = []
     if traffic.boots >= 1.0:
         of = f" of {traffic.boots_of}" if traffic.boots_of else ""
+        why = f"; {traffic.boots_why}" if traffic.boots_why else ""
         each = duration(traffic.boot_s / traffic.boots)
-        lines.append(f"Boot time: {each}, measured over {count(round(traffic.boots), 'machine')}{of}")
+        lines.append(f"Boot time: {each}, measured over {count(round(traffic.boots), 'machine')}{of}{why}")
+    else:
+        lines.append(f"Boot time: {duration(ASSUMED_BOOT_S)}, assumed: no machine has become a worker yet")
     if traffic.drains >= 1.0:
         each = duration(traffic.drain_s / traffic.drains)
         lines.append(

@@ -6,25 +6,47 @@ In go what the journal holds, out come tables and plain values. What never happe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import RenderableType
 
 from autoscaler.cli import output
 from autoscaler.config import Settings
-from autoscaler.core import enrolment
+from autoscaler.core import deadlines, enrolment, patience
 from autoscaler.core.facts import Memory
-from autoscaler.core.model import Node, Offer, PoolName
+from autoscaler.core.learned import Learned
+from autoscaler.core.model import Node, Offer, PoolName, Timeouts
 from autoscaler.core.reports import MEANINGS, Boot, Boots, Phase, PhaseTime
 from autoscaler.journal.contract import BootRecord
-from policies.phrases import count
-from providers.contract import ProviderName
+from policies.phrases import count, duration
 
 _BAR = 36
 """Characters for the longest way from an order to a task."""
 _BLOCK, _FAILED_BLOCK = "█", "▓"
 _TITLE = "Where the seconds of a boot go"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """An offer for a pool, what its boots were like, and when a machine of it is late."""
+
+    pool: PoolName
+    offer: Offer
+    boots: Boots
+    learned: Learned
+    times: Timeouts
+
+    @property
+    def late_after_s(self) -> float:
+        return deadlines.enrol_s(self.times, self.learned, alike=not self.learned.changed)
+
+    @property
+    def late_why(self) -> str:
+        """What that rests on."""
+        if self.times.enrol_first_s is None:
+            return "timeouts.enrol says so"
+        return patience.in_words(self.learned, alike=not self.learned.changed)
 
 
 def portrait(record: BootRecord | None, node: Node) -> RenderableType | None:
@@ -54,21 +76,23 @@ def portrait(record: BootRecord | None, node: Node) -> RenderableType | None:
 
 def by_offer(memory: Memory, settings: Settings, only: PoolName | None = None) -> RenderableType | None:
     """A line for each offer of whose boots something is known: median and 95th percentile of each phase."""
-    known = [each for each in _known(memory, settings) if only in {None, each[0]}]
-    phases = [phase for phase in Phase if any(phase in boots.took_s for _, _, boots in known)]
+    known = [each for each in _known(memory, settings) if only in {None, each.pool}]
+    phases = [phase for phase in Phase if any(phase in each.boots.took_s for each in known)]
     if not known:
         return None
-    headers = ["OFFER", "POOL", "BOOTS", "ALL", *(phase.value.upper() for phase in phases), "FAILED"]
+    columns = (phase.value.upper() for phase in phases)
+    headers = ["OFFER", "POOL", "BOOTS", "ALL", *columns, "LATE AFTER", "FAILED"]
     rows = [
         [
-            output.offer(offer),
-            pool,
-            str(_machines(boots)),
-            _quantiles(boots.whole_s),
-            *(_quantiles(boots.took_s.get(phase, ())) for phase in phases),
-            _failures(boots),
+            output.offer(each.offer),
+            each.pool,
+            str(_machines(each)),
+            _quantiles(each.boots.whole_s),
+            *(_quantiles(each.boots.took_s.get(phase, ())) for phase in phases),
+            duration(each.late_after_s),
+            _failures(each.boots),
         ]
-        for pool, offer, boots in known
+        for each in known
     ]
     return output.together(
         output.words(f"{_TITLE}: median / 95th percentile in seconds, of the last boots", output.STRONG),
@@ -78,8 +102,8 @@ def by_offer(memory: Memory, settings: Settings, only: PoolName | None = None) -
 
 def of_pool(memory: Memory, settings: Settings, pool: PoolName) -> RenderableType | None:
     """Each offer of that pool with a bar for each phase."""
-    known = [each for each in _known(memory, settings) if each[0] == pool]
-    return output.together(*(_block(offer, boots) for _, offer, boots in known)) if known else None
+    known = [each for each in _known(memory, settings) if each.pool == pool]
+    return output.together(*map(_block, known)) if known else None
 
 
 def document(record: BootRecord | None, node: Node) -> dict[str, Any] | None:
@@ -101,40 +125,40 @@ def documents(memory: Memory, settings: Settings, only: PoolName | None = None) 
     """What is known of the boots of each offer, as plain values."""
     return [
         {
-            "offer": offer.name,
-            "pool": pool,
-            "boots": _machines(boots),
-            "all": _plain_quantiles(boots.whole_s),
-            "phases": {phase.value: _plain_quantiles(taken) for phase, taken in boots.took_s.items()},
-            "failed": {phase.value: number for phase, number in boots.failed.items()},
-            "slow_disks_in_a_row": boots.slow_disks,
+            "offer": each.offer.name,
+            "pool": each.pool,
+            "boots": _machines(each),
+            "all": _plain_quantiles(each.boots.whole_s),
+            "phases": {phase.value: _plain_quantiles(taken) for phase, taken in each.boots.took_s.items()},
+            "until_heard": _plain_quantiles(each.learned.took_s),
+            "late_after_s": each.late_after_s,
+            "late_why": each.late_why,
+            "failed": {phase.value: number for phase, number in each.boots.failed.items()},
+            "slow_disks_in_a_row": each.boots.slow_disks,
         }
-        for pool, offer, boots in _known(memory, settings)
-        if only in {None, pool}
+        for each in _known(memory, settings)
+        if only in {None, each.pool}
     ]
 
 
-def _known(memory: Memory, settings: Settings) -> Iterable[tuple[PoolName, Offer, Boots]]:
+def _known(memory: Memory, settings: Settings) -> Iterable[_Known]:
+    from autoscaler import wiring  # noqa: PLC0415 - clients of clouds are slow to import
+
     for name, configured in settings.pools.items():
-        for written in configured.offers:
-            offer = Offer(
-                provider=ProviderName(written.provider),
-                location=written.location,
-                size=written.size,
-                image=written.image,
-                price_per_h=written.price_per_h,
-                quantum_s=written.quantum_s,
-            )
-            boots = enrolment.of_offer(memory, offer.name, PoolName(name))
-            if boots.took_s or boots.failed:
-                yield PoolName(name), offer, boots
+        rules = wiring.pool_rules(name, configured)
+        for offer in rules.offers:
+            boots = enrolment.of_offer(memory, offer.name, rules.name)
+            learned = patience.of_offer(memory, offer.name, rules.name)
+            if boots.took_s or boots.failed or learned.took_s or learned.at_least_s:
+                yield _Known(pool=rules.name, offer=offer, boots=boots, learned=learned, times=rules.timeouts)
 
 
-def _machines(boots: Boots) -> int:
-    return max((len(taken) for taken in boots.took_s.values()), default=0)
+def _machines(of: _Known) -> int:
+    return max((len(taken) for taken in of.boots.took_s.values()), default=len(of.learned.took_s))
 
 
-def _block(offer: Offer, boots: Boots) -> RenderableType:
+def _block(of: _Known) -> RenderableType:
+    boots = of.boots
     longest_s = max((high for taken in boots.took_s.values() for _, high in [_pair(taken)]), default=0.0)
     rows = []
     for phase in Phase:
@@ -143,13 +167,14 @@ def _block(offer: Offer, boots: Boots) -> RenderableType:
             middle, high = _pair(taken)
             rows.append((phase.value, _s(middle), _s(high), _bar(0.0, middle, longest_s), MEANINGS[phase]))
     whole = enrolment.middle_and_high(boots.whole_s)
-    title = f"{_TITLE} at {output.offer(offer)}"
+    title = f"{_TITLE} at {output.offer(of.offer)}"
     if whole is not None:
         title += f": {_s(whole[0])} s from the order to the first heartbeat, 95th percentile {_s(whole[1])} s"
     failed = _failures(boots)
     return output.together(
         output.words(title, output.STRONG),
         output.columns(("PHASE", "P50", "P95", "", "WHAT"), rows, right=("P50", "P95")) if rows else None,
+        output.words(f"A machine is late after {duration(of.late_after_s)}: {of.late_why}"),
         output.words(f"Failed: {failed}", output.BAD) if boots.failed else None,
     )
 

@@ -40,6 +40,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
     for name, pool in pools.items():
         place: Place = ("pools", name)
         yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
+        yield from _of_timeouts((*place, "timeouts"), _table(pool.get("timeouts")))
         yield from _of_schedules((*place, "policies"), pool)
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
@@ -102,6 +103,16 @@ def _of_limits(place: Place, limits: Mapping[str, Any]) -> Iterator[Finding]:
             found=str(ceiling),
             expected=f"at most {SANE_WORKERS}",
             advice="If so many are meant, say so with allow_large = true.",
+        )
+
+
+def _of_timeouts(place: Place, timeouts: Mapping[str, Any]) -> Iterator[Finding]:
+    if "enrol_most" in timeouts and timeouts.get("enrol", "learned") != "learned":
+        yield Finding(
+            place=(*place, "enrol_most"),
+            found=f'a bound of what is learned, but enrol is "{timeouts["enrol"]}"',
+            expected='enrol = "learned", or no enrol_most',
+            advice="A number holds for every machine, and nothing is learned beside it.",
         )
 
 

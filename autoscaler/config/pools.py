@@ -21,6 +21,7 @@ from autoscaler.config.values import (
     QueueName,
     Section,
     Span,
+    SpanOr,
     Word,
     other_kind,
 )
@@ -29,6 +30,8 @@ BUILT_IN = ("wait", "backlog", "steps", "schedule", "forecast")
 
 Duration = Annotated[float, Span("0s", "4w")]
 Wait = Annotated[float, Span("1s", "4w")]
+Learned = Literal["learned"]
+LEARNED: Learned = "learned"
 WaitOrNot = Annotated[float, Span("0s", "4w")]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -172,8 +175,14 @@ class Timeouts(Section):
 
     create_s: Wait = Field(default=120.0, alias="create")
     """For an ordered machine to appear at its provider."""
-    enrol_s: Wait = Field(default=600.0, alias="enrol")
-    """For a machine's worker to be heard, from its appearance; else it is replaced."""
+    enrol_s: Annotated[float | Learned, SpanOr("1s", "4w", word=LEARNED)] = Field(
+        default=LEARNED, alias="enrol"
+    )
+    """For a machine's worker to be heard, from its appearance; else it is replaced. A number holds for every machine;
+    `"learned"` follows the last boots of each offer: 10m while it has none, 3m at least, `enrol_most` at most."""
+    enrol_most_s: Wait = Field(default=1800.0, alias="enrol_most")
+    """The most that `enrol = "learned"` comes to, for an offer that boots slowly, and for a machine that reports one
+    phase of its boot after another."""
     silence_s: Wait = Field(default=60.0, alias="silence")
     """Without a word from a worker before it counts as lost. Celery's workers speak every 2 s."""
     lost_s: Wait = Field(default=300.0, alias="lost")

@@ -104,6 +104,33 @@ class Span:
         return {"type": "string", "pattern": f"^{DURATION.pattern}$", DURATION_MARK: [self.least, self.most]}
 
 
+@dataclass(frozen=True, slots=True)
+class SpanOr(Span):
+    """Marks the same where one word may stand in its place, which is taken as it is."""
+
+    word: str = ""
+
+    def take(self, value: object) -> float | int | str:
+        """The seconds, or the word."""
+        if value == self.word:
+            return self.word
+        try:
+            return self.parse(value)
+        except PydanticCustomError as error:
+            known = error.context or {}
+            expected = f'{known["expected"]}, or "{self.word}"'
+            raise wrong(known["found"], expected, known["advice"]) from None
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.take)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        written = Span.__get_pydantic_json_schema__(self, schema, handler)
+        return {"anyOf": [{"const": self.word}, written]}
+
+
 def _duration_advice(text: str) -> str:
     """What is wrong with it, where that can be said."""
     if len(text) > _LONGEST_ADVISED:

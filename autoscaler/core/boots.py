@@ -1,17 +1,21 @@
 """How long machines of each offer take to become workers: offers differ in hardware, image and place.
 
-Boots go in by offer and pool, and out comes a pool's traffic with the boot time of the offer that would be bought. What
-never happens here: a choice of an offer.
+Boots go in by offer and pool, and out comes a pool's traffic with the boot time of the offer that would be bought, or
+of what is most like it. What never happens here: a choice of an offer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from autoscaler.core.model import Offer, OfferName
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import Offer, OfferName, PoolRules
 from policies import traffic as traffics
 from policies.contract import Span, Traffic
+
+_FOR = " for "
+"""Between an offer and its pool, in the keys that `offers.for_pool` makes."""
 
 
 def learn(
@@ -26,11 +30,49 @@ def learn(
     return after
 
 
-def of_offer(
-    traffic: Traffic, offer: Offer | None, boots: Mapping[OfferName, Span], key: OfferName
-) -> Traffic:
-    """The traffic with that offer's own boots; with those of all that were bought as long as it has none."""
-    own = boots.get(key)
-    if offer is None or own is None or not own.amount:
-        return traffic
-    return replace(traffic, boots=own.amount, boot_s=own.seconds, boots_of=offer.name)
+def of_offer(traffic: Traffic, offer: Offer, pool: PoolRules, memory: Memory) -> Traffic:
+    """The traffic with that offer's own boots for the pool; while it has none, with those of the same size at the same
+    provider, be it with another image; else with those of all that were bought. And why, where they are not its own."""
+    key = _key(offer, pool)
+    own = memory.boots.get(key)
+    if own is not None and own.amount:
+        known = memory.learned.get(key)
+        changed = known is not None and known.changed
+        why = "none has become a worker since what they become was changed" if changed else ""
+        return _with(traffic, own, offer.name, why)
+    why = f"none of {offer.name} has become a worker yet"
+    for alike in _alike(memory.boots, offer, pool):
+        return _with(traffic, memory.boots[alike], alike.removesuffix(f"{_FOR}{pool.name}"), why)
+    return replace(traffic, boots_why=why) if traffic.boots else traffic
+
+
+def of_interest(boots: Mapping[OfferName, Span], pool: PoolRules) -> Iterator[OfferName]:
+    """The offers whose boots are worth knowing for that pool: its own, and what stood in the place of one that has no
+    boot of its own yet."""
+    for offer in pool.offers:
+        key = _key(offer, pool)
+        yield key
+        if key not in boots:
+            yield from _alike(boots, offer, pool)
+
+
+def _alike(boots: Mapping[OfferName, Span], offer: Offer, pool: PoolRules) -> Iterator[OfferName]:
+    """Of the same pool, size and provider, the nearest first: with another image, which may not be bought any more;
+    elsewhere."""
+    of_pool, here = f"{_FOR}{pool.name}", f"{offer.provider}/{offer.location}/{offer.size}/"
+    images = [key for key in boots if key.startswith(here) and key.endswith(of_pool)]
+    # The image that was bought last stands last.
+    yield from (key for key in reversed(images) if boots[key].amount)
+    for other in pool.offers:
+        key = _key(other, pool)
+        same = (other.provider, other.size) == (offer.provider, offer.size) and key not in images
+        if same and key in boots and boots[key].amount:
+            yield key
+
+
+def _with(traffic: Traffic, span: Span, of: str, why: str) -> Traffic:
+    return replace(traffic, boots=span.amount, boot_s=span.seconds, boots_of=of, boots_why=why)
+
+
+def _key(offer: Offer, pool: PoolRules) -> OfferName:
+    return OfferName(f"{offer.name}{_FOR}{pool.name}")

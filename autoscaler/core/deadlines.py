@@ -6,10 +6,24 @@ from __future__ import annotations
 
 import math
 
-from autoscaler.core import lifecycle
+from autoscaler.core import learned, lifecycle
 from autoscaler.core.facts import Idleness, Sighting, Unconnected
+from autoscaler.core.learned import Learned
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import DrainExpiry, Node, Timeouts
+
+
+def enrol_s(times: Timeouts, of: Learned, *, alike: bool) -> float:
+    """Seconds that a machine of that offer may take to become a worker: the operator's number, if he wrote one."""
+    if times.enrol_first_s is None:
+        return times.enrol_s
+    return learned.late_after_s(
+        of,
+        alike=alike,
+        first_s=times.enrol_first_s,
+        least_s=times.enrol_least_s,
+        most_s=times.enrol_s,
+    )
 
 
 def allowed_s(

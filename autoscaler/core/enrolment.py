@@ -12,7 +12,7 @@ from dataclasses import replace
 from statistics import quantiles
 
 from autoscaler.core import offers
-from autoscaler.core.facts import Idleness, Memory, Missing, Sighting, Snapshot, Unconnected
+from autoscaler.core.facts import SIGHTINGS_CLOCK, Idleness, Memory, Missing, Sighting, Snapshot, Unconnected
 from autoscaler.core.lifecycle import ARRIVING, Event, NodeState
 from autoscaler.core.model import Node, OfferName, PoolName, PoolRules, Transition
 from autoscaler.core.reports import Boot, Boots, Failure, Phase, PhaseTime, Report
@@ -49,7 +49,8 @@ def take_in(snapshot: Snapshot) -> dict[NodeName, Boot]:
             continue
         boot = boot or Boot()
         if report is not None:
-            boot = _reported(boot, node, report, snapshot.at)
+            heard_on = snapshot.memory.clocks.get(SIGHTINGS_CLOCK, 0.0)
+            boot = _reported(boot, node, report, snapshot.at, heard_on)
         found[node.name] = _tasked(boot, node, snapshot)
     return found
 
@@ -150,7 +151,7 @@ def middle_and_high(taken_s: Iterable[float]) -> tuple[float, float] | None:
     return cuts[49], cuts[94]
 
 
-def _reported(boot: Boot, node: Node, report: Report, at: float) -> Boot:
+def _reported(boot: Boot, node: Node, report: Report, at: float, heard_on: float) -> Boot:
     """With what it says of itself now. That it started a worker is never taken back: that one may be at work.
 
     Once its worker was heard, whoever read its user data may speak with its token. It may still say how the last phases
@@ -167,10 +168,12 @@ def _reported(boot: Boot, node: Node, report: Report, at: float) -> Boot:
             worker_started=boot.worker_started or report.worker_started,
             disk=boot.disk or report.disk,
         )
+    moved = len(report.phases) > len(boot.phases)
     return replace(
         boot,
         power_at=power_at if boot.power_at is None else min(boot.power_at, power_at),
         phases=report.phases,
+        moved_on=heard_on if moved else boot.moved_on,
         failed=report.failed,
         worker_started=boot.worker_started or report.worker_started,
         disk=report.disk or boot.disk,

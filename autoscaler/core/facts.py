@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from autoscaler.core.learned import Learned
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, WorkerName
 from autoscaler.core.reports import Boot, Boots, Report
 from autoscaler.core.waits import Wait
@@ -343,6 +344,8 @@ class Memory:
     """What machines say of their way to become workers, as long as they may say more."""
     phases: Mapping[OfferName, Boots] = field(default_factory=lambda: MappingProxyType({}))
     """What the last boots of each offer for a pool were like."""
+    learned: Mapping[OfferName, Learned] = field(default_factory=lambda: MappingProxyType({}))
+    """When a machine of each offer for a pool is late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from autoscaler.core import (
     holdings,
     measuring,
     offers,
+    patience,
     preference,
     quotas,
     rations,
@@ -46,12 +47,14 @@ def learn(
     memory = offers.after_enrolments(memory, told, snapshot.nodes)
     memory = canary.learn(memory, told, snapshot.nodes, rules)
     memory = offers.after_changes(memory, rules, snapshot.at)
+    learned = patience.learn(snapshot, told, rules, clocks)
     memory = replace(
         memory,
         clocks=clocks,
         good_looks=_good_looks(snapshot),
         traffic=measuring.traffic(snapshot, told, rules, fleet),
-        boots=measuring.boots_by_offer(snapshot, told, rules),
+        boots=measuring.boots_by_offer(snapshot, told, rules, patience.renewed(snapshot.memory, learned)),
+        learned=learned,
         delivered=preference.delivered(snapshot, rules),
         bought={pool: name for pool, name in memory.bought.items() if pool in rules},
         drains=drains.watch(snapshot, told),

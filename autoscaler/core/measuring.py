@@ -6,10 +6,10 @@ seen measures nothing. What never happens here: a decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from autoscaler.core import boots, drains, moves, offers, supply
+from autoscaler.core import boots, drains, moves, offers, patience, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.model import FleetRules, OfferName, PoolName, PoolRules, Transition
@@ -18,8 +18,6 @@ from policies import traffic as traffics
 from policies.contract import Demand, Flow, Span, Supply, Traffic
 from policies.prospect import Slice
 
-_UNWATCHED_S = 60.0
-"""So long a part of a boot may have passed unheard; after more, when the worker came up cannot be told."""
 _MAY_HOLD_A_SLOT = 5.0
 """Messages in a worker's hands for each slot: one that runs, and four prefetched, which is Celery's default."""
 _UNEVEN = 2.0
@@ -112,18 +110,24 @@ def with_look(
 
 
 def boots_by_offer(
-    snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules]
+    snapshot: Snapshot,
+    told: Iterable[Transition],
+    rules: Mapping[PoolName, PoolRules],
+    renewed: Collection[OfferName] = (),
 ) -> dict[OfferName, Span]:
-    """Of every offer of each configured pool, this tick's boots included."""
-    keys = {offers.for_pool(offer.name, name) for name, pool in rules.items() for offer in pool.offers}
+    """Of every offer of each configured pool, this tick's boots included, and of what an offer without a boot of its
+    own is like. Those `renewed` are offers of whose new kind the first has just become a worker: what the old one took
+    is forgotten."""
     found = {
         offers.for_pool(offer, name): [min(s, times.create_s + times.enrol_s) for s in seconds]
         for (name, offer), seconds in _boots(snapshot, told).items()
         if name in rules
         for times in [rules[name].timeouts]
     }
-    after = boots.learn(snapshot.memory.boots, found)
-    return {key: span for key, span in after.items() if key in keys}
+    before = {key: span for key, span in snapshot.memory.boots.items() if key not in renewed}
+    after = boots.learn(before, found)
+    kept = {key for pool in rules.values() for key in boots.of_interest(after, pool)}
+    return {key: span for key, span in after.items() if key in kept}
 
 
 def _excused(pool: PoolRules, demand: Demand, workers: Supply, snapshot: Snapshot) -> float:
@@ -151,6 +155,6 @@ def _boots(snapshot: Snapshot, told: Iterable[Transition]) -> dict[tuple[PoolNam
         if move.event is not Event.WORKER_SEEN or node is None or node.enrolled_at is not None:
             continue
         unheard_s = snapshot.at - node.entered_at - moves.lasted_s(node, snapshot.memory.clocks)
-        if node.state is not NodeState.BOOTING or abs(unheard_s) <= _UNWATCHED_S:
+        if node.state is not NodeState.BOOTING or abs(unheard_s) <= patience.UNWATCHED_S:
             found.setdefault((node.pool, node.offer.name), []).append(snapshot.at - node.ordered_at)
     return found

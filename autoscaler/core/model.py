@@ -12,6 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NewType
 
+from autoscaler.core.learned import LEAST_S
 from autoscaler.core.lifecycle import Event, NodeState
 from autoscaler.core.places import Places
 from autoscaler.core.waits import Wait
@@ -66,6 +67,11 @@ class Timeouts:
 
     create_s: float = 120.0
     enrol_s: float = 600.0
+    """For any machine; where its offer's boots are learned from, at most."""
+    enrol_first_s: float | None = None
+    """While none of its offer is known; None: nothing is learned, all have `enrol_s`."""
+    enrol_least_s: float = LEAST_S
+    """However quick others were."""
     silence_s: float = 60.0
     lost_s: float = 300.0
     drain_s: float = 1800.0

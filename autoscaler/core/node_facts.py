@@ -17,6 +17,7 @@ from autoscaler.core import (
     moves,
     namesakes,
     offers,
+    patience,
     strangers,
 )
 from autoscaler.core.facts import (
@@ -300,14 +301,18 @@ def _overdue(node: Node, view: View) -> tuple[Node, Event | None, str]:
     sees = view.listed_completely(node) if deadline.clock is FactKind.INSTANCES else view.hears_all
     idleness = view.snapshot.idleness.get(node.name)
     age_s = view.snapshot.listing_age_s.get(node.offer.provider, 0.0)
-    limit_s = deadlines.allowed_s(node, view.timeouts, view.sighting(node), idleness, age_s)
+    memory = view.snapshot.memory
+    times = patience.times_of(node, view.timeouts, memory, view.booting, view.snapshot.reports)
+    limit_s = deadlines.allowed_s(node, times, view.sighting(node), idleness, age_s)
     lasted_s = moves.lasted_s(node, view.clocks)
     if not sees or lasted_s < limit_s:
         return node, None, ""
     if deadline.event is Event.ENROL_EXPIRED and idleness is not None:
         # Somebody is connected: it was the time of a drain that is over, and that was an operator's choice.
         node = replace(node, given_up=isinstance(idleness.unacknowledged, int))
-    return node, deadline.event, f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
+    says = f"{node.state.value} for {lasted_s:.0f} s, allowed are {limit_s:.0f} s"
+    why = patience.why(node, view.timeouts, memory, view.booting, view.clocks)
+    return node, deadline.event, f"{says}: {why}" if why else says
 
 
 _STEPS: tuple[_Step, ...] = (

@@ -19,6 +19,7 @@ from autoscaler.core import (
     moves,
     namesakes,
     node_facts,
+    patience,
     stalls,
     strangers,
     witness,
@@ -128,7 +129,8 @@ def _of_interest(
 ) -> bool:
     match node.state:
         case NodeState.BOOTING:
-            overdue = moves.lasted_s(node, memory.clocks) >= _timeouts(rules, node).enrol_s
+            times = patience.times_of(node, _timeouts(rules, node), memory, memory.booting, reports)
+            overdue = moves.lasted_s(node, memory.clocks) >= times.enrol_s
             return overdue or enrolment.says_that_it_failed(node, memory, reports)
         case NodeState.DESTROYING:
             return witness.awaits(node)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from autoscaler.core import lifecycle, moves, quanta, residency
+from autoscaler.core import lifecycle, moves, patience, quanta, residency
 from autoscaler.core.facts import Idleness, Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, NodeTrouble, PoolName, PoolRules, Timeouts
@@ -60,6 +60,7 @@ def late_enrolments(
     clocks: Mapping[str, float],
 ) -> tuple[Remark, ...]:
     """One remark for each node that is past its time to enrol and is kept, because its worker may be at work."""
+    memory = snapshot.memory
     return tuple(
         (
             node.pool,
@@ -68,7 +69,10 @@ def late_enrolments(
         for node in nodes
         if node.state is NodeState.BOOTING
         for lasted_s in [moves.lasted_s(node, clocks)]
-        if lasted_s >= _timeouts(rules, node).enrol_s
+        for times in [
+            patience.times_of(node, _timeouts(rules, node), memory, memory.booting, snapshot.reports)
+        ]
+        if lasted_s >= times.enrol_s
     )
 
 

@@ -121,6 +121,8 @@ class Boot:
     disk: DiskFigures | None = None
     task_at: float | None = None
     """When its first task was seen."""
+    moved_on: float | None = None
+    """When it last said that one more phase is over, on the clock of sightings."""
     learned: bool = False
     """Its times were taken into those of its offer."""
 

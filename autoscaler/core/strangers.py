@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import sweep_quota
+from autoscaler.core import deadlines, offers, sweep_quota
 from autoscaler.core.facts import (
     SIGHTINGS_CLOCK,
     Memory,
@@ -24,6 +24,7 @@ from autoscaler.core.facts import (
     Unconnected,
     listing_clock,
 )
+from autoscaler.core.learned import Learned
 from autoscaler.core.lifecycle import ARRIVING, NodeState
 from autoscaler.core.model import (
     ConsumerOrder,
@@ -127,7 +128,10 @@ class _Case:
         """Whether it had the time to become a worker, by its own account of its age or by ours."""
         created_at = self.stranger.instance.created_at
         age_s = 0.0 if created_at is None else self.snapshot.at - created_at
-        return max(age_s, self.seen_s) >= self.times.enrol_s
+        name = self.pool.name if self.pool else PoolName("")
+        key = offers.for_pool(offer_of(self.stranger, self.pool).name, name)
+        of = self.snapshot.memory.learned.get(key, Learned())
+        return max(age_s, self.seen_s) >= deadlines.enrol_s(self.times, of, alike=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,7 @@ def decision_input(
         history=History(
             past=snapshot.past.get(rules.name, ()),
             good_looks=0 if blind else memory.good_looks.get(rules.name, 0),
-            traffic=_traffic(rules, memory, snapshot.at),
+            traffic=traffic(rules, memory, snapshot.at),
             prospect=snapshot.prospects.get(rules.name),
         ),
         policies=rules.policies,
@@ -126,13 +126,12 @@ def _to_do_now(demand: Demand | None, scheduled: int) -> Demand | None:
     return replace(demand, in_progress=demand.in_progress - scheduled)
 
 
-def _traffic(rules: PoolRules, memory: Memory, at: float) -> Traffic:
-    """What was measured, with the boots of the offer that would be bought now."""
+def traffic(rules: PoolRules, memory: Memory, at: float) -> Traffic:
+    """What was measured, with the boots of the offer that would be bought now, or else of what is most like it."""
     awake = offers.awake(rules.offers, rules.name, memory, at) or rules.offers
     offer = next(iter(preference.in_order(awake, rules, memory)), None)
-    traffic = memory.traffic.get(rules.name) or Traffic()
-    key = offers.for_pool(offer.name, rules.name) if offer else None
-    return traffic if key is None else boots.of_offer(traffic, offer, memory.boots, key)
+    measured = memory.traffic.get(rules.name) or Traffic()
+    return measured if offer is None else boots.of_offer(measured, offer, rules, memory)
 
 
 def is_paused(rules: PoolRules, wish: PoolWish | None) -> bool:

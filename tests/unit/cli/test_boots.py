@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from autoscaler.core import offers
 from autoscaler.core.facts import Memory
+from autoscaler.core.learned import Learned
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Offer
 from autoscaler.core.reports import Boot, Boots, DiskFigures, Failure, Phase, PhaseTime
@@ -133,6 +136,46 @@ def test_quantiles_are_facts_for_programs(office: Office) -> None:
     assert {"p50_s": 8.5, "p95_s": 8.95, "boots": 2} == of_offer["phases"]["booted"]
     assert {"p50_s": 75.0, "p95_s": 97.5, "boots": 2} == of_offer["all"]
     assert ({"disk": 2}, 1) == (of_offer["failed"], of_offer["slow_disks_in_a_row"])
+
+
+LEARNED = Learned(took_s=(60.0, 62.0, 64.0) * 4)
+
+
+@pytest.mark.parametrize(
+    ("known", "enrol", "late_after_s", "why"),
+    [
+        (LEARNED, "", 180.0, "3 min: boots of this offer take 62 s (95 % under 64 s, of 12)"),
+        (
+            replace(LEARNED, changed=True),
+            "",
+            600.0,
+            "10 min: boots of this offer take 62 s (95 % under 64 s, of 12), and none has become what this one is to",
+        ),
+        (
+            replace(LEARNED, at_least_s=720.0),
+            "",
+            720.0,
+            "12 min: boots of this offer take 62 s (95 % under 64 s, of 12), others were waited for 360 s in vain",
+        ),
+        (LEARNED, '[pools.images.timeouts]\nenrol = "7m"', 420.0, "7 min: timeouts.enrol says so"),
+    ],
+    ids=["learned", "changed", "backed off", "a number"],
+)
+def test_nodes_and_why_tell_when_a_machine_of_an_offer_is_late(
+    office: Office, known: Learned, enrol: str, late_after_s: float, why: str
+) -> None:
+    """And what that rests on, without a machine that is: so that an operator may object in time."""
+    if enrol:
+        office.rewrite("[[pools.images.policies]]", f"{enrol}\n[[pools.images.policies]]")
+    memory = Memory(learned={offers.for_pool(LOCAL.name, POOL): known})
+    office.on_record(memory=memory, decisions=(a_decision(at=1_000_100.0),))
+
+    (of_offer,) = office.command("nodes", "--json").facts["boots"]
+
+    assert (12, late_after_s) == (of_offer["boots"], of_offer["late_after_s"])
+    assert {"p50_s": 62.0, "p95_s": 64.0, "boots": 12} == of_offer["until_heard"]
+    assert f"A machine is late after {why}" in " ".join(office.command("why", "images").out.split())
+    assert why.partition(":")[0] in office.command("nodes").out
 
 
 def test_where_nothing_was_said_nothing_is_told(office: Office) -> None:

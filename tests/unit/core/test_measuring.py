@@ -9,14 +9,18 @@ import pytest
 
 from autoscaler.core import supply
 from autoscaler.core.facts import Memory, Missing, Rest
+from autoscaler.core.learned import Learned
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.measuring import slices, with_look
-from autoscaler.core.model import Offer
+from autoscaler.core.model import Offer, PoolName
+from autoscaler.core.offers import for_pool
 from autoscaler.core.reconcile import reconcile
 from policies import traffic as traffics
-from policies.contract import Demand, Flow, Supply, Traffic
+from policies.contract import Demand, Flow, Span, Supply, Traffic
+from policies.decide import decide
 from policies.evidence import Brake, Growth, Level
 from policies.prospect import Slice
+from policies.sentence import explain
 from providers.contract import NodeName
 from tests.unit.core.builders import (
     AT,
@@ -147,6 +151,57 @@ def test_each_offer_has_its_own_boot_time_and_the_next_to_be_bought_is_decided_b
     first_only = rules(a_pool(offers=(OFFER,)))
     kept = reconcile(replace(world, memory=memory, nodes=()), first_only, FLEET).memory.boots
     assert {OFFER.name} == {key.partition(" for ")[0] for key in kept}
+
+
+def test_an_offer_without_a_boot_of_its_own_goes_by_what_is_most_like_it() -> None:
+    """The same size at the same provider with the image before, then elsewhere, then whatever was bought; and the
+    account of the decision says whose boots they are and why."""
+    newer = replace(OFFER, image="debian-next")
+    spans = {
+        for_pool(OFFER.name, POOL): Span(seconds=160.0, amount=2.0),
+        for_pool(SECOND_OFFER.name, POOL): Span(seconds=300.0, amount=1.0),
+        for_pool(newer.name, PoolName("thumbs")): Span(seconds=5.0, amount=1.0),
+    }
+    memory = Memory(
+        clocks=CLOCKS, boots=spans, traffic={POOL: Traffic(boots=5.0, boot_s=1_000.0)}, learned={}
+    )
+
+    def boot(*pool: Offer, known: Memory = memory) -> tuple[float, str, str]:
+        asked = supply.decision_input(a_pool(offers=pool), a_snapshot(), (), known, None)
+        found = asked.history.traffic
+        assert [] == [
+            says for says in (found.boots_of, found.boots_why) if says not in explain(decide(asked))
+        ]
+        return traffics.boot_s(found), found.boots_of, found.boots_why
+
+    large = replace(OFFER, size="l")
+    changed = {for_pool(OFFER.name, POOL): Learned(took_s=(70.0,), becomes="old", changed=True)}
+
+    assert (80.0, OFFER.name, "") == boot(OFFER)
+    assert (80.0, OFFER.name, f"none of {newer.name} has become a worker yet") == boot(newer, SECOND_OFFER)
+    elsewhere = replace(newer, location="mad")
+    assert (300.0, SECOND_OFFER.name) == boot(elsewhere, SECOND_OFFER)[:2]
+    assert (200.0, "", f"none of {large.name} has become a worker yet") == boot(large, OFFER)
+    assert (80.0, "none has become a worker since what they become was changed") == (
+        boot(OFFER, known=replace(memory, learned=changed))[::2]
+    )
+
+
+def test_boots_of_an_image_are_kept_until_the_next_one_has_its_own() -> None:
+    """The first machine of a new image is looked ahead for by those of the one before, and not by a guess."""
+    newer = replace(OFFER, image="debian-next")
+    booted = replace(BOOTING, offer=newer)
+    before = Memory(clocks=CLOCKS, boots={for_pool(OFFER.name, POOL): Span(seconds=160.0, amount=2.0)})
+    pool = rules(a_pool(offers=(newer,)))
+
+    waiting = reconcile(a_snapshot(memory=before), pool, FLEET).memory.boots
+    world = a_snapshot(
+        booted, listings={CLOUD: a_listing("n1")}, sightings=heard(a_sighting("n1")), memory=before
+    )
+    after = reconcile(world, pool, FLEET).memory.boots
+
+    assert before.boots == waiting
+    assert {for_pool(newer.name, POOL): Span(seconds=80.0, amount=1.0)} == after
 
 
 @pytest.mark.parametrize(

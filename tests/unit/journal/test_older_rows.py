@@ -8,12 +8,14 @@ from typing import Any
 
 from autoscaler.core import supply
 from autoscaler.core.facts import Full, Memory, Misplaced, Rest, RestKind
+from autoscaler.core.learned import Learned
 from autoscaler.core.model import PoolDecision
 from autoscaler.core.reconcile import reconcile
+from autoscaler.core.reports import Boot
 from autoscaler.journal import codec
 from policies.contract import Flow, Span
 from policies.decide import decide
-from providers.contract import InstanceId
+from providers.contract import InstanceId, NodeName
 from tests.unit.core.builders import (
     AT,
     CLOUD,
@@ -91,6 +93,21 @@ def test_what_is_remembered_of_places_and_offers_is_read_back() -> None:
     )
 
     assert memory == codec.read_memory(codec.memory_document(memory))
+
+
+def test_a_memory_from_before_boots_were_learned_from_is_read() -> None:
+    """Nothing is known of any offer then, so its machines have the first time; and a boot under way goes on."""
+    known = Memory(
+        booting={NodeName("n1"): Boot(power_at=AT, moved_on=5.0)},
+        learned={OFFER.name: Learned(took_s=(60.0,))},
+    )
+    plain = json.loads(codec.memory_document(known))
+    del plain["learned"], plain["booting"]["n1"]["moved_on"]
+
+    read = codec.read_memory(json.dumps(plain))
+
+    assert known == codec.read_memory(codec.memory_document(known))
+    assert ({}, Boot(power_at=AT)) == (read.learned, read.booting[NodeName("n1")])
 
 
 def test_a_memory_from_before_places_and_offers_were_known_is_read() -> None:

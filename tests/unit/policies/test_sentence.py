@@ -126,6 +126,7 @@ Demand, measured 3 s before:
   queue thumbs: does not exist yet
   warning: images has a priority
 Workers: 1 serving, 1 arriving, 0 leaving, 0 lost; 2 slots each; tasks in hand by their own word: 2
+Boot time: 1 min 30 s, assumed: no machine has become a worker yet
 Policies:
   backlog asks for 13: 122 messages at 10 a worker ask for 13
     9 more messages would ask for 14 workers, 2 fewer for 12
