@@ -15,6 +15,7 @@ from tests.unit.bootstrap import on_machine, specs
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """The program's modules on a machine of their own; pauses take no time."""
+    (tmp_path / "var/log").mkdir(parents=True, exist_ok=True)
     machine = specs.Machine(tmp_path, specs.a_spec(application=specs.IMAGE))
     with on_machine.loaded(tmp_path) as modules, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", machine.environ()["PATH"])
@@ -92,7 +93,7 @@ def test_a_disk_that_cannot_be_measured_is_no_slow_one(here: SimpleNamespace) ->
 
 
 def test_ioping_measures_where_it_is_installed(here: SimpleNamespace, tmp_path: Path) -> None:
-    """The same requests, directly, on the worker's directory; its raw figures are nanoseconds."""
+    """The same requests, directly, on the worker's directory; its raw figures are nanoseconds, and no reading."""
     machine = specs.Machine(tmp_path / "other", specs.a_spec())
     raw = "200 1098151000 182 70868214 53860 5779700 10193300 10646 201 1202906"
     machine.stand_in("ioping", f"echo {raw}")
@@ -102,4 +103,20 @@ def test_ioping_measures_where_it_is_installed(here: SimpleNamespace, tmp_path: 
         with pytest.raises(here.machine.Failed, match=r"5\.78 ms on average, 10\.19 ms at worst: slow"):
             here.disk.check(settings, here.reports.Reports(settings))
 
+    assert "" == here.machine.read(here.machine.LOG)
     assert ["-BD", "-i0", "-c201", "-w3", settings.directory] == machine.argv_of("ioping")
+
+
+@pytest.mark.parametrize("body", ["echo no such thing", "echo no such thing; exit 3"], ids=["odd", "failed"])
+def test_what_ioping_says_is_told_where_it_is_no_figures(
+    here: SimpleNamespace, tmp_path: Path, body: str
+) -> None:
+    """Whoever looks for the reason finds its own words; the machine is taken."""
+    machine = specs.Machine(tmp_path / "other", specs.a_spec())
+    machine.stand_in("ioping", body)
+    settings = here.machine.Settings()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", machine.environ()["PATH"])
+        says = here.disk.check(settings, here.reports.Reports(settings))
+
+    assert "not measured: ioping: ['no', 'such', 'thing']" == says
