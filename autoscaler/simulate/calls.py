@@ -17,7 +17,9 @@ from autoscaler.core import actions
 from autoscaler.core.facts import REFUSALS, CallKind, Outcome, OutcomeKind
 from autoscaler.core.model import Action, CreateNode, DestroyNode, FleetRules, Node
 from autoscaler.execute import Ways, WorkerControl, carry_out, timeout_s
+from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.simulate.clouds import FLEET
+from autoscaler.simulate.contract import Fault
 from autoscaler.simulate.fleet import PLACES, RESIDENCY
 from autoscaler.simulate.lines import CREATE, DESTROY, Control, Line
 from autoscaler.simulate.world import World
@@ -25,6 +27,8 @@ from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, a
 
 _REFUSED = REFUSALS | {OutcomeKind.NOT_SENT}
 """Nobody was asked, or said no."""
+_UNASKED = frozenset({OutcomeKind.NOT_SENT, OutcomeKind.UNPREPARED})
+"""Which say nothing about the account."""
 
 
 class Calls:
@@ -160,7 +164,7 @@ class Calls:
                 continue
             if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
                 self._world.manners[account].told_to_wait(outcome.at + outcome.retry_after_s)
-            if outcome.kind is not OutcomeKind.NOT_SENT and outcome.node in self._on_record:
+            if outcome.kind not in _UNASKED and outcome.node in self._on_record:
                 clear[account] = clear.get(account, False) or outcome.kind is not OutcomeKind.UNKNOWN
         for account, clearly in clear.items():
             self._world.manners[account].answered(clearly=clearly)
@@ -178,8 +182,12 @@ class Calls:
         if self._woken and not self._may_act():
             self._world.trespass = f"{what} {name}"
 
-    @staticmethod
-    def _render(action: CreateNode) -> InstanceSpec:
+    def _render(self, action: CreateNode) -> InstanceSpec:
+        world = self._world
+        if world.fleet.node_users and world.script.lasts(
+            Fault.USER_REFUSED, world.clock.elapsed, action.pool
+        ):
+            raise FactUnavailable("the broker makes no user now")
         return InstanceSpec(
             name=action.node,
             fleet=FLEET,

@@ -119,7 +119,8 @@ class Known:
             if told.event is Event.ENROL_EXPIRED and times.drain_expiry is DrainExpiry.DESTROY:
                 # One that is connected and was never heard has the time of a drain on top, and then the same end.
                 ordered_at = self.recorded.get(told.node, float("inf"))
-                if nodes[told.node].given_up and at - ordered_at >= times.enrol_s + times.drain_s - _ROUNDING:
+                enrol_s = times.enrol_s if times.enrol_first_s is None else times.enrol_least_s
+                if nodes[told.node].given_up and at - ordered_at >= enrol_s + times.drain_s - _ROUNDING:
                     self.given_up[_of(nodes[told.node])] = at
             if told.after is NodeState.DRAINING:
                 self.draining_since[told.node] = at

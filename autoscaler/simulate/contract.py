@@ -39,6 +39,8 @@ class Fault(StrEnum):
     CAPACITY_REFUSED = "capacity refused"
     QUOTA_REFUSED = "quota refused"
     REJECTED = "rejected"
+    USER_REFUSED = "user refused"
+    """The broker makes no user for a machine, so it is not ordered; in lives in which each has its own."""
     # Its destroys.
     DESTROY_IGNORED = "destroy ignored"
     """No answer, and nothing ends."""
@@ -138,7 +140,8 @@ class Counts:
     wrong_ends: int = 0
     """Calls for the end of one machine that ended another, or more than one; workers taken for idle that were heard to
     begin anew and take tasks; first asks for the end of a machine that was never heard, without a word of the
-    broker's on that tick; and machines taken for failed that did not say so, or of which nobody asked the broker."""
+    broker's on that tick; machines taken for failed that did not say so, or of which nobody asked the broker; and
+    machines taken for late that had not twice the time of the one before, which had been late in vain."""
     wrong_supply: int = 0
     """Purchases and moves that the number wanted does not ask for or that a pause forbids, and workers taken for lost
     while they could not have been heard."""

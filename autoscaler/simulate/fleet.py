@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autoscaler.core.model import DrainExpiry, FleetRules, Offer, OfferName, PoolName, PoolRules, Timeouts
 from autoscaler.core.places import Places
 from autoscaler.loop import Rulebook
+from autoscaler.simulate import lengths
 from autoscaler.simulate.clock import EPOCH
 from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.contract import Scenario
+from autoscaler.simulate.lengths import Lengths
 from autoscaler.simulate.workers import Habits
 from policies.contract import Limits, PolicySpec, Stabilization
 from policies.local_time import DAY_S
@@ -40,6 +42,8 @@ _NAMES = ("images", "mails", "sums")
 _SHARE_SLOWED = 0.25
 """Of all pools: what their tasks depend on bears half of what the pool may run. More would make tasks take longer than
 operators allow for."""
+_SHARE_WITH_USERS = 0.5
+"""Of all lives: each machine has a user of its own at the broker."""
 _PRICES = {"small": 0.1, "large": 0.25}
 MONTH_ENDS_AT = 1_701_388_800.0
 """The end of the month of `EPOCH`: 2023-12-01, in UTC."""
@@ -60,6 +64,9 @@ class Fleet:
     begins_at: float = EPOCH
     max_cost_per_hour: float | None = None
     max_cost_per_month: float | None = None
+    lengths: Lengths = field(default_factory=Lengths)
+    node_users: bool = False
+    """Whether each machine has a user of its own at the broker, which may fail to be made."""
 
     def earlier(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]:
         """The days before: a peak of ten minutes in every forty, as high as the pool at its ceiling can bear."""
@@ -121,6 +128,7 @@ def draw(scenario: Scenario) -> Fleet:
     # All in some lives, so that the others are as they would be without.
     share = 0.6 if foresights.random() < 0.2 else 0.0
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
+    boots = lengths.draw(scenario.seed, names, ACCOUNTS)
     rules, workers, task_s = {}, {}, {}
     for name in names:
         ceiling = scenario.nodes // len(names) if scenario.nodes else dice.randint(2, 12)
@@ -132,12 +140,20 @@ def draw(scenario: Scenario) -> Fleet:
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
         pool = _foresees(_decides_otherwise(pool, others), foresights, share)
         pool = _tempted(pool, places)
-        rules[name] = replace(pool, timeouts=_drains(pool.timeouts, expiries, task_s[name]))
+        rules[name] = replace(pool, timeouts=boots.times(_drains(pool.timeouts, expiries, task_s[name])))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
     least = 3.0 if not scenario.nodes else max(60.0, scenario.nodes / 4)
     per_minute = {account: dice.choice((least, 4 * least, max(60.0, least))) for account in ACCOUNTS}
-    made = Fleet(rules=rules, workers=workers, task_s=task_s, boot_s=boot_s, calls_per_minute=per_minute)
+    made = Fleet(
+        rules=rules,
+        workers=workers,
+        task_s=task_s,
+        boot_s=boot_s,
+        calls_per_minute=per_minute,
+        lengths=boots,
+        node_users=random.Random(f"users {scenario.seed}").random() < _SHARE_WITH_USERS,
+    )
     return _with_ceilings_on_money(made, random.Random(f"money {scenario.seed}"))
 
 

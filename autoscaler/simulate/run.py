@@ -16,6 +16,7 @@ from autoscaler.core.waits import WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
 from autoscaler.simulate import checks, checks_of_money, checks_of_ticks, fleet, ledger
 from autoscaler.simulate.checks import Harm, Known
+from autoscaler.simulate.checks_of_boots import Lates
 from autoscaler.simulate.checks_of_canaries import Kinds
 from autoscaler.simulate.contract import Counts, Fault, Scenario, Verdict
 from autoscaler.simulate.daemons import Crash, Daemon, End
@@ -83,7 +84,7 @@ class _Life:
         self.script = Script(scenario)
         self.world = World(scenario, self.script, fleet.draw(scenario))
         self.shared = ledger.open_ledger(scenario.seed)
-        self.known, self.kinds = Known(), Kinds()
+        self.known, self.kinds, self.lates = Known(), Kinds(), Lates()
         self.silence_s = {pool: rules.timeouts.silence_s for pool, rules in self.world.fleet.rules.items()}
         self.operator = Operator(self.world, self.shared)
         self.reader = self.shared.claim()
@@ -221,6 +222,7 @@ class _Life:
         nodes = reader.live_nodes()
         self.known.restored(nodes, reader.waiting_orders(), reader.wishes(), self.world.clock.elapsed)
         self.kinds.restored()
+        self.lates.restored()
         self.world.restored({node.machine for node in nodes})
         self.notes.append("the journal was restored from an old copy")
 
@@ -239,6 +241,7 @@ class _Life:
         asked = frozenset(self.known.end_asked_at)
         self.known.noted(record, self.world.clock.elapsed)
         self.kinds.learn(self.known, record, self.daemon.becomes)
+        self.lates.learn(self.known, record, self.world.clock.elapsed, self.world.fleet.rules)
         self._obeyed(record)
         self.known.took(record, self.world.clock.elapsed, self.world.fleet.rules)
         checks.first_asked(self.world, self.known, record, asked)

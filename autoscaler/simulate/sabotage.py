@@ -59,6 +59,7 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             sabotage_acts.decides_without_asking_whether_demand_was_seen,
             sabotage_acts.orders_with_a_wrong_argument,
             sabotage_sight.lets_zombies_be,
+            sabotage_sight.waits_no_longer_than_the_last_time,
             sabotage_money.forgets_what_is_gone,
             sabotage_money.lets_each_pool_spend_the_last_of_it,
             sabotage_money.leaves_the_fleets_money_to_the_pools,

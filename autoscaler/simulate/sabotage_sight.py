@@ -11,6 +11,7 @@ from typing import Any
 
 from autoscaler import observe
 from autoscaler.core import (
+    learned,
     node_facts,
     reconcile,
     stalls,
@@ -127,6 +128,11 @@ def takes_deafness_for_silence(parts: Parts) -> None:
 def knows_a_worker_by_its_pid(parts: Parts) -> None:
     """A worker that began anew has another pid."""
     parts.put(node_facts, "_may_have_begun_anew", lambda *_: False)
+
+
+def waits_no_longer_than_the_last_time(parts: Parts) -> None:
+    """A machine that was late teaches nothing: nobody knows how long it would have taken."""
+    parts.put(learned, "with_late", lambda of, *_, **__: of)
 
 
 def takes_figures_for_granted(parts: Parts) -> None:

@@ -49,6 +49,7 @@ SPANS: Mapping[Fault, Span] = MappingProxyType(
         Fault.CAPACITY_REFUSED: Span(per_h=4, shortest_s=60, longest_s=900),
         Fault.QUOTA_REFUSED: Span(per_h=2, shortest_s=60, longest_s=900),
         Fault.THROTTLED: Span(per_h=4, shortest_s=10, longest_s=60),
+        Fault.USER_REFUSED: Span(per_h=6, shortest_s=10, longest_s=300),
         Fault.ACCOUNT_DOWN: Span(per_h=2, shortest_s=60, longest_s=420),
         Fault.BROKER_DOWN: Span(per_h=4, shortest_s=5, longest_s=180),
         Fault.BROKER_SLOW: Span(per_h=4, shortest_s=10, longest_s=240),

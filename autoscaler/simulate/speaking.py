@@ -56,7 +56,9 @@ class Speech:
             self._clock.later(dice.uniform(0.0, 300.0), lambda: self._lies(name, power_on, stands))
         else:
             self._standing[name] = None
-            self._clock.later(boots_in_s / 2, lambda: self._says(name, power_on, stands, {}))
+            booted = {"phase": "booted", "from_s": 0.0, "to_s": boots_in_s / 2, "ok": True, "says": ""}
+            half = {"phases": [booted]}
+            self._clock.later(boots_in_s / 2, lambda: self._says(name, power_on, stands, half))
             # As a program on the machine does: it says so once it started the worker, whose own words come later.
             started = {
                 "phase": "worker",
@@ -65,7 +67,8 @@ class Speech:
                 "ok": True,
                 "says": "",
             }
-            self._clock.later(boots_in_s, lambda: self._says(name, power_on, stands, {"phases": [started]}))
+            whole = {"phases": [booted, started]}
+            self._clock.later(boots_in_s, lambda: self._says(name, power_on, stands, whole))
 
     def publish(self, body: bytes) -> None:
         """Whoever has a right to the exchange writes what he likes; the oldest make room for the newest."""

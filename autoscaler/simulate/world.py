@@ -251,11 +251,12 @@ class World:
             self.cost_of_seconds_per_h[pool] += price
         else:
             self.till.opens(account, machine.instance_id, pool, offer)
-        if machine.boots_at != float("inf"):
-            boots_in_s = machine.boots_at - self.clock.now() + self.dice.uniform(0, 10)
-            self.clock.later(boots_in_s, lambda: self._boot(place, pid=100))
-        boots_in_s, key = machine.boots_at - self.clock.now(), (account, machine.instance_id)
-        self.speech.begins(machine.name, boots_in_s, lambda: key in self.places)
+        lengths, key = self.fleet.lengths, (account, machine.instance_id)
+        boots_in_s = machine.boots_at - self.clock.now() + lengths.longer_s(pool, account, self.clock.elapsed)
+        if boots_in_s != float("inf"):
+            self.clock.later(boots_in_s + self.dice.uniform(0, 10), lambda: self._boot(place, pid=100))
+        if lengths.reports:
+            self.speech.begins(machine.name, boots_in_s, lambda: key in self.places)
         self._draw_fate(place)
 
     def vanish(self, machine: Machine, account: ProviderName) -> None:
