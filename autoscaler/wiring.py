@@ -304,6 +304,8 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
         offers=offers,
         paused=pool.paused,
         canary=pool.canary,
+        replaces_drifted=pool.replace == "drifted",
+        max_age_s=limits.max_age_s,
         residency=pool.residency,
         offer_order=OfferOrder(pool.offers_order),
         offer_margin=pool.offers_margin,

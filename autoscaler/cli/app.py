@@ -60,6 +60,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "undrain": control.undrain,
         "destroy": control.destroy,
         "forget": control.forget,
+        "replace": control.replace,
         "pause": control.pause,
         "resume": control.resume,
         "hold": control.hold,

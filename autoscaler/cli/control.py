@@ -69,6 +69,36 @@ def forget(
     _about_node(OrderKind.FORGET, node, Manner(config=config, wait=not no_wait, as_json=as_json, sure=yes))
 
 
+def replace(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="POOL|NODE", help="A pool's outdated machines, or one node.", show_default=False
+        ),
+    ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="All machines of the pool, those that are not outdated, too.")
+    ] = False,
+    config: options.Config = None,
+    no_wait: options.NoWait = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Replace machines one after the other: buy a new one, then let an old one finish and go."""
+    manner = Manner(config=config, wait=not no_wait, as_json=as_json)
+    settings = opened.settings(config, secrets=False)
+    with opened.journal(settings, read_only=False) as journal:
+        if target not in settings.pools:
+            live = journal.live_nodes()
+            if all(target not in {n.name, n.machine} for n in live):
+                known = ", ".join((*settings.pools, *(n.name for n in live)))
+                raise exits.CommandFailed(
+                    f"There is no pool or live node {output.clean(target)!r}; there are: {known}.",
+                    code=exits.USAGE,
+                )
+        wanted = Wanted(kind=OrderKind.REPLACE, target=target, force=everything)
+        ordering.give(journal, settings, wanted, manner)
+
+
 def pause(
     pool: options.Pool,
     config: options.Config = None,

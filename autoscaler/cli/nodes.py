@@ -16,8 +16,8 @@ from rich.text import Text
 from autoscaler.cli import boots, comparing, opened, options, output
 from autoscaler.cli.comparing import Comparison
 from autoscaler.config import Settings
-from autoscaler.core import bills
-from autoscaler.core.facts import Hands, Missing
+from autoscaler.core import bills, drift, lifecycle
+from autoscaler.core.facts import Hands, Memory, Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Transition, WorkerName
 from autoscaler.journal import Journal, read
@@ -79,16 +79,18 @@ def nodes(
         document = _document(found, now, settings, moves, outside)
         for record, one in zip(document["nodes"], asked, strict=False):
             record["boot"] = boots.document(booted.get(one.name), one)
+        for record in document["nodes"]:
+            record["outdated"] = memory.outdated.get(record["name"])
         output.say_json(document | {"boots": boots.documents(memory, settings, only)})
         return
     parts: list[RenderableType | None] = []
     for one in asked:
         parts += [
-            _portrait(one, moves[one.name], now, settings, outside),
+            _portrait(one, moves[one.name], now, settings, outside, memory),
             boots.portrait(booted.get(one.name), one),
         ]
     if node is None:
-        parts += [_table(found, now, settings, outside), boots.by_offer(memory, settings, only)]
+        parts += [_table(found, now, settings, outside, memory), boots.by_offer(memory, settings, only)]
     if outside is not None:
         parts.append(Text("\n").join(differences(outside.compared)))
     output.say(output.together(*parts))
@@ -137,7 +139,7 @@ def _ask(settings: Settings, journal: Journal) -> _Outside:
 
 
 def _table(
-    found: tuple[Node, ...], now: float, settings: Settings, outside: _Outside | None
+    found: tuple[Node, ...], now: float, settings: Settings, outside: _Outside | None, memory: Memory
 ) -> RenderableType:
     if not found:
         return output.words("There are no nodes.")
@@ -148,6 +150,10 @@ def _table(
         headers[7:7] = ["TASKS", "MACHINE"]
         for node, row in zip(found, rows, strict=True):
             row[7:7] = [_in_hand(node, outside), _machine(node, outside)]
+    if any(node.name in memory.outdated or node.replace_due for node in found):
+        headers.insert(-1, "DEFINITION")
+        for node, row in zip(found, rows, strict=True):
+            row.insert(-1, _definition(node, memory))
     total = sum(bills.in_all_of_node(node, now) for node in found)
     return output.together(
         output.columns(headers, rows, right={cost, "TASKS"}),
@@ -170,6 +176,29 @@ def _row(node: Node, now: float) -> tuple[str | Text, ...]:
     )
 
 
+def _definition(node: Node, memory: Memory) -> str | Text:
+    """Whether a new machine would be like it, in a word or two."""
+    if node.replace_due and node.state not in lifecycle.LEAVING:
+        return output.words("to be replaced", output.NOTE)
+    if node.name in memory.outdated:
+        return output.words("outdated", output.NOTE)
+    if node.state not in lifecycle.SERVING | lifecycle.ARRIVING:
+        return output.NOTHING
+    return "current" if drift.is_known(node) else "not known"
+
+
+def _definition_in_full(node: Node, memory: Memory) -> str:
+    """Why it is outdated, and what was ordered about it."""
+    why = memory.outdated.get(node.name, "")
+    known = (
+        "as a new machine would be" if drift.is_known(node) else "not known: nothing says how it was ordered"
+    )
+    if node.state not in lifecycle.SERVING | lifecycle.ARRIVING | {NodeState.LOST}:
+        known = "as it was ordered"
+    said = f"outdated ({why})" if why else known
+    return f"{said}; to be replaced, as ordered" if node.replace_due else said
+
+
 def _in_hand(node: Node, outside: _Outside) -> str:
     hands = outside.hands.get(node.worker)
     if isinstance(hands, Hands):
@@ -183,7 +212,12 @@ def _machine(node: Node, outside: _Outside) -> str:
 
 
 def _portrait(
-    node: Node, moves: tuple[Transition, ...], now: float, settings: Settings, outside: _Outside | None
+    node: Node,
+    moves: tuple[Transition, ...],
+    now: float,
+    settings: Settings,
+    outside: _Outside | None,
+    memory: Memory,
 ) -> RenderableType:
     currency = settings.fleet.currency
     facts = {
@@ -195,6 +229,7 @@ def _portrait(
         "enrolled": output.local(node.enrolled_at) if node.enrolled_at is not None else "not yet",
         "offer": f"{output.offer(node.offer)}, {output.amount(node.offer.price_per_h, currency)} an hour",
         "worker": f"{node.worker}, {count(node.slots, 'slot')}, queues {', '.join(node.queues) or 'not known'}",
+        "definition": _definition_in_full(node, memory),
         "cost": f"{output.amount(bills.in_all_of_node(node, now), currency)} so far",
     }
     if outside is not None:

@@ -45,6 +45,8 @@ class PoolStanding:
     bill: Projection
     sentence: str
     unseen: tuple[str, ...]
+    outdated: int
+    """Machines of an older definition, or too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,15 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
         daemon=heartbeat.listen(journal, settings, at),
         pools=tuple(
             _pool(
-                name, settings, nodes, decisions.get(name), wishes.get(name), bills[name], rules.get(name), at
+                name,
+                settings,
+                nodes,
+                decisions.get(name),
+                wishes.get(name),
+                bills[name],
+                rules.get(name),
+                at,
+                memory=memory,
             )
             for name in names
         ),
@@ -142,6 +152,8 @@ def _pool(
     bill: Projection,
     rules: PoolRules | None,
     at: float,
+    *,
+    memory: Memory,
 ) -> PoolStanding:
     mine = supply.of_pool(nodes, name)
     counts_as = rules.counts_as if rules else supply.one_each
@@ -173,4 +185,5 @@ def _pool(
         bill=bill,
         sentence=last.sentence if last else "",
         unseen=tuple(why for why in (given.demand_missing, given.supply_missing) if why) if given else (),
+        outdated=sum(node.name in memory.outdated for node in mine),
     )

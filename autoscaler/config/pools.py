@@ -49,6 +49,8 @@ class Limits(Section):
     """Says that a ceiling above 1000 is no slip of the hand."""
     on_unknown: Count = 0
     """While the queues cannot be seen, raise to this many workers; never lower."""
+    max_age_s: Annotated[float, Span("0s", "104w")] = Field(default=0.0, alias="max_age")
+    """How old a machine may be; then it is replaced, one after the other. `0s`: as old as it likes."""
     max_creates_in_flight: Annotated[int, Field(ge=1, le=1_000)] = 10
     """Machines ordered and not yet answered for, at once."""
     max_cost_per_hour: Annotated[float, Field(gt=0.0)] | None = None
@@ -236,6 +238,8 @@ class Pool(Section):
     """Keep what is there and change nothing, until resumed."""
     canary: bool = True
     """After a change of image, size or bootstrap buy one machine alone first, until it has become a worker."""
+    replace: Literal["never", "drifted"] = "never"
+    """What is done about machines of an older definition than this: shown only, or replaced one after the other."""
     residency: Annotated[Many[Country], Field(min_length=1)] | None = None
     """Countries where machines of this pool may stand, some of the fleet's; without it, the fleet's own list."""
     limits: Limits

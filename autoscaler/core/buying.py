@@ -176,6 +176,7 @@ def _order(draft: Draft, pool: PoolRules, decision: Decision, offer: Offer, coun
             ordered_at=snapshot.at,
             entered_at=snapshot.at,
             entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
+            becomes=becomes or "",
         )
         draft.transitions.append(
             Transition(

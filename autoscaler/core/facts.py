@@ -346,6 +346,8 @@ class Memory:
     """What the last boots of each offer for a pool were like."""
     learned: Mapping[OfferName, Learned] = field(default_factory=lambda: MappingProxyType({}))
     """When a machine of each offer for a pool is late."""
+    outdated: Mapping[NodeName, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Machines that are of an older definition of their pool, or too old, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ TABLE: Mapping[tuple[NodeState, Event], NodeState] = MappingProxyType(
         (
             _S.READY,
             _E.REPLACE_CHOSEN,
-        ): _S.DRAINING,  # it is heard and makes no progress: drained, not taken back
+        ): _S.DRAINING,  # it makes no progress, or a new one takes its place: drained, not taken back
         (_S.READY, _E.WORKER_SILENT): _S.LOST,
         (_S.READY, _E.DESTROY_CHOSEN): _S.DESTROYING,  # only an operator's word
         (_S.READY, _E.INSTANCE_GONE): _S.GONE,

@@ -103,6 +103,10 @@ class PoolRules:
     """Whether a machine that is to become something new is tried alone first."""
     becomes: Mapping[OfferName, str] = field(default_factory=lambda: MappingProxyType({}))
     """A fingerprint of what a new machine of each offer becomes; without one nothing is known to have changed."""
+    replaces_drifted: bool = False
+    """Whether machines of an older definition are replaced unasked."""
+    max_age_s: float = 0.0
+    """How old a machine may be before it is replaced; 0: as old as it likes."""
     residency: tuple[str, ...] | None = None
     """Countries where its machines may stand, of those of the fleet; None: wherever the fleet's may."""
     offer_order: OfferOrder = OfferOrder.LISTED
@@ -217,6 +221,10 @@ class Node:
     refused_asks: int = 0
     """So many of these, from the first one on, got a definite no: nobody heard them."""
     next_ask_at: float = 0.0
+    becomes: str = ""
+    """What it was to become, as configured when it was ordered: a fingerprint; empty where that is not known."""
+    replace_due: bool = False
+    """An operator ordered that it be replaced; stands until it is gone or he takes that back."""
 
     @property
     def worker(self) -> WorkerName:
@@ -253,6 +261,7 @@ class OrderKind(StrEnum):
     HOLD = "hold"
     SWEEP = "sweep"
     WAKE = "wake"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,12 +32,15 @@ class NodeOrder:
     says: str
     leaves: bool = False
     """Its worker is to leave for good; where it boots, once it is heard."""
+    stays: bool = False
+    """It is not to be replaced any more by an operator's word."""
     gives_up: bool = False
     """Its end was chosen already, and waits no longer for anybody's word."""
 
 
 _POOL_ORDERS = frozenset({OrderKind.PAUSE, OrderKind.RESUME, OrderKind.HOLD})
 _FLEET_ORDERS = frozenset({OrderKind.SWEEP, OrderKind.WAKE})
+_ORDERS_OF_ROLLING = frozenset({OrderKind.REPLACE})
 _NODE_EVENTS: Mapping[OrderKind, Mapping[NodeState, Event]] = {
     OrderKind.DRAIN: {
         NodeState.READY: Event.DRAIN_CHOSEN,
@@ -80,7 +83,7 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
     """What each order about a node means now. A node may be named by its record or by its machine."""
     found = []
     for order in orders:
-        if order.kind in _POOL_ORDERS | _FLEET_ORDERS:
+        if order.kind in _POOL_ORDERS | _FLEET_ORDERS | _ORDERS_OF_ROLLING:
             continue
         node = next((n for n in nodes if order.target in {n.name, n.machine}), None)
         if node is None:
@@ -95,12 +98,16 @@ def about_nodes(orders: tuple[Order, ...], nodes: tuple[Node, ...]) -> tuple[Nod
             says = f"destroy by {order.given_by}: its end is asked for now, whatever its worker holds"
             found.append(NodeOrder(order=order, node=node, event=None, says=says, gives_up=True))
             continue
+        if order.kind is OrderKind.UNDRAIN and node.state is not NodeState.DRAINING and node.replace_due:
+            says = f"undrain by {order.given_by}: it is not to be replaced any more"
+            found.append(NodeOrder(order=order, node=node, event=None, says=says, stays=True))
+            continue
         event = _NODE_EVENTS[order.kind].get(node.state)
         if order.kind is OrderKind.DESTROY and order.force and node.state in _FORCED_DESTROY:
             event = Event.DESTROY_CHOSEN
         says = f"{order.kind.value} by {order.given_by}" if event else _why_not(order, node)
-        leaves = event is Event.DRAIN_CHOSEN
-        found.append(NodeOrder(order=order, node=node, event=event, says=says, leaves=leaves))
+        leaves, stays = event is Event.DRAIN_CHOSEN, event is Event.UNDRAIN_CHOSEN
+        found.append(NodeOrder(order=order, node=node, event=event, says=says, leaves=leaves, stays=stays))
     return tuple(found)
 
 

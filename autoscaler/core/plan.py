@@ -14,10 +14,12 @@ from autoscaler.core import (
     actions,
     buying,
     call_budget,
+    drift,
     namesakes,
     orders,
     quanta,
     remarks,
+    rolling,
     selection,
     stalls,
     supply,
@@ -65,6 +67,7 @@ def plan(
         calls=call_budget.budget(snapshot, reconciled.memory, fleet, _at_accounts(under_way)),
     )
     _obey(draft)
+    draft.answers.extend(rolling.obey(snapshot.orders, draft.nodes, rules, snapshot.at))
     _keep_ordered_drains(draft)
     for name, pool in rules.items():
         if name in decisions and not decisions[name].input.paused:
@@ -120,9 +123,11 @@ def _obey(draft: Draft) -> None:
             if node is not None and wanted.leaves:
                 leaving = replace(draft.nodes[node.name], consumer_order=ConsumerOrder.LEAVE)
                 draft.nodes[node.name] = leaving
+            if node is not None and wanted.stays:
+                draft.nodes[node.name] = replace(draft.nodes[node.name], replace_due=False)
             if node is not None and wanted.gives_up:
                 draft.nodes[node.name] = replace(draft.nodes[node.name], given_up=True)
-            done = event is not None or wanted.leaves or wanted.gives_up
+            done = event is not None or wanted.leaves or wanted.gives_up or wanted.stays
             draft.answers.append(OrderAnswer(number=order.number, carried_out=done, says=wanted.says))
 
 
@@ -163,6 +168,7 @@ def _scale(draft: Draft, pool: PoolRules, decision: Decision) -> int:
 
     Returns how many are to be bought.
     """
+    surge = _roll(draft, pool, decision)
     nodes = draft.of_pool(pool.name)
     have = supply.supply(nodes, pool.slots, draft.snapshot, pool.counts_as).workers
     if decision.wanted > have:
@@ -174,15 +180,36 @@ def _scale(draft: Draft, pool: PoolRules, decision: Decision) -> int:
         return max(0, more)
     # A number that is merely held was made of what was there: what an operator took back since is no surplus.
     may_shrink = decision.input.demand is not None or decision.input.hold is not None
-    if decision.wanted < have and may_shrink:
+    if decision.wanted + surge < have and may_shrink:
         pace = selection.pace(decision, pool, draft.fleet, draft.snapshot.at, have)
-        surplus = have - decision.wanted
-        for node in selection.leavers(nodes, surplus, draft.snapshot.sightings, pace, pool.counts_as):
+        surplus = have - decision.wanted - surge
+        old = drift.outdated(nodes, {pool.name: pool}, draft.snapshot.at)
+        seen = draft.snapshot.sightings
+        for node in selection.leavers(nodes, surplus, seen, pace, pool.counts_as, old):
             draft.move(node, Event.DRAIN_CHOSEN, f"not needed: {decision.wanted} of {have} workers wanted")
-        remark = remarks.paid_surplus(draft.of_pool(pool.name), pool, decision.wanted, draft.snapshot.at)
+        remark = remarks.paid_surplus(
+            draft.of_pool(pool.name), pool, decision.wanted + surge, draft.snapshot.at
+        )
         if remark:
             draft.remark(pool.name, remark)
-    return 0
+    return max(0, decision.wanted + surge - have)
+
+
+def _roll(draft: Draft, pool: PoolRules, decision: Decision) -> int:
+    """One step of replacing outdated machines. Returns how many workers more than wanted may be there meanwhile."""
+    given = rolling.Given(
+        snapshot=draft.snapshot,
+        memory=draft.memory,
+        fleet=draft.fleet,
+        nodes=draft.of_pool(pool.name),
+        all_nodes=tuple(draft.nodes.values()),
+    )
+    step = rolling.step(pool, given, decision)
+    for node, reason in step.leaves:
+        draft.move(node, Event.REPLACE_CHOSEN, reason)
+    if step.remark:
+        draft.remark(pool.name, step.remark)
+    return step.surge
 
 
 def _use_what_is_paid(draft: Draft, pool: PoolRules, decision: Decision) -> None:

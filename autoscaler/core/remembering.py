@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autoscaler.core import bills, call_budget, preference, rations
+from autoscaler.core import bills, call_budget, drift, preference, rations
 from autoscaler.core.facts import Memory, Snapshot
 from autoscaler.core.lifecycle import ARRIVING
 from autoscaler.core.model import CreateNode, FleetRules, Plan
@@ -35,6 +35,7 @@ def after(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, 
         becoming={name: becomes for name, becomes in becoming.items() if name in arriving},
         # Those that an operator forgot; what the world ended is in them since it was reconciled.
         bills=bills.closed(memory.bills, reconciled.nodes, plan.transitions, snapshot.at),
+        outdated=drift.outdated(plan.nodes, rules, snapshot.at),
         waits=_dated(memory.waits, (*reconciled.waits, *plan.waits)),
     )
 

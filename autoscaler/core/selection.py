@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from autoscaler.core import call_budget, drains, quanta
@@ -12,6 +12,7 @@ from autoscaler.core.model import ConsumerOrder, FleetRules, Node, PoolRules
 from autoscaler.core.supply import one_each
 from policies import traffic as traffics
 from policies.contract import Decision, Rule
+from providers.contract import NodeName
 
 _CEILINGS = frozenset({Rule.CEILING, Rule.SCHEDULED_CEILING})
 
@@ -71,10 +72,12 @@ def leavers(
     sightings: Sightings | Missing,
     pace: Pace,
     counts_as: Callable[[Node], int] = one_each,
+    outdated: Collection[NodeName] = (),
 ) -> tuple[Node, ...]:
     """The nodes, `count` workers at most, whose leaving costs least, of those whose paid time is nearly over.
 
-    Serving ones with the fewest tasks in hand, and among equals the oldest, so that a fleet renews itself. Machines
+    Serving ones that are outdated, then those with the fewest tasks in hand, and among equals the oldest, so that a
+    fleet renews itself. Machines
     that still boot are as many fewer to send away: what cannot be heard may work, so each of them leaves, if it is
     still too many, once it has enrolled and can be drained. Without sight of the workers nobody is chosen at all.
     """
@@ -84,7 +87,7 @@ def leavers(
     left = count - sum(counts_as(n) for n in nodes if n.state is NodeState.BOOTING)
     serving = sorted(
         (n for n in nodes if n.state is NodeState.READY and pace.is_due(n, _in_hand(n, sightings))),
-        key=lambda n: (_in_hand(n, sightings), n.ordered_at, n.name),
+        key=lambda n: (n.name not in outdated, _in_hand(n, sightings), n.ordered_at, n.name),
     )
     chosen = []
     for node in serving:

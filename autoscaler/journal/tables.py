@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0008"
+SCHEMA = "0009"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -94,6 +94,8 @@ nodes = sa.Table(
     _count("destroy_asks"),
     sa.Column("refused_asks", sa.BigInteger, nullable=False, server_default="0"),
     _at("next_ask_at"),
+    sa.Column("becomes", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("replace_due", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "state", "entered_at"),
 )
 

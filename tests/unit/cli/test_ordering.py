@@ -23,6 +23,7 @@ EVERY_ORDER = {
     OrderKind.HOLD: ["hold", "images", "3", "--for", "2h"],
     OrderKind.SWEEP: ["sweep", "--yes"],
     OrderKind.WAKE: ["wake", "images"],
+    OrderKind.REPLACE: ["replace", "images"],
 }
 
 
