@@ -119,7 +119,8 @@ def _is_due(node: Node, pool: PoolRules, at: float) -> bool:
 def _next(pool: PoolRules, given: Given, decision: Decision, due: tuple[Node, ...]) -> tuple[Step, str]:
     """The step, and what it waits for."""
     nodes, wanted = given.nodes, decision.wanted
-    leaving = [n for n in nodes if n.state is NodeState.DRAINING and n.consumer_order is ConsumerOrder.LEAVE]
+    # Those that are not needed, too: nothing is bought while one drains that load would take back.
+    leaving = [n for n in nodes if n.state is NodeState.DRAINING]
     if leaving:
         return Step(), f"{leaving[0].machine} finishes what it holds"
     serving = sum(pool.counts_as(n) for n in nodes if n.state is NodeState.READY)

@@ -7,10 +7,10 @@ this. What never happens here: a choice of what is new.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from autoscaler.core.lifecycle import ARRIVING, Event
-from autoscaler.core.model import Node, OfferName, Order, PoolName
+from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolRules
 from autoscaler.journal import TickRecord
 from autoscaler.simulate.checks import Harm, Known
 from providers.contract import NodeName
@@ -62,6 +62,27 @@ class Kinds:
                     "wrong_supply",
                     f"{ways[kind]} machines of {node.pool} are to become {kind}, of which none has enrolled",
                 )
+
+    def replaced_by_proven(self, record: TickRecord, becomes: Becomes) -> None:
+        """Raise Harm for a machine that leaves for a new kind of which none has become a worker."""
+        for told in () if self._unsure else record.transitions:
+            gone = told.event is Event.REPLACE_CHOSEN and told.reason.startswith("replaced ")
+            proven = self._proven.get(told.pool)
+            first = told.reason.endswith(
+                "no room for one more"
+            )  # an operator's word: its successor is the trial
+            if gone and proven and not first and proven.isdisjoint(becomes[told.pool].values()):
+                raise Harm(
+                    "wrong_supply", f"{told.node} was replaced, and nobody knows whether a new one works"
+                )
+
+    def unrest(self, nodes: Iterable[Node], becomes: Becomes, rules: Mapping[PoolName, PoolRules]) -> str:
+        """Who is of an older kind although its pool's policy is to replace those; empty if nobody."""
+        for node in nodes:
+            old, new = self._becoming.get(node.name), becomes[node.pool].get(node.offer.name)
+            if rules[node.pool].replaces_drifted and old and new and old != new:
+                return f"{node.name} is still {old}, new ones become {new}"
+        return ""
 
     def forget(self, known: Known) -> None:
         """Drop what is long over."""

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 from autoscaler.core import quanta
 from autoscaler.core.lifecycle import ARRIVING, SERVING, Event, NodeState
-from autoscaler.core.model import ConsumerOrder, OrderKind, PoolName, Transition
+from autoscaler.core.model import ConsumerOrder, OrderKind, PoolName, PoolRules, Transition
 from autoscaler.journal import TickRecord
+from autoscaler.simulate import checks_of_replacements
 from autoscaler.simulate.checks import NOT_NEEDED, Harm, Known
 
 _SUPPLY = ARRIVING | SERVING
@@ -35,7 +36,7 @@ def answers(known: Known, record: TickRecord) -> None:
             raise Harm("unheeded_orders", f"nobody answered the order to {order.kind.value} {order.target}")
 
 
-def choices(known: Known, record: TickRecord) -> None:
+def choices(known: Known, record: TickRecord, rules: Mapping[PoolName, PoolRules]) -> None:
     """Raise Harm for a choice that the number wanted does not ask for. To be asked once the record is taken in."""
     chosen: dict[PoolName, Counter[str]] = {}
     for told in record.transitions:
@@ -43,11 +44,12 @@ def choices(known: Known, record: TickRecord) -> None:
         if kind:
             chosen.setdefault(told.pool, Counter())[kind] += 1
     wanted = {told.pool: told.decision.wanted for told in record.decisions}
+    surges = checks_of_replacements.surges(known, record, rules)
     for pool, kinds in chosen.items():
         if pool in known.paused:
             raise Harm("wrong_supply", f"{pool} is paused, and this was chosen: {_in_words(kinds)}")
         if kinds.keys() - {_REPLACED}:
-            _fits(known, pool, kinds, wanted[pool])
+            _fits(known, pool, kinds, wanted[pool], surges[pool])
 
 
 def silences(record: TickRecord, silence_s: Mapping[PoolName, float], listened_s: float | None) -> None:
@@ -85,11 +87,11 @@ def _outlasted_its_quantum(known: Known, told: Transition) -> bool:
     )
 
 
-def _fits(known: Known, pool: PoolName, kinds: Counter[str], wanted: int) -> None:
+def _fits(known: Known, pool: PoolName, kinds: Counter[str], wanted: int, surge: int) -> None:
     of_pool = [node for node in known.nodes.values() if node.pool == pool]
     have = sum(node.state in _SUPPLY for node in of_pool)
     grew = kinds[_BOUGHT] or kinds[_TAKEN_BACK]
-    if (grew and have > wanted) or (kinds[_TAKEN_IN] and have < wanted):
+    if (grew and have > wanted + surge) or (kinds[_TAKEN_IN] and have < wanted):
         raise Harm(
             "wrong_supply",
             f"{pool} has {have} that serve or arrive, wanted are {wanted}, after this: {_in_words(kinds)}",

@@ -42,6 +42,8 @@ _NAMES = ("images", "mails", "sums")
 _SHARE_SLOWED = 0.25
 """Of all pools: what their tasks depend on bears half of what the pool may run. More would make tasks take longer than
 operators allow for."""
+_SHARE_REPLACING = 0.3
+"""Of all lives: machines of an older definition or above an age are replaced."""
 _SHARE_WITH_USERS = 0.5
 """Of all lives: each machine has a user of its own at the broker."""
 _PRICES = {"small": 0.1, "large": 0.25}
@@ -125,6 +127,8 @@ def draw(scenario: Scenario) -> Fleet:
     behind = random.Random(f"behind {scenario.seed}")
     foresights = random.Random(f"foresights {scenario.seed}")
     places = random.Random(f"places {scenario.seed}")
+    ages = random.Random(f"ages {scenario.seed}")
+    replaces = ages.random() < _SHARE_REPLACING
     # All in some lives, so that the others are as they would be without.
     share = 0.6 if foresights.random() < 0.2 else 0.0
     names = [PoolName(name) for name in _NAMES[: dice.randint(2, 3)]]
@@ -140,6 +144,7 @@ def draw(scenario: Scenario) -> Fleet:
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
         pool = _foresees(_decides_otherwise(pool, others), foresights, share)
         pool = _tempted(pool, places)
+        pool = _replacing(pool, ages) if replaces else pool
         rules[name] = replace(pool, timeouts=boots.times(_drains(pool.timeouts, expiries, task_s[name])))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
@@ -207,6 +212,18 @@ def _tempted(pool: PoolRules, dice: random.Random) -> PoolRules:
     if not where:
         return pool
     return replace(pool, offers=(replace(pool.offers[0], location=where), *pool.offers))
+
+
+def _replacing(pool: PoolRules, dice: random.Random) -> PoolRules:
+    """Outdated machines are replaced, where floor and ceiling leave room for one more; some are soon too old."""
+    limits, age_s = pool.limits, dice.choice((0.0, 900.0, 2400.0))
+    drifted = dice.random() < 0.7
+    if limits.min_workers >= limits.max_workers:
+        return pool
+    if limits.max_cost_per_hour is not None:
+        enough = (limits.min_workers + 1) * _PRICES["large"]
+        limits = replace(limits, max_cost_per_hour=max(limits.max_cost_per_hour, enough))
+    return replace(pool, limits=limits, replaces_drifted=drifted, max_age_s=age_s)
 
 
 def _drains(times: Timeouts, dice: random.Random, task_s: float) -> Timeouts:

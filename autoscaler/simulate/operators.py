@@ -24,16 +24,19 @@ _KINDS = (
 """No FORGET: who forgets a standing machine takes cost and ceiling upon himself, and there is nothing to check."""
 _SWEEPS_EVERY_S = 900.0
 _ROUNDS_EVERY_S = 300.0
+_REPLACES = 0.3
+"""The part of all he says, in lives in which machines are replaced."""
 
 
 class Operator:
     """The only one who gives orders."""
 
-    def __init__(self, world: World, shared: Shared) -> None:
+    def __init__(self, world: World, shared: Shared, seed: int) -> None:
         self._world = world
         self._shared = shared
         self._swept_at = self._round_at = float("-inf")
         self._doubtful: frozenset[str] = frozenset()
+        self._replaces = random.Random(f"replaces {seed}")
 
     def speak(self, nodes: tuple[Node, ...]) -> str:
         """One order, if the dice say so. Returns it in words."""
@@ -42,6 +45,8 @@ class Operator:
             return ""
         dice = script.dice(Fault.OPERATOR)
         kind, force = dice.choice(_KINDS), dice.random() < 0.3
+        if self._is_tired() and self._replaces.random() < _REPLACES:
+            return self._replace(nodes, force=force)
         if kind in {OrderKind.DRAIN, OrderKind.UNDRAIN, OrderKind.DESTROY}:
             return self._about_node(kind, nodes, dice, force=force)
         if kind is OrderKind.SWEEP:
@@ -116,6 +121,18 @@ class Operator:
         node = dice.choice(nodes)
         self._give(kind, node.name, force=force)
         return f"order: {kind.value} {node.name}{' by force' if force else ''}"
+
+    def _is_tired(self) -> bool:
+        """Whether he has machines replaced at all; in other lives he says what he would say without."""
+        rules = self._world.fleet.rules.values()
+        return any(pool.replaces_drifted or pool.max_age_s for pool in rules)
+
+    def _replace(self, nodes: tuple[Node, ...], *, force: bool) -> str:
+        """A pool, all of it or what is outdated, or one machine."""
+        targets = [*self._world.fleet.rules, *(node.name for node in nodes)]
+        target = self._replaces.choice(targets)
+        self._give(OrderKind.REPLACE, target, force=force)
+        return f"order: replace {target}"
 
     def _wake(self, pool: PoolName, dice: random.Random) -> str:
         """What may be asked again: all, a pool, or an offer of it, or the account of that."""

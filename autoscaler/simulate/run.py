@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from autoscaler.core.model import OrderKind
 from autoscaler.core.waits import WaitKind
 from autoscaler.journal import JournalUnavailable, TickRecord
-from autoscaler.simulate import checks, checks_of_money, checks_of_ticks, fleet, ledger
+from autoscaler.simulate import (
+    checks,
+    checks_of_money,
+    checks_of_replacements,
+    checks_of_ticks,
+    fleet,
+    ledger,
+)
 from autoscaler.simulate.checks import Harm, Known
 from autoscaler.simulate.checks_of_boots import Lates
 from autoscaler.simulate.checks_of_canaries import Kinds
@@ -86,7 +93,7 @@ class _Life:
         self.shared = ledger.open_ledger(scenario.seed)
         self.known, self.kinds, self.lates = Known(), Kinds(), Lates()
         self.silence_s = {pool: rules.timeouts.silence_s for pool, rules in self.world.fleet.rules.items()}
-        self.operator = Operator(self.world, self.shared)
+        self.operator = Operator(self.world, self.shared, scenario.seed)
         self.reader = self.shared.claim()
         self.dice = random.Random(f"run {scenario.seed}")
         self.releases = random.Random(f"releases {scenario.seed}")
@@ -115,6 +122,7 @@ class _Life:
             return False
         nodes = self.reader.live_nodes()
         unrest = checks.unrest(self.world, nodes, self.reader.past(self.world.wall.now() - 4 * TICK_S))
+        unrest = unrest or self.kinds.unrest(nodes, self.daemon.becomes, self.world.fleet.rules)
         if unrest and at > scenario.trouble_s + scenario.heals_s:
             raise Harm("unconverged", f"not at rest: {unrest}")
         return not unrest
@@ -245,7 +253,9 @@ class _Life:
         self._obeyed(record)
         self.known.took(record, self.world.clock.elapsed, self.world.fleet.rules)
         checks.first_asked(self.world, self.known, record, asked)
-        checks_of_ticks.choices(self.known, record)
+        checks_of_ticks.choices(self.known, record, self.world.fleet.rules)
+        checks_of_replacements.kept_up(self.known, record)
+        self.kinds.replaced_by_proven(record, self.daemon.becomes)
         checks_of_money.bought(self.world, record)
         checks_of_money.shrinks(self.world, self.known, record)
         self.kinds.tried_first(self.known, record)

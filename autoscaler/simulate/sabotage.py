@@ -15,6 +15,7 @@ from autoscaler.simulate import (
     sabotage_acts,
     sabotage_money,
     sabotage_places,
+    sabotage_rolling,
     sabotage_sight,
     sabotage_words,
 )
@@ -68,6 +69,10 @@ SABOTAGES: Mapping[str, Callable[[Parts], None]] = MappingProxyType(
             sabotage_money.pays_by_the_second,
             sabotage_places.takes_residency_for_a_wish,
             sabotage_places.lets_be_what_is_not_known,
+            sabotage_rolling.takes_a_new_machine_for_a_worker,
+            sabotage_rolling.replaces_all_at_once,
+            sabotage_rolling.believes_in_the_new_definition,
+            sabotage_rolling.leaves_the_last_old_one,
             sabotage_words.takes_any_token,
             sabotage_words.believes_a_machine_that_says_it_failed,
         )

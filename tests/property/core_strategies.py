@@ -118,6 +118,8 @@ def nodes(draw: st.DrawFn, name: NodeName) -> Node:
         stopped_at=draw(st.none() | instants) if state is S.DESTROYING else None,
         destroy_asks=draw(st.integers(0, 6)),
         next_ask_at=draw(st.sampled_from([0.0, AT - 1, AT + 30, AT + 1e9])),
+        becomes=draw(st.sampled_from(["", "new", "old"])),
+        replace_due=draw(st.sampled_from([False, False, True])),
     )
 
 
@@ -320,6 +322,8 @@ def rulings(draw: st.DrawFn, snapshot: Snapshot) -> Rulings:
             ),
             canary=draw(st.booleans()),
             becomes={o.name: "new" for o in bought} if draw(st.booleans()) else {},
+            replaces_drifted=draw(st.booleans()),
+            max_age_s=draw(st.sampled_from([0.0, 0.0, 60.0])),
             timeouts=Timeouts(
                 drain_s=60.0,
                 drain_expiry=draw(st.sampled_from(DrainExpiry)),
