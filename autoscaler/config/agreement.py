@@ -14,9 +14,12 @@ from typing import Any
 from autoscaler.config import bootstraps, budgets, clouds, places
 from autoscaler.config.problem import Place, nearest
 from autoscaler.config.report import Finding
+from autoscaler.config.values import DURATION, seconds
 
 SANE_WORKERS = 1_000
 """A larger ceiling is a slip of the hand more often than a wish, and an expensive one."""
+YOUNGEST = "1h"
+"""The least `max_age`: a machine's boot and drain take minutes, and many hosts bill each that is begun an hour."""
 
 _PATTERN_CHARACTERS = frozenset("*?[")
 _LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
@@ -85,6 +88,14 @@ def _of_provider(place: Place, provider: Mapping[str, Any]) -> Iterator[Finding]
 
 
 def _of_limits(place: Place, limits: Mapping[str, Any]) -> Iterator[Finding]:
+    age = limits.get("max_age")
+    if isinstance(age, str) and DURATION.fullmatch(age) and 0 < seconds(age) < seconds(YOUNGEST):
+        yield Finding(
+            place=(*place, "max_age"),
+            found=f'"{age}"',
+            expected=f"{YOUNGEST} at least, or 0s for no limit",
+            advice="Machines would be replaced as fast as they come, each by one that is bought beside it.",
+        )
     ceiling = _whole(limits.get("max_workers"))
     if ceiling is None:
         return

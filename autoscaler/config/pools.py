@@ -50,7 +50,8 @@ class Limits(Section):
     on_unknown: Count = 0
     """While the queues cannot be seen, raise to this many workers; never lower."""
     max_age_s: Annotated[float, Span("0s", "104w")] = Field(default=0.0, alias="max_age")
-    """How old a machine may be; then it is replaced, one after the other. `0s`: as old as it likes."""
+    """How old a machine may be; then it is replaced, one after the other. `1h` at least; `0s`: as old
+    as it likes."""
     max_creates_in_flight: Annotated[int, Field(ge=1, le=1_000)] = 10
     """Machines ordered and not yet answered for, at once."""
     max_cost_per_hour: Annotated[float, Field(gt=0.0)] | None = None
