@@ -144,7 +144,7 @@ def draw(scenario: Scenario) -> Fleet:
         pool = _pool(name, dice, ceiling=max(1, ceiling), slots=slots, task_s=task_s[name])
         pool = _foresees(_decides_otherwise(pool, others), foresights, share)
         pool = _tempted(pool, places)
-        pool = _replacing(pool, ages) if replaces else pool
+        pool = _replacing(pool, ages, slow_boots=boots.learned) if replaces else pool
         rules[name] = replace(pool, timeouts=boots.times(_drains(pool.timeouts, expiries, task_s[name])))
     boot_s = dice.uniform(5, 40)
     # A fleet of a thousand is bought within the trouble only if its accounts take many calls.
@@ -214,9 +214,11 @@ def _tempted(pool: PoolRules, dice: random.Random) -> PoolRules:
     return replace(pool, offers=(replace(pool.offers[0], location=where), *pool.offers))
 
 
-def _replacing(pool: PoolRules, dice: random.Random) -> PoolRules:
-    """Outdated machines are replaced, where floor and ceiling leave room for one more; some are soon too old."""
+def _replacing(pool: PoolRules, dice: random.Random, *, slow_boots: bool) -> PoolRules:
+    """Outdated machines are replaced, where floor and ceiling leave room for one more; some are soon too old, but none
+    sooner than a floor's machines can come one after the other."""
     limits, age_s = pool.limits, dice.choice((0.0, 900.0, 2400.0))
+    age_s = max(age_s, 2400.0) if age_s and slow_boots else age_s
     drifted = dice.random() < 0.7
     if limits.min_workers >= limits.max_workers:
         return pool
