@@ -42,6 +42,7 @@ from autoscaler.core.model import (
 from autoscaler.core.orders import PoolOrders
 from autoscaler.core.reconcile import Reconciled
 from autoscaler.core.reports import Refusals, Report
+from autoscaler.core.true_time import carried_over
 from autoscaler.journal.contract import BootRecord, Sample, TickRecord
 from autoscaler.observe import Seen
 from autoscaler.prospects import Prospects
@@ -161,6 +162,8 @@ class Loop:
         self._name_seed = name_seed
         self._left_overs = left_overs
         self._looked_at: float | None = None
+        self._written: tuple[float, float] | None = None
+        """The instant of our last tick that was written down, on the wall clock and on the one that is never set."""
         self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
 
     def tick(self) -> Tick:
@@ -169,6 +172,8 @@ class Loop:
         tick = self.think(first=unwritten)
         self._journal.commit(tick.record)
         self._committed, self._unwritten = True, False
+        if self._looked_at is not None:
+            self._written = (tick.snapshot.at, self._looked_at)
         self._executor.forget(tick.snapshot.outcomes)
         if self._machines is not None and not isinstance(tick.snapshot.reports, Missing):
             self._machines.forget(tick.snapshot.reports)
@@ -205,11 +210,14 @@ class Loop:
         strangers = {worker_of(NodeName(stranger.instance.name)) for stranger in memory.strangers}
         reports = self._machines.reports() if self._machines is not None else {}
         interesting = reconcile.of_interest(nodes, memory, self._rules, reports)
-        quiet = offers.why_quiet(memory, self._clock.now())
+        # Which accounts to leave in peace is asked now, and anew of the instant at which all has been seen.
+        asked_at = self._clock.now()
+        quiet = offers.why_quiet(self._carried_over(memory, asked_at, self._clock.monotonic()), asked_at)
         seen = self._observer.look(interesting, strangers, holdings.to_ask(nodes, memory), quiet)
         at, monotonic = self._clock.now(), self._clock.monotonic()
         elapsed_s = 0.0 if self._looked_at is None else max(0.0, monotonic - self._looked_at)  # 0 for NaN
         self._looked_at = monotonic
+        memory = self._carried_over(memory, at, monotonic)
         longest_s = _ELAPSED_CAP_TICKS * self._rulebook.tick_s
         if not self._committed:
             # The journal may be an older copy, of whose missing records nobody knows before each account was seen.
@@ -247,6 +255,11 @@ class Loop:
         """Of the pools, each with the boots of what it would buy now; of none where nobody asks for a prospect."""
         asked = self._rules.items() if self._prospects.is_asked else ()
         return {name: supply.traffic(rules, memory, at) for name, rules in asked}
+
+    def _carried_over(self, memory: Memory, at: float, monotonic: float) -> Memory:
+        """The memory by the wall clock as it shows now, which may have been set since it was written."""
+        written_at, written_on = self._written or (None, 0.0)
+        return carried_over(memory, at, monotonic - written_on if memory.at == written_at else None)
 
     def _history_s(self) -> float:
         """How far back decisions may look: the longest window or cooldown of any pool."""

@@ -348,6 +348,8 @@ class Memory:
     """When a machine of each offer for a pool is late."""
     outdated: Mapping[NodeName, str] = field(default_factory=lambda: MappingProxyType({}))
     """Machines that are of an older definition of their pool, or too old, and why."""
+    at: float = 0.0
+    """When it was written, by the wall clock of who wrote it; 0 in records of an older release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ def learn(
     learned = patience.learn(snapshot, told, rules, clocks)
     memory = replace(
         memory,
+        at=snapshot.at,
         clocks=clocks,
         good_looks=_good_looks(snapshot),
         traffic=measuring.traffic(snapshot, told, rules, fleet),

@@ -94,7 +94,7 @@ def remember(snapshot: Snapshot) -> Memory:
     for outcome in snapshot.outcomes:
         node = nodes.get(outcome.node)
         if node is not None:
-            memory = _after(memory, node, outcome)
+            memory = _after(memory, node, outcome, snapshot.at)
     for provider, listing in snapshot.listings.items():
         if isinstance(listing, SlowDown):
             quiet_s = throttle_s(listing.retry_after_s, _QUIET_S)
@@ -219,13 +219,14 @@ def _kept(rests: Mapping[_Key, Rest], at: float, *, longest_s: float) -> dict[_K
     }
 
 
-def _after(memory: Memory, node: Node, outcome: Outcome) -> Memory:
+def _after(memory: Memory, node: Node, outcome: Outcome, at: float) -> Memory:
     offer = node.offer
     if outcome.kind is OutcomeKind.THROTTLED:
         told_s = outcome.retry_after_s
         # One that names no time may mean this kind of call alone.
         quiet_s = 0.0 if told_s is None else throttle_s(told_s)
-        return _in_peace(memory, offer.provider, outcome.says, outcome.at, told_s, quiet_s)
+        # From now on: the wall clock may have been set since it was answered.
+        return _in_peace(memory, offer.provider, outcome.says, at, told_s, quiet_s)
     if outcome.kind is OutcomeKind.UNPREPARED:
         return _unprepared(memory, node, outcome)
     kind = _REFUSALS.get(outcome.kind)

@@ -62,7 +62,8 @@ class Calls:
         self._dice = random.Random(f"calls {seed}")
         self._under_way: set[NodeName] = set()
         self._on_record: frozenset[NodeName] = frozenset()
-        self._account_of: dict[int, ProviderName] = {}
+        self._answers: dict[int, tuple[ProviderName, float]] = {}
+        """Which account gave each answer that waits, and when by the clock that is never set."""
         self._mailbox: list[Outcome] = []
         self._left: list[Action] = []
         self._ended = self._woken = False
@@ -151,7 +152,7 @@ class Calls:
         account = actions.lane(action)
         if account is None:
             return
-        self._account_of[id(told)] = account
+        self._answers[id(told)] = (account, self._world.wall.monotonic())
         if outcome.call is CallKind.DESTROY and outcome.kind in _REFUSED:
             self._world.manners[account].end_refused(action.node)
 
@@ -159,11 +160,12 @@ class Calls:
         """Each account by what it answered to the calls that a tick took in."""
         clear: dict[ProviderName, bool] = {}
         for outcome in outcomes:
-            account = self._account_of.pop(id(outcome), None)
-            if account is None:
+            answer = self._answers.pop(id(outcome), None)
+            if answer is None:
                 continue
+            account, answered_on = answer
             if outcome.kind is OutcomeKind.THROTTLED and outcome.retry_after_s:
-                self._world.manners[account].told_to_wait(outcome.at + outcome.retry_after_s)
+                self._world.manners[account].told_to_wait(answered_on + outcome.retry_after_s)
             if outcome.kind not in _UNASKED and outcome.node in self._on_record:
                 clear[account] = clear.get(account, False) or outcome.kind is not OutcomeKind.UNKNOWN
         for account, clearly in clear.items():

@@ -42,6 +42,9 @@ class Manners:
         self._set_by_s = wall.off_by_s
         self._refilled_at = float("-inf")
         self._peace_until = float("-inf")
+        """On the clock that is never set."""
+        self._written_off_by_s = wall.off_by_s
+        self._is_new = False
         self._woken_at = float("-inf")
         self._unanswered = 0
         self._order_left_at = float("-inf")
@@ -50,15 +53,16 @@ class Manners:
         """What was done that the account need not bear."""
 
     def begins(self) -> None:
-        """A daemon begins: answers to the one before may never have reached anybody."""
-        self._peace_until, self._unanswered = float("-inf"), 0
+        """A daemon begins: it knows what was written down, but not for how long that has stood there."""
+        self._is_new, self._unanswered = True, 0
         # It can tell only by the wall clock how long nobody called: if that was set, it believes in a whole minute.
         if self._wall.off_by_s != self._set_by_s:
             self._set_by_s, self._refilled_at = self._wall.off_by_s, self._wall.monotonic()
 
     def restored(self) -> None:
-        """The records of calls are older than the calls."""
+        """The records of calls, and of what they were answered, are older than the calls."""
         self._asked.clear()
+        self._peace_until = float("-inf")
         self._refilled_at = self._wall.monotonic()
 
     def called(self) -> None:
@@ -72,14 +76,19 @@ class Manners:
         if len(calls) > buckets * self._per_minute + 1:
             self._tell(f"{len(calls)} calls came in a minute where {self._per_minute:g} are allowed")
 
-    def told_to_wait(self, until_at: float) -> None:
-        """A daemon has taken in that it is to leave the account in peace until then, by its wall clock."""
+    def written(self) -> None:
+        """A daemon's tick was written down: from now on it knows how long ago that was, whatever the clock shows."""
+        self._peace_until -= self._believed_over_s()
+        self._written_off_by_s, self._is_new = self._wall.off_by_s, False
+
+    def told_to_wait(self, until: float) -> None:
+        """A daemon has taken in that it is to leave the account in peace until then, on the clock that is never set."""
         if self._woken_at < self._wall.monotonic():
-            self._peace_until = max(self._peace_until, until_at)
+            self._peace_until = max(self._peace_until, until)
 
     def looked(self) -> None:
         """A daemon asks for the account's machines."""
-        left_s = self._peace_until - self._wall.now()
+        left_s = self._peace_left_s()
         if left_s > _ROUNDING_S:
             self._tell(
                 f"its machines were asked for {left_s:.0f} s before the account wanted to be asked again"
@@ -101,7 +110,7 @@ class Manners:
         if self._unanswered >= _ANSWERS_WAITED_FOR and at == self._order_left_at:
             self._tell(f"{node} was ordered with others though {self._unanswered} ticks brought no answer")
         self._order_left_at = at
-        left_s = self._peace_until - self._wall.now()
+        left_s = self._peace_left_s()
         if left_s > _ROUNDING_S:
             self._tell(f"{node} was ordered {left_s:.0f} s before the account wanted to be asked again")
 
@@ -128,6 +137,14 @@ class Manners:
         before = self._wall.monotonic() - _KEPT_S
         for node in [node for node, asked in self._asked.items() if asked.at < before]:
             del self._asked[node]
+
+    def _peace_left_s(self) -> float:
+        return self._peace_until - self._believed_over_s() - self._wall.monotonic()
+
+    def _believed_over_s(self) -> float:
+        """How much later it is by the wall clock, which was set forward since the last tick that was written down: what
+        another daemon wrote can be aged by nothing else."""
+        return max(0.0, self._wall.off_by_s - self._written_off_by_s) if self._is_new else 0.0
 
     def _tell(self, what: str) -> None:
         self.broken = self.broken or what

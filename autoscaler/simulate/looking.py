@@ -60,13 +60,15 @@ class Eyes:
             if isinstance(listing, Listing):
                 self._world.forgotten.shown(account, listing)
             elif isinstance(listing, SlowDown) and listing.retry_after_s:
-                self._peace_until[account] = self._world.wall.now() + listing.retry_after_s
+                self._peace_until[account] = self._world.wall.monotonic() + listing.retry_after_s
         return seen
 
     def took_in(self) -> None:
         """The tick was written down: from now on the daemon knows what it was told."""
-        for account, until_at in self._peace_until.items():
-            self._world.manners[account].told_to_wait(until_at)
+        for manners in self._world.manners.values():
+            manners.written()
+        for account, until in self._peace_until.items():
+            self._world.manners[account].told_to_wait(until)
 
     def _looks(self, account: ProviderName) -> None:
         """A look leaves for that account. Raises ListingUnavailable where it will hang until its time-out."""

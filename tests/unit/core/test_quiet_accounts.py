@@ -77,6 +77,23 @@ def test_a_later_answer_shortens_no_silence() -> None:
     assert [CLOUD] == list(why_quiet(second, AT + 99))
 
 
+@pytest.mark.parametrize("set_by_s", [-900.0, 900.0])
+def test_an_answer_from_before_the_clock_was_set_counts_from_now_on(set_by_s: float) -> None:
+    """It waited for this tick, and the instant that it bears is one of a clock that shows another time now."""
+    node = a_node(state=NodeState.CREATING)
+    outcome = Outcome(
+        node=node.name,
+        call=CallKind.CREATE,
+        kind=OutcomeKind.THROTTLED,
+        at=AT - 2 - set_by_s,
+        says="429",
+        retry_after_s=20.0,
+    )
+    rest = remember(a_snapshot(node, outcomes=(outcome,))).account_rests[CLOUD]
+
+    assert (AT + 20, AT + 20) == (rest.until_at, rest.quiet_until_at)
+
+
 def test_a_rest_of_an_older_release_silences_nobody() -> None:
     """Its row knows no such time."""
     document = codec.memory_document(Memory()).replace(

@@ -17,8 +17,13 @@ def world() -> WorldClock:
 
 
 @pytest.fixture
-def account(world: WorldClock) -> Manners:
-    return Manners(SteppedClock(world), per_minute=3.0)
+def wall(world: WorldClock) -> SteppedClock:
+    return SteppedClock(world)
+
+
+@pytest.fixture
+def account(wall: SteppedClock) -> Manners:
+    return Manners(wall, per_minute=3.0)
 
 
 def test_two_buckets_within_a_minute_are_borne_and_more_are_not(account: Manners) -> None:
@@ -34,14 +39,14 @@ def test_two_buckets_within_a_minute_are_borne_and_more_are_not(account: Manners
 
 def test_an_order_before_the_peace_is_over_is_told_of(world: WorldClock, account: Manners) -> None:
     """Unless an operator said that it may be asked, after it answered or on the same tick."""
-    account.told_to_wait(world.now() + 20.0)
+    account.told_to_wait(world.monotonic() + 20.0)
     account.woken()
-    account.told_to_wait(world.now() + 20.0)
+    account.told_to_wait(world.monotonic() + 20.0)
     account.order_leaves(NODE)
     assert account.broken == ""
 
     world.run_to(10.0)
-    account.told_to_wait(world.now() + 20.0)
+    account.told_to_wait(world.monotonic() + 20.0)
     account.order_leaves(NODE)
 
     assert "20 s before the account wanted to be asked" in account.broken
@@ -52,8 +57,41 @@ def test_a_look_before_the_peace_is_over_is_told_of(
     world: WorldClock, account: Manners, after_s: float, borne: bool
 ) -> None:
     """To ask for its machines is to ask."""
-    account.told_to_wait(world.now() + 20.0)
+    account.told_to_wait(world.monotonic() + 20.0)
     world.run_to(after_s)
+    account.looked()
+
+    assert borne == (account.broken == "")
+
+
+@pytest.mark.parametrize("set_by_s", [-900.0, 900.0])
+@pytest.mark.parametrize(("after_s", "borne"), [(20.0, True), (19.0, False)])
+def test_a_wall_clock_that_is_set_is_no_matter_of_the_account(
+    world: WorldClock, wall: SteppedClock, account: Manners, set_by_s: float, after_s: float, borne: bool
+) -> None:
+    """It counts its own seconds, and so does a daemon whose tick was written down."""
+    account.written()
+    account.told_to_wait(world.monotonic() + 20.0)
+    wall.off_by_s = set_by_s
+    world.run_to(after_s)
+    account.looked()
+
+    assert borne == (account.broken == "")
+
+
+@pytest.mark.parametrize(
+    ("set_by_s", "after_s", "borne"), [(15.0, 5.0, True), (15.0, 4.0, False), (-900.0, 19.0, False)]
+)
+def test_a_daemon_that_begins_is_excused_by_a_clock_that_was_set_forward(
+    world: WorldClock, wall: SteppedClock, account: Manners, set_by_s: float, after_s: float, borne: bool
+) -> None:
+    """Of what another wrote it knows no other age; what it writes itself changes nothing of that."""
+    account.written()
+    account.told_to_wait(world.monotonic() + 20.0)
+    account.begins()
+    wall.off_by_s = set_by_s
+    world.run_to(after_s)
+    account.written()
     account.looked()
 
     assert borne == (account.broken == "")
