@@ -240,12 +240,13 @@ def _after(memory: Memory, node: Node, outcome: Outcome, at: float) -> Memory:
 def _in_peace(
     memory: Memory, provider: ProviderName, says: str, at: float, told_s: float | None, quiet_s: float
 ) -> Memory:
-    """Memory in which the account rests: from orders for as long as it said, and from looks for so long."""
+    """Memory in which the account rests: from orders for as long as it said, and from looks for so long. What it said
+    before may last longer."""
     before = memory.account_rests.get(provider)
     resting = before is not None and before.until_at > at
     quiet_until_at = at + quiet_s if quiet_s else 0.0
     rest = Rest(
-        until_at=at + throttle_s(told_s),
+        until_at=max(at + throttle_s(told_s), before.until_at if before else 0.0),
         refusals=before.refusals + 1 if before else 1,
         why=f"{provider} asked us to slow down: {says}",
         kind=RestKind.THROTTLED,

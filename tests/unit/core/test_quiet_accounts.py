@@ -68,13 +68,17 @@ def test_a_wall_clock_that_is_set_back_blinds_nobody() -> None:
     assert {} == why_quiet(listed(20.0), AT - 365 * 86_400)
 
 
-def test_a_later_answer_shortens_no_silence() -> None:
-    """An order that was refused mutely says nothing of the time that a listing was told."""
+@pytest.mark.parametrize("told_s", [None, 20.0])
+def test_a_later_answer_shortens_no_silence(told_s: float | None) -> None:
+    """An order that was refused mutely says nothing of the time that a listing was told, and ends wait for it, too."""
     first = listed(100.0)
 
-    second = remember(a_snapshot(listings={CLOUD: SlowDown(why="429")}, at=AT + 5, memory=first))
+    told = SlowDown(why="429", retry_after_s=told_s)
+    second = remember(a_snapshot(listings={CLOUD: told}, at=AT + 5, memory=first))
 
     assert [CLOUD] == list(why_quiet(second, AT + 99))
+    assert why_resting(OFFER, POOL, second, AT + 99) is not None
+    assert why_resting(OFFER, POOL, second, AT + 100) is None
 
 
 @pytest.mark.parametrize("set_by_s", [-900.0, 900.0])
