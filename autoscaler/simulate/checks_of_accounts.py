@@ -88,11 +88,7 @@ class Manners:
 
     def looked(self) -> None:
         """A daemon asks for the account's machines."""
-        left_s = self._peace_left_s()
-        if left_s > _ROUNDING_S:
-            self._tell(
-                f"its machines were asked for {left_s:.0f} s before the account wanted to be asked again"
-            )
+        self._in_peace("its machines were asked for")
 
     def woken(self) -> None:
         """An operator said that it may be asked again, whatever it answered until now."""
@@ -110,12 +106,11 @@ class Manners:
         if self._unanswered >= _ANSWERS_WAITED_FOR and at == self._order_left_at:
             self._tell(f"{node} was ordered with others though {self._unanswered} ticks brought no answer")
         self._order_left_at = at
-        left_s = self._peace_left_s()
-        if left_s > _ROUNDING_S:
-            self._tell(f"{node} was ordered {left_s:.0f} s before the account wanted to be asked again")
+        self._in_peace(f"{node} was ordered")
 
     def end_leaves(self, node: NodeName) -> None:
         """A daemon asks for the end of that node's machine."""
+        self._in_peace(f"the end of {node} was asked for")
         at, wall_at = self._wall.monotonic(), self._wall.now()
         last = self._asked.get(node)
         if last is not None and last.times:
@@ -138,8 +133,11 @@ class Manners:
         for node in [node for node, asked in self._asked.items() if asked.at < before]:
             del self._asked[node]
 
-    def _peace_left_s(self) -> float:
-        return self._peace_until - self._believed_over_s() - self._wall.monotonic()
+    def _in_peace(self, what: str) -> None:
+        """Something is asked of the account."""
+        left_s = self._peace_until - self._believed_over_s() - self._wall.monotonic()
+        if left_s > _ROUNDING_S:
+            self._tell(f"{what} {left_s:.0f} s before the account wanted to be asked again")
 
     def _believed_over_s(self) -> float:
         """How much later it is by the wall clock, which was set forward since the last tick that was written down: what

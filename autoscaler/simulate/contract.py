@@ -148,8 +148,8 @@ class Counts:
     unheeded_orders: int = 0
     """Operators' orders that were not answered once and in time."""
     account_abuse: int = 0
-    """Calls that no account need bear: far more than it takes in a minute, an order while it asked for peace, several
-    at once while it answers nothing, or the end of a machine asked for again without a pause."""
+    """Calls that no account need bear: far more than it takes in a minute, anything while it asked for peace, several
+    orders at once while it answers nothing, or the end of a machine asked for again without a pause."""
     misplaced: int = 0
     """Machines that were ordered where residency does not allow them, or where nobody knows."""
     unconverged: int = 0

@@ -1,4 +1,4 @@
-"""What an account bears: each of the five ways to ask too much is told of, and nothing that is less."""
+"""What an account bears: each of the six ways to ask too much is told of, and nothing that is less."""
 
 from __future__ import annotations
 
@@ -60,6 +60,18 @@ def test_a_look_before_the_peace_is_over_is_told_of(
     account.told_to_wait(world.monotonic() + 20.0)
     world.run_to(after_s)
     account.looked()
+
+    assert borne == (account.broken == "")
+
+
+@pytest.mark.parametrize(("after_s", "borne"), [(20.0, True), (19.0, False)])
+def test_an_end_before_the_peace_is_over_is_told_of(
+    world: WorldClock, account: Manners, after_s: float, borne: bool
+) -> None:
+    """Whoever wants peace wants it from ends, too."""
+    account.told_to_wait(world.monotonic() + 20.0)
+    world.run_to(after_s)
+    account.end_leaves(NODE)
 
     assert borne == (account.broken == "")
 
