@@ -132,7 +132,8 @@ class Enrolment:
                 for line in self._keeper.last_words().splitlines()[-60:]:
                     machine.say("| " + line)
                 raise machine.Failed(f"the worker does not stay up: {' '.join(said.split())}")
-            time.sleep(0.2)
+            # To ask takes half a second of a small machine's processor, which its worker needs to come up.
+            time.sleep(1)
 
 
 def become_worker(settings: machine.Settings, keeper: ModuleType, told: reports.Reports) -> int:
