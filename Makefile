@@ -9,9 +9,11 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.ready
 OLD_WORKER := .venv-celery53/.ready
+STACK := .venv-stack/.ready
 PACKAGES := autoscaler providers policies bootstrap
 DEBIAN_PACKAGES := rabbitmq-server
-TEST_PACKAGES := $(DEBIAN_PACKAGES) postgresql
+STACK_PACKAGES := $(DEBIAN_PACKAGES) nginx
+TEST_PACKAGES := $(STACK_PACKAGES) postgresql
 MACHINE_PACKAGES := $(DEBIAN_PACKAGES) qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring uidmap fakeroot e2fsprogs genisoimage
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
@@ -20,7 +22,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,10 +32,16 @@ setup: $(READY) ## the virtual environment in .venv, with everything pinned and 
 run: $(READY) debian ## the quickstart on real parts; Ctrl-C ends all of it
 	@$(BIN)/python examples/quickstart/run.py
 
+stack: $(READY) $(STACK) stack-servers ## nginx, a web application, RabbitMQ, the daemon and workers: examples/stack; HTTPS_PORT=8443, or a free one
+	@$(BIN)/python examples/stack/run.py $(if $(HTTPS_PORT),--port $(HTTPS_PORT))
+
+stack-load: $(READY) $(STACK) stack-servers ## the same under 200 uploads a second, one process killed: build/stack.json, build/stack.png; RATE=200 SECONDS_OF_LOAD=120
+	@$(BIN)/python examples/stack/run.py --load --directory .run/stack-load --rate $(or $(RATE),200) --seconds $(or $(SECONDS_OF_LOAD),120)
+
 check: lint test-servers ## lint, types, import rules, unit and property tests: under a minute
 	@$(PYTEST) -q -n 2 $(QUICK_TESTS) $(wildcard tests/tidy)
 
-test: lint test-servers $(OLD_WORKER) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 25 minutes on 2 cores
+test: lint test-servers $(OLD_WORKER) $(STACK) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 25 minutes on 2 cores
 	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
@@ -81,7 +89,10 @@ lint: $(READY)
 debian:
 	@scripts/debian-packages.sh $(DEBIAN_PACKAGES)
 
-.PHONY: test-servers
+.PHONY: stack-servers test-servers
+stack-servers:
+	@scripts/debian-packages.sh $(STACK_PACKAGES)
+
 test-servers:
 	@scripts/debian-packages.sh $(TEST_PACKAGES)
 
@@ -102,6 +113,10 @@ $(OLD_WORKER): requirements/worker-celery53.txt
 	$(call make_venv,.venv-celery53,requirements/worker-celery53.txt)
 	@touch $@
 
+$(STACK): requirements/stack.txt
+	$(call make_venv,.venv-stack,requirements/stack.txt)
+	@touch $@
+
 $(AUTOSCALER_CLOUD_INIT_SCHEMA):
 	@scripts/cloud-init-schema.sh $@
 
@@ -112,5 +127,5 @@ pages: $(READY) ## docs/ pages that are made from code
 	@$(BIN)/python scripts/pages.py
 
 clean: ## removes everything the other targets made
-	rm -rf .venv .venv-celery53 .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-celery53 .venv-stack .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) testbed tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -16,3 +16,5 @@ lock "$@" pyproject.toml --extra dev --extra postgresql --constraints requiremen
 lock "$@" requirements/worker-celery53.in --output-file requirements/worker-celery53.txt
 # The machines of `make e2e` run the Celery that the tests run, on Debian 12's Python.
 lock "$@" requirements/machine.in --constraints requirements/dev.txt --output-file requirements/machine.txt
+# Where both use a library, examples/stack has the release that the tests have.
+lock "$@" requirements/stack.in --constraints requirements/dev.txt --output-file requirements/stack.txt

@@ -1,7 +1,7 @@
 """An authority of our own, and certificates for servers on loopback.
 
-In go a directory and the names of a server, out come PEM files. They hold for an hour and are signed with elliptic
-curves, which takes milliseconds. What never happens here: a key that others may read.
+In go a directory and the names of a server, out come PEM files. They hold for an hour, unless told otherwise, and are
+signed with elliptic curves, which takes milliseconds. What never happens here: a key that others may read.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ class ServerCertificate:
 class Authority:
     """Signs certificates; `certificate` is what clients are given to trust."""
 
-    def __init__(self, directory: Path, *, name: str = "An authority of the testbed") -> None:
+    def __init__(
+        self, directory: Path, *, name: str = "An authority of the testbed", valid: dt.timedelta = _VALID
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._valid = valid
         self._directory = directory
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
         signed = (
-            _begun(self._name, self._name, self._key)
+            _begun(self._name, self._name, self._key, self._valid)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(self._key, hashes.SHA256())
         )
@@ -50,7 +53,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         signed = (
-            _begun(subject, self._name, key)
+            _begun(subject, self._name, key, self._valid)
             .add_extension(x509.SubjectAlternativeName(list(map(_general, names))), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(self._key, hashes.SHA256())
@@ -72,7 +75,9 @@ class Authority:
         return made
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _begun(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, valid: dt.timedelta
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -81,7 +86,7 @@ def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKe
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCKS_DIFFER)
-        .not_valid_after(now + _VALID)
+        .not_valid_after(now + valid)
     )
 
 

@@ -15,20 +15,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # for the testbed, which is never installed
 
 import place  # noqa: E402 - the testbed can be found only now
-import running  # noqa: E402
 import screen  # noqa: E402
 from kombu.exceptions import OperationalError  # noqa: E402
 from load import Load  # noqa: E402
-from news import News  # noqa: E402
 from place import Place  # noqa: E402
 
 from autoscaler import config  # noqa: E402
@@ -38,10 +34,15 @@ from autoscaler.config import Settings  # noqa: E402
 from autoscaler.core.model import Node  # noqa: E402
 from autoscaler.journal import Journal, JournalUnavailable  # noqa: E402
 from policies.phrases import count  # noqa: E402
+from testbed import running  # noqa: E402
+from testbed.asked import Asked  # noqa: E402
+from testbed.news import News  # noqa: E402
 from testbed.rabbitmq import PrivateRabbitMQ, RabbitMQFailed  # noqa: E402
 
 AUTOSCALER = Path(sys.executable).parent / "autoscaler"
 FAILED, TAKEN = 1, 75
+_MARK = "AUTOSCALER_QUICKSTART"
+"""Environment variable of the daemon: the directory of its quickstart."""
 _PAUSE_S = 0.25
 _LOOK_EVERY_S = 1.0
 _DAEMON_END_S = 25.0
@@ -54,45 +55,6 @@ class QuickstartFailed(Exception):
     """A part of it ended that should not have. The message shows what it said last."""
 
 
-class Asked:
-    """How often somebody asked for the end: once is in order, twice is in a hurry."""
-
-    def __init__(self) -> None:
-        self.times = 0
-        self._interrupts = False
-
-    def listen(self) -> None:
-        """From now on signals are requests, and Ctrl-C no exception."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-
-    @contextlib.contextmanager
-    def interrupting(self) -> Iterator[None]:
-        """Around a long wait of somebody else's: a request ends it by KeyboardInterrupt."""
-        if self.times:
-            raise KeyboardInterrupt
-        self._interrupts = True
-        try:
-            yield
-        finally:
-            self._interrupts = False
-
-    def wait_for(self, condition: Callable[[], bool], deadline_s: float) -> bool:
-        """Whether the condition became true before the deadline and before a second request."""
-        end = time.monotonic() + deadline_s
-        while not condition():
-            if self.times > 1 or time.monotonic() > end:
-                return False
-            time.sleep(0.1)
-        return True
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.times += 1
-        if self._interrupts:
-            self._interrupts = False
-            raise KeyboardInterrupt
-
-
 class Quickstart:
     """One run. What `start` and its parts open is ended by `everything`, last opened first."""
 
@@ -103,7 +65,7 @@ class Quickstart:
 
     def run(self, seconds: float | None) -> None:
         """Start all parts and show them until asked to end, or for so many seconds. Raises what `main` translates."""
-        self._everything.callback(running.end_processes, self._place)  # whatever the orderly ends leave
+        self._everything.callback(_end_processes, self._place)  # whatever the orderly ends leave
         broker = self._start_broker()
         self._place.write_config(broker)
         settings = config.load(self._place.config, os.environ)
@@ -179,7 +141,7 @@ class Quickstart:
         with self._place.log.open("ab") as log:
             daemon = subprocess.Popen(
                 [AUTOSCALER, "--config", self._place.config, "run"],
-                env={**os.environ, running.MARK: str(self._place.directory)},
+                env={**os.environ, _MARK: str(self._place.directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -218,7 +180,7 @@ class Quickstart:
         daemon.wait()
 
     def _end_machines(self) -> None:
-        ended = running.end_machines(self._place)
+        ended = running.end_machines(place.FLEET, self._place.machines)
         if ended:
             screen.say(f"Ended {count(ended, 'worker')} still standing.")
 
@@ -263,10 +225,14 @@ def main() -> int:
     return 0
 
 
+def _end_processes(where: Place) -> int:
+    return running.end_processes((_MARK, str(where.directory)), (where.rabbitmq,))
+
+
 def _clean(where: Place) -> None:
     """End and take away what an earlier run left behind, one that was killed included."""
-    processes = running.end_processes(where)
-    machines = running.end_machines(where)
+    processes = _end_processes(where)
+    machines = running.end_machines(place.FLEET, where.machines)
     if processes or machines:
         screen.say(
             f"An earlier run was killed: ended {processes} processes and {count(machines, 'worker')} of it."

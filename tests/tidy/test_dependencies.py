@@ -27,9 +27,11 @@ REGISTRY_HOSTS = tuple(
 FOREIGN_PATHS = re.compile(r"(?<![\w.$}/-])(?:/" + "work/|/" + "home/[a-z]+/|/" + r"Users/|\.\./shared)")
 
 
-def test_the_four_locks_are_there() -> None:
-    """The daemon's, the developers', the old worker's and that of virtual machines."""
-    assert {"runtime.txt", "dev.txt", "worker-celery53.txt", "machine.txt"} == {path.name for path in LOCKS}
+def test_the_five_locks_are_there() -> None:
+    """The daemon's, the developers', the old worker's, and those of virtual machines and of examples/stack."""
+    assert {"runtime.txt", "dev.txt", "worker-celery53.txt", "machine.txt", "stack.txt"} == {
+        path.name for path in LOCKS
+    }
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=str)

@@ -1,24 +1,22 @@
-"""What of a quickstart runs on this computer, found by what runs and not by memory, and ended.
+"""What of an example runs on this computer, found by what runs and not by memory, and ended.
 
-A run that was killed could tell nobody what it had started. Its machines bear the fleet's mark, its broker has its home
-in the quickstart's directory, and its daemon carries a mark in its environment. What never happens here: the end of a
-process that bears none of these.
+A run that was killed could tell nobody what it had started. Its machines bear the fleet's mark; its processes carry a
+mark in their environment, or are at home or at work in a directory of the example's. What never happens here: the end
+of a process that has none of these.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
-from place import FLEET, Place
 
 from autoscaler.clock import SystemClock
 from providers import open_provider
 from providers.contract import InstanceAbsent, Provider, ProviderError
 
-MARK = "AUTOSCALER_QUICKSTART"
-"""Environment variable of the daemon: the directory of its quickstart."""
 _CALL_S = 10.0
 _ROUNDS = 20
 """A daemon that was killed in the middle of an order leaves a machine that the first look may miss."""
@@ -26,10 +24,10 @@ _ROUND_S = 0.5
 """Not to be waited for longer: an ended process of a parent that does not care stays in the process table."""
 
 
-def end_machines(place: Place) -> int:
-    """End all machines of the quickstart's fleet in this directory, and say how many there were."""
+def end_machines(fleet: str, directory: Path) -> int:
+    """End all machines of the fleet that the provider `local` keeps in this directory, and say how many there were."""
     provider: Provider = open_provider(
-        "local", name="here", fleet=FLEET, options={"directory": str(place.machines)}, clock=SystemClock()
+        "local", name="here", fleet=fleet, options={"directory": str(directory)}, clock=SystemClock()
     )
     ended: set[str] = set()
     with contextlib.closing(provider):
@@ -45,11 +43,14 @@ def end_machines(place: Place) -> int:
     return len(ended)
 
 
-def end_processes(place: Place) -> int:
-    """End, by force, a daemon and a broker of this directory that nobody waits for. Says how many processes it was."""
+def end_processes(mark: tuple[str, str], homes: tuple[Path, ...]) -> int:
+    """End, by force, processes nobody waits for: with the variable `mark`, or at home or at work in one of `homes`.
+
+    Says how many there were. A program may overwrite its own environment, as nginx does; none loses its directory.
+    """
     ended: set[int] = set()
     for _ in range(_ROUNDS):
-        found = list(_processes(place))
+        found = list(_processes(mark, frozenset(map(str, homes))))
         if not found:
             break
         for process in found:
@@ -60,10 +61,10 @@ def end_processes(place: Place) -> int:
     return len(ended)
 
 
-def _processes(place: Place) -> Iterator[psutil.Process]:
-    homes, mark = str(place.rabbitmq), str(place.directory)
+def _processes(mark: tuple[str, str], homes: frozenset[str]) -> Iterator[psutil.Process]:
+    name, value = mark
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):  # gone meanwhile, or another user's
             environment = process.environ()
-            if environment.get("HOME") == homes or environment.get(MARK) == mark:
+            if environment.get(name) == value or homes & {environment.get("HOME", ""), process.cwd()}:
                 yield process
