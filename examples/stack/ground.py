@@ -118,6 +118,8 @@ class Ground:
             # As root nginx would become another user, who may not come in here.
             "USER_LINE": f"user {getpass.getuser()};" if os.geteuid() == 0 else "",
             "DIRECTORY": self.nginx,
+            "LOGS": self.nginx,
+            "PID": self.nginx / "nginx.pid",
             "LISTEN": f"127.0.0.1:{port}",
             "SERVER_NAME": HOST,
             "CERTIFICATE": certificate.certificate,

@@ -85,7 +85,7 @@ class Parts:
         self._ground.write_nginx(self.port, self.nodes)
         place = self._ground.nginx
         log = place / "error.log"
-        command = [nginx_program(), "-p", place, "-c", place / "nginx.conf", "-e", log]
+        command = [nginx_program(), "-p", place, "-c", place / "nginx.conf", "-e", log, "-g", "daemon off;"]
         self._run("nginx", command, place, log)
         self._until_served(self.url, "nginx", log)
 

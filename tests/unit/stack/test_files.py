@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,27 @@ def test_every_file_can_be_filled_by_hand(tmp_path: Path) -> None:
         assert frozenset() == fill.words(filled.stdout)
         assert 2 == short.returncode
         assert all(word in short.stderr for word in words)
+
+
+def test_the_commands_for_real_machines_work() -> None:
+    """What the README tells to type fills in every word."""
+    readme = (fill.ETC.parent / "README.md").read_text().replace("\\\n", "")
+    commands = [
+        line[2:].split(" > ")[0] for line in readme.splitlines() if line.startswith("$ python3 fill.py")
+    ]
+
+    assert 2 == len(commands)
+    for command in commands:
+        _, *arguments = shlex.split(command)
+        filled = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=fill.ETC.parent,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (0, "") == (filled.returncode, filled.stderr)
 
 
 @pytest.mark.parametrize("value", ["/a\nb", '/a"b', "/a$b", "/a%b", "/a\\b", "/a;b", "/a{b"])
