@@ -23,7 +23,7 @@ from uploads_tasks import PUBLISHERS, process, store
 
 MOST_BYTES = int(os.environ.get("UPLOADS_MOST_BYTES", str(8 * 1024 * 1024)))
 _IN_MEMORY_BYTES = 256 * 1024
-_CONFIRM_WITHIN_S = 3.0
+_CONFIRM_WITHIN_S = 5.0
 # A connection that was fine before the broker restarted fails once; the second try makes a new one.
 _ONCE_MORE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 _NOT_NOW = {"Retry-After": "5"}
