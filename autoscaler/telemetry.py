@@ -55,6 +55,11 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         "plan.refused": _kind(
             "error", "error", "a plan broke a rule that must hold; nothing was done, the daemon ends"
         ),
+        "journal.migrated": _kind(
+            "info",
+            "before after backup",
+            "the journal of an older release was brought to this one's schema; the copy of what it was lies beside it",
+        ),
         "journal.failed": _kind("error", "error", "nothing is done that cannot be written down"),
         "journal.recovered": _kind("info", "", "the journal can be written again"),
         "lease.lost": _kind(

@@ -40,6 +40,8 @@ def run(config: options.Config = None) -> None:
         if journal is None:
             raise typer.Exit(DONE)
         everything.callback(journal.close)
+        if (done := journal.migration) is not None:
+            log.say("journal.migrated", before=done.before, after=done.after, backup=str(done.backup or ""))
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 
 from autoscaler.core.facts import Memory
@@ -58,6 +59,16 @@ class LeaseHeld(Exception):
         super().__init__(f"another daemon holds the journal {place}: {owner}, since {since}")
         self.owner = owner
         self.since_at = since_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """That opening a journal of an older release brought it to this one's schema."""
+
+    before: str
+    after: str
+    backup: Path | None
+    """The copy of what it was; None for one on a server, which has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from types import MappingProxyType
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from autoscaler.journal import schema
-from autoscaler.journal.contract import JournalAway, JournalUnavailable
+from autoscaler.journal import schema, tables
+from autoscaler.journal.contract import JournalAway, JournalUnavailable, Migration
 
 NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
@@ -74,6 +74,8 @@ class Database:
         """The database's file; None for one in memory or on a server."""
         self.served = bounded is not None
         """Whether a server keeps it, so that programs on several machines may have it open."""
+        self.migration: Migration | None = None
+        """What opening it did to its schema, where that was another release's."""
 
     @contextmanager
     def reading(self, doing: str) -> Iterator[sa.Connection]:
@@ -103,17 +105,28 @@ class Database:
         self._engine.dispose()
 
 
-def bring_up_to_date(database: Database, manner: Manner, lock: Callable[[sa.Connection], None]) -> None:
-    """Make or migrate the journal, if need be and allowed. `lock` keeps others from it until the transaction ends."""
+def bring_up_to_date(
+    database: Database,
+    manner: Manner,
+    lock: Callable[[sa.Connection], None],
+    keep: Callable[[str], Path] | None = None,
+) -> None:
+    """Make or migrate the journal, if need be and allowed. `lock` keeps others from it until the transaction ends;
+    `keep` makes a copy of one that is to be migrated, or raises, and then it is not."""
     with database.reading("read its schema") as connection:
         if manner.read_only or not manner.make:
             schema.require_current(connection, place=database.place)
             return
         if schema.is_current(connection, place=database.place):
             return
+    kept: list[Path] = []
     with database.writing("bring its schema up to date") as connection:
         lock(connection)
-        schema.upgrade(connection, place=database.place)
+        before = schema.upgrade(
+            connection, place=database.place, first=lambda old: kept.extend([keep(old)] if keep else [])
+        )
+    if before is not None:
+        database.migration = Migration(before=before, after=tables.SCHEMA, backup=next(iter(kept), None))
 
 
 @contextmanager

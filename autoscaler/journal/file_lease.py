@@ -75,7 +75,7 @@ class FileLease:
 
 def claim(database: Database, owner: str) -> FileLease:
     """Take the lease at once, or raise LeaseHeld. `owner` names the process to people: pid and host."""
-    path = None if database.file is None else database.file.with_name(f"{database.file.name}.lock")
+    path = None if database.file is None else _lock_of(database.file)
     lock = _open_lock(path)
     try:
         try:
@@ -87,6 +87,19 @@ def claim(database: Database, owner: str) -> FileLease:
         lock.close()
         raise
     return FileLease(lock, path, holder)
+
+
+def require_free(file: Path) -> None:
+    """Raise LeaseHeld while a daemon works with the journal in that file: its tables are not to be changed under it."""
+    with _open_lock(_lock_of(file)) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _held(lock, str(file)) from None
+
+
+def _lock_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.lock")
 
 
 def _open_lock(path: Path | None) -> BinaryIO:

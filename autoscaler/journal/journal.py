@@ -17,7 +17,7 @@ from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolName, PoolWish
 from autoscaler.journal import codec, file_lease, tables, timed_lease
-from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, LeaseTerms, TickRecord
+from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, LeaseTerms, Migration, TickRecord
 from autoscaler.journal.database import Database, Manner
 from autoscaler.journal.lease import Lease
 from autoscaler.journal.opening import open_database
@@ -68,6 +68,11 @@ class Journal:
     def served(self) -> bool:
         """Whether a server keeps it: then a daemon may stand by until the lease is free."""
         return self._database.served
+
+    @property
+    def migration(self) -> Migration | None:
+        """What opening it did to its schema, where that was another release's."""
+        return self._database.migration
 
     def reading(self, doing: str) -> AbstractContextManager[sa.Connection]:
         """One consistent look, for the journal's own readers."""

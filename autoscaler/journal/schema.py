@@ -7,6 +7,7 @@ What never happens here: a step back, or a change to a database that is not a jo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,14 +55,20 @@ def require_current(connection: sa.Connection, *, place: str) -> None:
     raise _newer(place, standing)
 
 
-def upgrade(connection: sa.Connection, *, place: str) -> None:
-    """Bring the database to today's schema, in the caller's transaction. Raises JournalUnavailable for a newer one."""
+def upgrade(connection: sa.Connection, *, place: str, first: Callable[[str], None]) -> str | None:
+    """Bring the database to today's schema, in the caller's transaction. Raises JournalUnavailable for a newer one.
+
+    One that stood elsewhere is handed `first` the name of that schema, which is returned; None where nothing was
+    changed, or made anew.
+    """
     # Another program may have done so since we looked; the write lock is ours now, so look again.
     standing = _standing(connection, place=place)
     if standing == tables.SCHEMA:
-        return
+        return None
     if standing not in _known():
         raise _newer(place, standing)
+    if standing is not None:
+        first(standing)
     # Alembic is slow to import and needed once in a journal's life.
     from alembic import command  # noqa: PLC0415
     from alembic.util.exc import CommandError  # noqa: PLC0415
@@ -74,6 +81,7 @@ def upgrade(connection: sa.Connection, *, place: str) -> None:
         raise JournalUnavailable(
             f"the journal {place}: its schema cannot be brought up to date: {error}"
         ) from error
+    return standing
 
 
 def _standing(connection: sa.Connection, *, place: str) -> str | None:
@@ -107,5 +115,5 @@ def _alembic() -> Config:
 def _newer(place: str, standing: str | None) -> JournalUnavailable:
     return JournalUnavailable(
         f"the journal {place} has schema {str(standing)[:40]}, newer than this program's {tables.SCHEMA}: "
-        "run the release that wrote it, or a later one"
+        "run the release that wrote it, or a later one; docs/upgrading.md has the way back to an older one"
     )

@@ -15,6 +15,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import pool
 
+from autoscaler.clock import SystemClock
+from autoscaler.journal import backup, file_lease
 from autoscaler.journal.contract import JournalAbsent, JournalUnavailable
 from autoscaler.journal.database import Database, Manner, Tongue, bring_up_to_date, translated
 
@@ -23,6 +25,7 @@ BUSY_S = 5.0
 _SMALLEST_BYTES = 512
 """No SQLite database is smaller: one page of the smallest size."""
 _WRITING = "journal_writing"
+_NOW = SystemClock().now
 
 _MEANINGS = (
     ("SQLITE_FULL", "the disk is full"),
@@ -118,7 +121,7 @@ def _open_file(file: Path, manner: Manner, *, place: Path | None = None) -> Data
         if file.stat().st_size == 0 and manner.make and not manner.read_only:
             _write_ahead(file)
         # An empty file is an operator's, who made it with the rights it should have.
-        bring_up_to_date(database, manner, _lock_schema)
+        bring_up_to_date(database, manner, _lock_schema, lambda standing: _keep(file, standing, place=named))
         if not manner.read_only:
             _require_whole_nodes(database)
     except BaseException:
@@ -163,6 +166,13 @@ def _require_whole_nodes(database: Database) -> None:
 
 def _lock_schema(_: sa.Connection) -> None:
     """There is nothing to do: a writer is alone from its beginning."""
+
+
+def _keep(file: Path, standing: str, *, place: str) -> Path:
+    """Before a change of the schema: nobody works with the journal, and there is a copy. Raises LeaseHeld."""
+    file_lease.require_free(file)
+    with translated(place, "keep a copy before its schema is changed, so nothing was changed", _TONGUE):
+        return backup.keep(file, standing, _NOW())
 
 
 def _write_ahead(file: Path) -> None:
