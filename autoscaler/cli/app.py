@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from autoscaler.cli import (
     backtest,
     control,
+    doctor,
     exits,
     identity,
     image,
@@ -48,6 +49,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "schedule": schedule.schedule,
         "orphans": orphans.orphans,
         "cloud-init": user_data.cloud_init,
+        "doctor": doctor.doctor,
     },
     "Study": {
         "simulate": trial.simulate,

@@ -8,12 +8,13 @@ What never happens here: a secret's text in a repr, a string, JSON or an error; 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from autoscaler.config.values import wrong
 
@@ -111,6 +112,18 @@ def resolved(value: object, environ: Mapping[str, str]) -> object:
     if isinstance(value, list):
         return [resolved(inner, environ) for inner in value]
     return value
+
+
+def referred(value: object, environ: Mapping[str, str]) -> Iterator[Secret]:
+    """Every secret that is named in this value, however deep, and can be read; whether the rest makes sense or not."""
+    if is_reference(value):
+        with suppress(PydanticCustomError):
+            found = resolved(value, environ)
+            assert isinstance(found, Secret)
+            yield found
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from referred(inner, environ)
 
 
 def revealed(value: object) -> object:

@@ -121,6 +121,32 @@ def boots(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, Bo
     return {record.node: record for record in found}
 
 
+def failed_boots(journal: Journal, *, limit: int) -> tuple[BootRecord, ...]:
+    """The last machines that said they cannot become workers, newest first; without their logs."""
+    table = tables.boots.c
+    query = sa.select(*(column for column in table if column is not table.log))
+    query = query.where(table.failed_phase.is_not(None)).order_by(table.at.desc()).limit(limit)
+    with journal.reading("read which boots failed") as connection:
+        return tuple(codec.read_boot({**row, "log": None}) for row in connection.execute(query).mappings())
+
+
+def last_sentences(journal: Journal, *, limit: int) -> tuple[tuple[float, str], ...]:
+    """When the last decisions of all pools were made, and what they say, newest first."""
+    table = tables.decisions.c
+    query = sa.select(table.at, table.sentence).order_by(table.number.desc()).limit(limit)
+    with journal.reading("read the last decisions") as connection:
+        return tuple((at, sentence) for at, sentence in connection.execute(query))
+
+
+def rows(journal: Journal) -> Mapping[str, int]:
+    """How many rows each table has."""
+    with journal.reading("count its rows") as connection:
+        return {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() or 0
+            for table in tables.metadata.sorted_tables
+        }
+
+
 def last_tick_at(journal: Journal) -> float | None:
     """When the last tick was written; None before the first."""
     with journal.reading("read the time of the last tick") as connection:
