@@ -13,6 +13,8 @@ lock() {
 lock "$@" pyproject.toml --output-file requirements/runtime.txt
 # What the daemon runs with is what it is tested with.
 lock "$@" pyproject.toml --extra dev --extra postgresql --constraints requirements/runtime.txt --output-file requirements/dev.txt
+# The Debian package cannot be added to, so it has the drivers of a journal on PostgreSQL and of GCE.
+lock "$@" pyproject.toml --extra postgresql --extra gce --constraints requirements/dev.txt --output-file requirements/package.txt
 lock "$@" requirements/worker-celery53.in --output-file requirements/worker-celery53.txt
 # The machines of `make e2e` run the Celery that the tests run, on Debian 12's Python.
 lock "$@" requirements/machine.in --constraints requirements/dev.txt --output-file requirements/machine.txt

@@ -18,7 +18,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from testbed.endtoend import acts, installed, leftovers, place, recipes, replacing, server, stage, stolen
+from testbed.endtoend import (
+    acts,
+    installed,
+    leftovers,
+    packaged,
+    place,
+    recipes,
+    replacing,
+    server,
+    stage,
+    stolen,
+)
 from testbed.endtoend.place import (
     FAILING,
     GOLDEN,
@@ -93,6 +104,8 @@ def _goods(cache: Path, where: Place, parts: tuple[str, ...]) -> Goods:
     plain = images.made(recipes.PLAIN, cache, wheels=house)
     golden = images.made(recipes.GOLDEN, cache, wheels=house)
     served = server.goods(cache, where.server) if _INSTALLED in parts else {}
+    if _PACKAGED in parts:
+        served[server.FILES] = packaged.goods(cache, where.server / "files")
     return Goods(
         images={PLAIN_IMAGE: plain, GOLDEN_IMAGE: golden}, wheels=house, archive=plain.archive, served=served
     )
@@ -209,7 +222,15 @@ def _server(on: Stage) -> dict[str, Any]:
     return asdict(found)
 
 
-_INSTALLED = "installed"
+def _package(on: Stage) -> dict[str, Any]:
+    """The daemon from its Debian package, upgraded and removed while its machine works."""
+    say("Plain image: the daemon from its Debian package …")
+    found = packaged.install(on)
+    say(f"  {found}")
+    return asdict(found)
+
+
+_INSTALLED, _PACKAGED = "installed", "packaged"
 _PARTS = {
     GOLDEN: _golden,
     PLAIN: _plain,
@@ -217,6 +238,7 @@ _PARTS = {
     SLOW: _slow,
     GUARDED: _guarded,
     _INSTALLED: _server,
+    _PACKAGED: _package,
 }
 
 

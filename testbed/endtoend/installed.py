@@ -44,25 +44,27 @@ class Installed:
     stopped_s: float
 
 
-def blocks(page: str) -> list[str]:
-    """What the documentation tells root to do on the server, in its order."""
-    return _BLOCK.findall(page)
+def blocks(page: str, *, by_hand: bool = True) -> list[str]:
+    """What the documentation tells root to do on the server, in its order: by hand, or with the package before that."""
+    package, found, hand = page.partition("\n## By hand\n")
+    assert found, "the page tells nothing of an installation by hand"
+    return _BLOCK.findall(hand if by_hand else package)
 
 
 def install(stage: Stage) -> Installed:
     """A droplet, and on it a daemon that buys a machine, is restarted while that boots, and gives it back."""
     with server.droplet(stage) as machine:
         try:
-            return _at_work(stage, machine, _install(stage, machine))
+            return _at_work(stage, machine, follow(stage, machine))
         except AssertionError as error:
             log = run(machine, "journalctl --no-pager -n 60 -u autoscaler || :")
             raise NotSo(f"{error}\nThe daemon on {NAME} said:\n{log}") from error
 
 
-def _install(stage: Stage, machine: VirtualMachine) -> list[float]:
-    """Seconds of each block."""
+def follow(stage: Stage, machine: VirtualMachine, *, by_hand: bool = True) -> list[float]:
+    """Do what the page says. Seconds of each block."""
     took = []
-    for block in blocks(PAGE.read_text(encoding="utf-8")):
+    for block in blocks(PAGE.read_text(encoding="utf-8"), by_hand=by_hand):
         at = time.monotonic()
         run(machine, block)
         took.append(round(time.monotonic() - at, 1))

@@ -27,11 +27,11 @@ REGISTRY_HOSTS = tuple(
 FOREIGN_PATHS = re.compile(r"(?<![\w.$}/-])(?:/" + "work/|/" + "home/[a-z]+/|/" + r"Users/|\.\./shared)")
 
 
-def test_the_five_locks_are_there() -> None:
-    """The daemon's, the developers', the old worker's, and those of virtual machines and of examples/stack."""
-    assert {"runtime.txt", "dev.txt", "worker-celery53.txt", "machine.txt", "stack.txt"} == {
-        path.name for path in LOCKS
-    }
+def test_the_six_locks_are_there() -> None:
+    """The daemon's, the Debian package's, the developers', the old worker's, and those of virtual machines and of the
+    example stack."""
+    there = {"runtime.txt", "package.txt", "dev.txt", "worker-celery53.txt", "machine.txt", "stack.txt"}
+    assert there == {path.name for path in LOCKS}
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=str)
@@ -51,13 +51,19 @@ def test_no_lock_says_where_to_download_from(path: Path) -> None:
 
 
 def test_developers_run_what_the_daemon_runs() -> None:
-    """Every pin of the runtime is the same in the developers' lock."""
-    runtime, dev = (
-        {line for line in repository.text(Path("requirements", name)).splitlines() if "==" in line}
-        for name in ("runtime.txt", "dev.txt")
+    """Every pin of the runtime is the same in the developers' lock and in that of the package, which adds drivers."""
+    runtime, package, dev = (
+        {
+            line.partition(" ")[0]
+            for line in repository.text(Path("requirements", name)).splitlines()
+            if "==" in line
+        }
+        for name in ("runtime.txt", "package.txt", "dev.txt")
     )
 
     assert set() == runtime - dev
+    assert set() == runtime - package
+    assert set() == package - dev
 
 
 def test_every_dependency_is_pinned() -> None:

@@ -162,3 +162,15 @@ def test_the_page_tells_how_to_install_in_blocks_that_a_machine_can_run() -> Non
     ]  # fmt: skip
     for block in found:
         subprocess.run(["/bin/sh", "-n", "-c", block], timeout=30, check=True)
+
+
+def test_the_page_tells_how_to_install_the_package_in_blocks_that_a_machine_can_run() -> None:
+    """The package, then a check of what was edited, then the service."""
+    found = installed.blocks(installed.PAGE.read_text(encoding="utf-8"), by_hand=False)
+
+    assert ["apt-get install", "autoscaler check", "systemctl enable"] == [
+        next(iter(re.findall(r"apt-get install|autoscaler check|systemctl enable", block))) for block in found
+    ]
+    assert "/etc/autoscaler/environment" in found[0]
+    for block in found:
+        subprocess.run(["/bin/sh", "-n", "-c", block], timeout=30, check=True)
