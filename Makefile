@@ -22,7 +22,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages deb clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -129,6 +129,9 @@ pages: $(READY) ## docs/ pages that are made from code
 deb: $(READY) ## the Debian package, for this computer's release and architecture: build/autoscaler_VERSION_ARCH.deb
 	@scripts/debian-packages.sh python3
 	@scripts/deb.sh build
+
+image: $(READY) ## the container image `autoscaler`, with podman, docker or buildah
+	@BASE=$(BASE) scripts/image.sh
 
 clean: ## removes everything the other targets made
 	rm -rf .venv .venv-celery53 .venv-stack .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

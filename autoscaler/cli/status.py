@@ -17,7 +17,7 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from autoscaler.cli import exits, opened, options, output, standing
+from autoscaler.cli import exits, heartbeat, opened, options, output, standing
 from autoscaler.cli.standing import AccountStanding, PoolStanding, Standing
 from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
@@ -43,14 +43,22 @@ def status(
     config: options.Config = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Renew the page until Ctrl-C.")] = False,
     as_json: options.AsJson = False,
+    alive: Annotated[
+        bool, typer.Option("--alive", help="Only say whether a daemon ticks; ends with 1 where none does.")
+    ] = False,
 ) -> None:
     """Show each pool: what waits, what serves, what it costs, and why."""
-    if watch and as_json:
+    if watch + as_json + alive > 1:
         raise exits.CommandFailed(
-            "--watch is for people and --json for programs: take one.", code=exits.USAGE
+            "--watch is for people, --json for programs and --alive for probes: take one.", code=exits.USAGE
         )
     settings = opened.settings(config, secrets=False)
     with opened.journal(settings) as journal:
+        if alive:
+            now = opened.CLOCK.now()
+            heard = heartbeat.listen(journal, settings, now)
+            output.say(heard.says(now))
+            raise typer.Exit(exits.DONE if heard.running else exits.FAILED)
         if as_json:
             output.say_json(_document(standing.look(journal, settings, opened.CLOCK.now())))
         elif not watch:
