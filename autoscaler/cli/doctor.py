@@ -29,6 +29,15 @@ def doctor(
         int,
         typer.Option("--last", metavar="N", min=0, max=1_000, help="So many decisions, moves and errors."),
     ] = 20,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            help="The daemon's log, where it is not systemd's or this user may not read that; - is standard input.",
+            show_default=False,
+        ),
+    ] = None,
     config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -36,7 +45,7 @@ def doctor(
 
     Each part that cannot be seen says why; the exit code is 0 all the same.
     """
-    document = examining.report(config_path(config), last=last)
+    document = examining.report(config_path(config), last=last, log=log)
     if as_json:
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     else:

@@ -66,8 +66,10 @@ def configured(path: Path) -> Configured:
     return Configured(path=path, settings=None, problems=problems, sieve=sieve)
 
 
-def report(path: Path, *, last: int, patience_s: float = PATIENCE_S) -> Mapping[str, Any]:
-    """The whole document. Raises nothing: what cannot be seen says why in its place."""
+def report(
+    path: Path, *, last: int, log: Path | None = None, patience_s: float = PATIENCE_S
+) -> Mapping[str, Any]:
+    """The whole document. Raises nothing: what cannot be seen says why in its place. `log` is where the daemon's is."""
     found = configured(path)
     now = opened.CLOCK.now()
     looks: Mapping[str, Callable[[], object]] = {
@@ -76,7 +78,7 @@ def report(path: Path, *, last: int, patience_s: float = PATIENCE_S) -> Mapping[
         "clock": lambda: surroundings.clock(now),
         "disks": lambda: surroundings.disks(_places(found)),
         "service": surroundings.service,
-        "log": lambda: surroundings.log(last),
+        "log": lambda: surroundings.log(last, log),
         "configuration": lambda: _configuration(found),
         "reachable": lambda: _reachable(_settings(found)),
         "check": lambda: _checked(found),

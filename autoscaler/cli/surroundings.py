@@ -126,9 +126,11 @@ def service() -> Mapping[str, Any]:
     return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
 
 
-def log(last: int) -> Mapping[str, Any]:
+def log(last: int, given: Path | None = None) -> Mapping[str, Any]:
     """Warnings and errors among the last lines of the daemon's log, the newest last, and what is no event of ours."""
-    if _UNDER_SYSTEMD.is_dir() and shutil.which("journalctl"):
+    if given is not None:
+        source, text = str(given), _tail(given)
+    elif _UNDER_SYSTEMD.is_dir() and shutil.which("journalctl"):
         arguments = ("--unit", _SERVICE, "--output=cat", "--no-pager", "--quiet", f"--lines={_LINES}")
         source, text = "journalctl", _said("journalctl", *arguments)
     elif _SUPERVISORS_LOG.is_file():
@@ -152,22 +154,28 @@ def _is_trouble(line: str) -> bool:
 
 
 def _tail(path: Path) -> str:
+    if str(path) == "-":
+        return sys.stdin.buffer.read(_TAIL_BYTES).decode("utf-8", "replace")
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         return file.read(_TAIL_BYTES).decode("utf-8", "replace")
 
 
 def _said(*command: str) -> str:
-    return subprocess.run(
+    done = subprocess.run(
         command,
         capture_output=True,
         stdin=subprocess.DEVNULL,
         text=True,
         errors="replace",
         timeout=_TIMEOUT_S,
-        check=True,
+        check=False,
         env={**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"},
-    ).stdout
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise OSError(f"{command[0]} ended with {done.returncode} and said: {last}")
+    return done.stdout
 
 
 def _instant(at: float) -> str:

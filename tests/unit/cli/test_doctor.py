@@ -197,3 +197,11 @@ def test_trouble_in_a_log_is_what_is_no_everyday_event(
 
     assert ([line] if is_trouble else []) == surroundings.log(5)["trouble"]
     assert [] == surroundings.log(0)["trouble"]
+
+
+def test_a_log_may_be_handed_over(office: Office, tmp_path: Path) -> None:
+    """By root, to the daemon's user; or from where somebody's own supervisor writes it."""
+    (tmp_path / "own.log").write_text('{"event": "tick.failed", "level": "error"}\n')
+
+    assert 1 == len(_report(office, "--log", str(tmp_path / "own.log"))["log"]["trouble"])
+    assert "FileNotFoundError" in _report(office, "--log", str(tmp_path / "none"))["log"]["failed"]
