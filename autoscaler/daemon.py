@@ -67,6 +67,8 @@ class Daemon:
     close: Callable[[], None]
     clock: Clock
     log: Log
+    stopping: Callable[[], None]
+    """Called once, when the end begins."""
     tick_s: float
     jitter_s: float = 0.0
     grace_s: float = 10.0
@@ -93,6 +95,7 @@ class Daemon:
         try:
             ending.wait(meanwhile=lambda: self._look_after(scheduler, pulse))
         finally:
+            self.stopping()
             calm = _shut_down(scheduler, self.tick_grace_s)
             left = self.calls.stop(self.grace_s)
             if calm:

@@ -54,8 +54,15 @@ def terms_for(tick_s: float) -> LeaseTerms:
     return LeaseTerms(term_s=max(_SHORTEST_TERM_S, _TERM_TICKS * tick_s))
 
 
-def reach(open_it: Callable[[], T], pause_s: float, log: Log) -> T | None:
+def _nobody(status: str) -> None:
+    """Nobody wants to know."""
+
+
+def reach(
+    open_it: Callable[[], T], pause_s: float, log: Log, *, beat: Callable[[str], None] = _nobody
+) -> T | None:
     """What that opens. While its server is away, which is said once, it is tried again; None where a signal ended that.
+    `beat` hears of each look that ended and found nothing, with how we are.
 
     Call it from the main thread. Raises what the opening raises for other reasons: waiting would not mend them.
     """
@@ -70,6 +77,7 @@ def reach(open_it: Callable[[], T], pause_s: float, log: Log) -> T | None:
             if not away:
                 log.say("journal.failed", error=str(error))
             away = True
+            beat("waiting for the journal's server")
             return False
         if away:
             log.say("journal.recovered")
@@ -78,13 +86,15 @@ def reach(open_it: Callable[[], T], pause_s: float, log: Log) -> T | None:
     return opened[0] if _ends_before_a_signal(is_open, pause_s, log) else None
 
 
-def stand_by(journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> bool:
+def stand_by(
+    journal: Journal, owner: str, terms: LeaseTerms, log: Log, *, beat: Callable[[str], None] = _nobody
+) -> bool:
     """Wait until the lease is ours: True. SIGTERM or SIGINT end the waiting: False. Call it from the main thread.
 
     That thread hears signals and does nothing else: a look at a server that is silent takes its time. A journal that
-    cannot be reached is said once, and waited for. Raises SchemaChanged, for which no waiting helps.
+    cannot be reached is said once, and waited for. `beat` as in `reach`. Raises SchemaChanged: no waiting helps then.
     """
-    return _ends_before_a_signal(_Waiting(journal, owner, terms, log).is_over, terms.pause_s, log)
+    return _ends_before_a_signal(_Waiting(journal, owner, terms, log, beat).is_over, terms.pause_s, log)
 
 
 def _ends_before_a_signal(is_over: Callable[[], bool], pause_s: float, log: Log) -> bool:
@@ -131,8 +141,11 @@ def _next(words: SimpleQueue[_Word]) -> _Word:
 class _Waiting:
     """One look after the other at the lease, and what was said of them."""
 
-    def __init__(self, journal: Journal, owner: str, terms: LeaseTerms, log: Log) -> None:
+    def __init__(
+        self, journal: Journal, owner: str, terms: LeaseTerms, log: Log, beat: Callable[[str], None]
+    ) -> None:
         self._journal = journal
+        self._beat = beat
         self._owner = owner
         self._terms = terms
         self._log = log
@@ -147,12 +160,14 @@ class _Waiting:
             if held.owner != self._holder:
                 self._log.say("lease.awaited", holder=held.owner, term_s=self._terms.term_s)
             self._holder = held.owner
+            self._beat(f"standing by: {held.owner} leads")
         except LeaseLost:
             raise  # another release changed the tables: waiting will not help
         except JournalUnavailable as error:
             if not self._blind:
                 self._log.say("journal.failed", error=str(error))
             self._blind = True
+            self._beat("standing by: the journal cannot be reached")
             return False
         else:
             return True

@@ -7,6 +7,7 @@ other fields, is a programmer's error. Never said: user data, tokens, URLs with 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Protocol
 import structlog
 
 LEVELS = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
+_PRIORITIES = MappingProxyType({"debug": 7, "info": 6, "warning": 4, "error": 3})
+"""As syslog(3) counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,12 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "error",
             "lasts_s tick_s",
             "a tick does not end: nothing is bought, drained or ended until it does, or until the daemon is restarted",
+        ),
+        "daemon.wedged": _kind(
+            "error",
+            "silent_s patience_s",
+            "no tick, or no look at the lease, has ended for so long that none will: the daemon ends itself at once, "
+            "and its supervisor starts another",
         ),
         "plan.refused": _kind(
             "error", "error", "a plan broke a rule that must hold; nothing was done, the daemon ends"
@@ -179,23 +188,43 @@ class StructLog:
 
 
 def open_log(*, level: str = "info", form: str = "auto") -> StructLog:
-    """A log on standard error. `form` is `json`, `console`, or `auto`: console on a terminal, else JSON."""
-    pretty = form == "console" or (form == "auto" and sys.stderr.isatty())
+    """A log on standard error. `form` is `json`, `console`, or `auto`: console on a terminal, else JSON.
+
+    Where systemd's journal reads it, each line begins with its level as the journal knows them (sd-daemon(3)).
+    """
+    terminal, journal = sys.stderr.isatty(), _goes_to_the_journal()
+    pretty = form == "console" or (form == "auto" and terminal)
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=terminal) if pretty else structlog.processors.JSONRenderer()
     )
     # Libraries speak through the standard logging module; their warnings belong in the same stream, their chatter not.
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    library = f"{'<4>' if journal else ''}%(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=library)
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # each lost connection is an event of ours already
     logger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            _with_priority(renderer) if journal else renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
     )
     return StructLog(logger)
+
+
+def _goes_to_the_journal() -> bool:
+    """Whether standard error is the stream that systemd connected to its journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        stream = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+
+
+def _with_priority(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
+    def render(logger: object, name: str, event: structlog.typing.EventDict) -> str:
+        priority = _PRIORITIES[event["level"]]
+        return "\n".join(f"<{priority}>{line}" for line in str(renderer(logger, name, event)).splitlines())
+
+    return render

@@ -17,6 +17,7 @@ from autoscaler.core.reports import Refusals
 from autoscaler.journal.contract import TickRecord
 from autoscaler.telemetry import Log
 from policies.contract import Decision
+from policies.phrases import count
 from providers.contract import InstanceId, NodeName, ProviderName
 
 _OVERDUE_ASKS = 5
@@ -32,6 +33,20 @@ class Tick:
     decisions: Mapping[PoolName, Decision]
     plan: Plan
     record: TickRecord
+
+
+def in_short(done: object) -> str:
+    """What a tick came to, in one line for `systemctl status`."""
+    if not isinstance(done, Tick):
+        return "a tick ended"
+    pools = done.record.samples
+    workers = (sum(p.serving for p in pools), sum(p.arriving for p in pools), sum(p.leaving for p in pools))
+    unseen = sorted(pool for pool, demand in done.snapshot.demand.items() if isinstance(demand, Missing))
+    return (
+        f"{count(len(pools), 'pool')}: {count(sum(p.wanted for p in pools), 'worker')} wanted, "
+        f"{workers[0]} serving, {workers[1]} arriving, {workers[2]} leaving"
+        + (f"; demand not seen of {', '.join(unseen)}" if unseen else "")
+    )
 
 
 class Teller:

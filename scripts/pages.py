@@ -1,4 +1,4 @@
-"""Writes what is made from something else: pages under `docs/` from code, and the starter that `init` ships.
+"""Writes what is made from something else: pages under `docs/` from code, and the files that `init` starts from.
 
 Tests hold each of them equal to what it is made from.
 """
@@ -25,3 +25,5 @@ if __name__ == "__main__":
         (DOCS / name).write_text(render())
     example = (ROOT / "config.example.toml").read_text()
     (ROOT / "autoscaler" / "cli" / "starter.toml").write_text(example)
+    for name in ("autoscaler.service", "supervisor.conf"):
+        (ROOT / "autoscaler" / "cli" / name).write_text((ROOT / "deploy" / name).read_text())

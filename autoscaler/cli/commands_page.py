@@ -32,6 +32,7 @@ need no secrets; those that look further need the daemon's environment.
 | 2 | usage: an option, a name or a value is wrong |
 | 69 | a service we need is not reachable, or there is no journal yet |
 | 70 | the daemon met an error of its own and wants a fresh start; its supervisor gives it |
+| 71 | the daemon ended itself: no tick, or no look at the lease, ended any more; its supervisor starts another |
 | 75 | another daemon holds the lease, or took it over |
 | 78 | the configuration is wrong |
 | 130 | ended by Ctrl-C |

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autoscaler import standby, telemetry
+from autoscaler import standby, telemetry, vigil
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings
 from autoscaler.core.facts import Missing
 from autoscaler.core.reports import Wants
 from autoscaler.daemon import DONE, Daemon
+from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
+from autoscaler.telling import in_short
 from policies import seasons
 
 if TYPE_CHECKING:
@@ -34,9 +36,14 @@ def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
+    watch = _watch(settings, log)
     with ExitStack() as everything:
+        watch.start()
+        everything.callback(watch.stop)
         terms = standby.terms_for(settings.loop.tick_s)
-        journal = standby.reach(lambda: opened.open_the_journal(settings, make=True), terms.pause_s, log)
+        journal = standby.reach(
+            lambda: opened.open_the_journal(settings, make=True), terms.pause_s, log, beat=watch.beat
+        )
         if journal is None:
             raise typer.Exit(DONE)
         everything.callback(journal.close)
@@ -49,7 +56,7 @@ def run(config: options.Config = None) -> None:
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
-        if journal.served and not standby.stand_by(journal, identity.process(), terms, log):
+        if journal.served and not standby.stand_by(journal, identity.process(), terms, log, beat=watch.beat):
             raise typer.Exit(DONE)
         keeper = standby.Keeper(
             journal,
@@ -70,17 +77,31 @@ def run(config: options.Config = None) -> None:
         )
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=keeper,
+            loop=watch.over(keeper, in_short),
             calls=works.executor,
             purge=lambda: _purge(journal, settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
             clock=opened.CLOCK,
             log=log,
+            stopping=watch.stopping,
             tick_s=settings.loop.tick_s,
             jitter_s=settings.loop.jitter_s,
         )
         code = daemon.run()
     raise typer.Exit(code)
+
+
+def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
+    """From the first moment on: what hangs before the first tick is ended, too."""
+    loop = settings.loop
+    return vigil.Vigil(
+        systemd.from_environment(os.environ, os.getpid()),
+        log,
+        patience_s=vigil.patience_s(
+            tick_s=loop.tick_s, jitter_s=loop.jitter_s, observe_timeout_s=loop.observe_timeout_s
+        ),
+        monotonic=opened.CLOCK.monotonic,
+    )
 
 
 def _attend(

@@ -1,12 +1,15 @@
 """`init` and `check`: before the first daemon runs.
 
-`init` writes a configuration to start from, `check` tells what is wrong with one. What never happens here: a change to
-anything but the file that `init` was asked to write, or a secret in that file.
+`init` writes a configuration to start from, or the file by which systemd or supervisord run the daemon; `check` tells
+what is wrong with a configuration. What never happens here: a change to anything but the file that `init` was asked to
+write, or a secret in that file.
 """
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -16,8 +19,19 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from autoscaler.cli import checking, conformance, exits, opened, options, output, starter
+from autoscaler.cli import (
+    checking,
+    conformance,
+    exits,
+    identity,
+    opened,
+    options,
+    output,
+    services,
+    starter,
+)
 from autoscaler.cli.checking import Checked
+from autoscaler.cli.services import Supervisor
 from autoscaler.config import ConfigError, config_path, parse
 from policies.phrases import count
 from providers.contract import Finding
@@ -36,6 +50,23 @@ _QUESTIONS: Mapping[str, str] = {
 
 def _must(flag: str, metavar: str) -> Any:
     return typer.Option(flag, metavar=metavar, help=f"{_QUESTIONS[flag]}.", show_default=False)
+
+
+_Systemd = Annotated[
+    bool, typer.Option("--systemd", help="Write the unit by which systemd runs the daemon, instead.")
+]
+_Supervisord = Annotated[
+    bool, typer.Option("--supervisord", help="Write the section by which supervisord does, instead.")
+]
+_ServiceUser = Annotated[
+    str | None,
+    typer.Option(
+        "--service-user",
+        metavar="NAME",
+        help="Whom the daemon runs as there; else `autoscaler` if root asks, else whoever asks.",
+        show_default=False,
+    ),
+]
 
 
 def init(
@@ -63,13 +94,23 @@ def init(
             "--provider", metavar="libcloud/local", help="Machines of a cloud, or processes of this computer."
         ),
     ] = starter.Kind.LIBCLOUD,
+    systemd: _Systemd = False,
+    supervisord: _Supervisord = False,
+    service_user: _ServiceUser = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     config: options.Config = None,
 ) -> None:
-    """Write a commented configuration to start from."""
+    """Write a commented configuration to start from, or the file by which systemd or supervisord run the daemon."""
+    if systemd and supervisord:
+        raise exits.CommandFailed(
+            "Either --systemd or --supervisord: one daemon, one supervisor.", code=exits.USAGE
+        )
+    if systemd or supervisord:
+        which = Supervisor.SYSTEMD if systemd else Supervisor.SUPERVISORD
+        _write_service(which, path or services.USUAL_PLACES[which], service_user, config, force=force)
+        return
     target = path or config_path(config)
-    if target.exists() and not force:
-        raise exits.CommandFailed(f"{target} is there already; --force overwrites it.")
+    _require_free(target, force=force)
     given = {
         "--fleet": fleet,
         "--management-url": management_url,
@@ -97,6 +138,60 @@ def init(
     _tell_next(target, provider)
 
 
+def _require_free(target: Path, *, force: bool) -> None:
+    if target.exists() and not force:
+        raise exits.CommandFailed(f"{target} is there already; --force overwrites it.")
+
+
+def _write_service(
+    supervisor: Supervisor, target: Path, user: str | None, config: Path | None, *, force: bool
+) -> None:
+    """The file for this computer. Raises CommandFailed where something that it names is not there."""
+    _require_free(target, force=force)
+    where = config_path(config).absolute()
+    name = user or ("autoscaler" if os.getuid() == 0 else identity.user())
+    program = Path(sys.executable).with_name("autoscaler")
+    if not program.exists():
+        raise exits.CommandFailed(f"There is no program {program}: install this one with pip first.")
+    here = services.Here(
+        program=program, user=name, group=_group_of(name), config=where, state=_state_of(where)
+    )
+    _write(target, services.text(supervisor, here), mode=0o644)
+    state = here.state or "its journal's server"
+    output.say(
+        output.words(f"Wrote {target}.", output.OK),
+        f"The daemon will run as {name}: {where} must be readable, and {state} be writable, for that user. Then",
+        *(f"  {line}" for line in _AFTER[supervisor]),
+    )
+
+
+_AFTER: Mapping[Supervisor, tuple[str, ...]] = {
+    Supervisor.SYSTEMD: ("systemctl daemon-reload", "systemctl enable --now autoscaler"),
+    Supervisor.SUPERVISORD: ("supervisorctl update", "supervisorctl status autoscaler"),
+}
+
+
+def _group_of(user: str) -> str:
+    try:
+        return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    except KeyError:
+        raise exits.CommandFailed(
+            f"There is no user {user!r} with a group here. Make one, or name another with --service-user:\n"
+            f"  useradd --system --home-dir /var/lib/autoscaler --shell /usr/sbin/nologin {user}"
+        ) from None
+
+
+def _state_of(config: Path) -> Path | None:
+    """The directory of the journal that the configuration names; None for one on a server. Where there is no
+    configuration yet it is the one that a new configuration would name."""
+    try:
+        settings = opened.settings(config, secrets=False)
+    except ConfigError:
+        return Path("/var/lib/autoscaler")
+    scheme, _, place = settings.journal.url.partition(":///")
+    return Path(place).parent if scheme == "sqlite" else None
+
+
 def _asked(given: Mapping[str, str | None]) -> dict[str, str]:
     """Every must: as given, or as answered now. Raises CommandFailed where something is missing and nobody is there."""
     left = [flag for flag, value in given.items() if value is None]
@@ -119,12 +214,13 @@ def _require_usable(text: str) -> None:
         raise ConfigError(problems, source="What was answered") from None
 
 
-def _write(target: Path, text: str) -> None:
-    """Whole or not at all, for its owner alone: it may come to name things that are nobody else's business."""
+def _write(target: Path, text: str, *, mode: int = 0o600) -> None:
+    """Whole or not at all; a configuration for its owner alone: it may come to name what is nobody else's business."""
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, mode)
             file.write(text)
         draft.replace(target)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The daemon itself on a virtual machine: installed as docs/installing.md says, at work, restarted, stopped.
+"""The daemon itself on a virtual machine: installed as docs/installing.md says, at work, killed, wedged, stopped.
 
 In go a running `Stage` and the documentation, whose blocks of shell are run as they stand there; out comes how long
 they took and what the daemon did. What never happens here: a step that the documentation does not have.
@@ -22,7 +22,13 @@ PAGE = ROOT / "docs" / "installing.md"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TO_CONFIGURE = "/etc/autoscaler/environment"
 """Stands in the block after which the configuration and the secrets are written."""
-_ENDED = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "0"}
+_ENDED = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "1"}
+"""The watchdog's is the one restart since the last that was asked for."""
+_BACK_S = 60.0
+"""Five seconds of rest, a start on a small machine, and a first tick."""
+_WATCHDOG_S = 120.0
+"""What the daemon tells systemd to wait for a beat at its pace of 5 s (91 s), and the end of one that is stopped."""
+_GRAVE = "journalctl --no-pager -o cat -u autoscaler"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,10 @@ class Installed:
     """That machine's state when the daemon was restarted."""
     order_to_task_s: float
     machines_ordered: int
+    killed_back_s: float
+    """From `kill -9` until the next daemon's first tick was written down."""
+    wedged_back_s: float
+    """The same from a SIGSTOP, by systemd's watchdog."""
     stopped_s: float
 
 
@@ -77,6 +87,7 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
     ticked_at = _ticks(stage, machine, 0.0)
     (number,) = stage.send(QUEUE, [1.0])
     node = stage.wait(lambda: _orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[0]
+    killed_s = _dies(stage, machine, "KILL", _BACK_S)
     pid = _shown(machine, "MainPID")
     run(machine, "systemctl restart autoscaler")
     state = str(_told(machine, f"nodes {node}")["nodes"][0]["state"])
@@ -89,6 +100,9 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         f"{node} to do task {number}",
     )[0]
     order_to_task_s = round(done.at - stage.ordered_at(node), 1)
+    wedged_s = _dies(stage, machine, "STOP", _WATCHDOG_S + _BACK_S)
+    if "Watchdog timeout" not in run(machine, _GRAVE):
+        raise NotSo(f"{NAME}: the daemon was stopped whole, and it was not the watchdog that ended it")
     memory_bytes = int(_shown(machine, "MemoryCurrent"))
     exposure = run(machine, "systemd-analyze security --no-pager autoscaler | tail -1")
     stage.wait(lambda: not stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be given back")
@@ -102,8 +116,22 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         restarted_in=state,
         order_to_task_s=order_to_task_s,
         machines_ordered=len(_orders(stage)),
+        killed_back_s=killed_s,
+        wedged_back_s=wedged_s,
         stopped_s=_stop(machine),
     )
+
+
+def _dies(stage: Stage, machine: VirtualMachine, signal: str, longest_s: float) -> float:
+    """Send that to the daemon. Seconds until the next one has started, which is when its first tick was written."""
+    pid, at = _shown(machine, "MainPID"), time.monotonic()
+    run(machine, f"kill -s {signal} {pid}")
+
+    def is_back() -> bool:
+        return _shown(machine, "MainPID") not in {pid, "0"} and _shown(machine, "ActiveState") == "active"
+
+    stage.wait(is_back, longest_s, f"the daemon on {NAME} to be back after SIG{signal}")
+    return round(time.monotonic() - at, 1)
 
 
 def _ticks(stage: Stage, machine: VirtualMachine, after: float) -> float:

@@ -47,6 +47,14 @@ def test_the_configuration_that_init_starts_from_is_the_example() -> None:
     assert expected == (ROOT / "autoscaler" / "cli" / "starter.toml").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["autoscaler.service", "supervisor.conf"])
+def test_the_files_that_init_writes_for_supervisors_are_those_of_deploy(name: str) -> None:
+    """Renew them with `make pages`."""
+    expected = (DEPLOY / name).read_text(encoding="utf-8")
+
+    assert expected == (ROOT / "autoscaler" / "cli" / name).read_text(encoding="utf-8")
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
 def test_the_service_file_is_one_that_systemd_takes(tmp_path: Path) -> None:
     """With a program that is there in place of the installed one."""

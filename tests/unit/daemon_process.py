@@ -67,6 +67,7 @@ if __name__ == "__main__":
         clock=SystemClock(),
         log=parts,
         tick_s=0.05,
+        stopping=lambda: None,
         grace_s=0.1,
         tick_grace_s=0.5,
     )

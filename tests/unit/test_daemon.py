@@ -49,6 +49,7 @@ class Stage:
             clock=SystemClock(),
             log=self.log,
             tick_s=tick_s,
+            stopping=nothing,
             grace_s=0.1,
         )
 
