@@ -5,14 +5,17 @@ What never happens here: a default, a secret in a repr.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from autoscaler import enrolling, granting
 from autoscaler.config import Settings
 from autoscaler.config.bootstrap import Bootstrap, BootstrapFile
-from autoscaler.core.model import CreateNode
+from autoscaler.core.model import CreateNode, OfferName, PoolRules
 from autoscaler.execute import Render
 from autoscaler.loop import Rulebook
 from autoscaler.node_users import NodeUsers
@@ -47,6 +50,8 @@ from providers.contract import (
 )
 
 _LARGEST_CA_BYTES = 65_536
+_ANY_NODE = NodeName("any")
+_FINGERPRINT_DIGITS = 16
 _NOBODY = NodeName("nobody")
 """An image is of no node."""
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -213,3 +218,24 @@ def render_with(
         )
 
     return order
+
+
+def fingerprints(
+    settings: Settings, rules: PoolRules, traits: Mapping[ProviderName, ProviderTraits]
+) -> Mapping[OfferName, str]:
+    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked, and the
+    names in its environment, which may come later than that.
+
+    Changed assets of a new release of ours change it too; a new password does not.
+    """
+    found = {}
+    variables = sorted(settings.pools[rules.name].bootstrap.environment)
+    for offer in rules.offers:
+        slots = rules.slots_of(offer.name)
+        try:
+            made = user_data(settings, rules.name, _ANY_NODE, traits[offer.provider], slots=slots).masked
+        except ValueError as error:  # each order will be rejected with the same reason
+            made = str(error)
+        parts = json.dumps([offer.image, offer.size, made, variables])
+        found[offer.name] = hashlib.sha256(parts.encode()).hexdigest()[:_FINGERPRINT_DIGITS]
+    return MappingProxyType(found)

@@ -48,6 +48,12 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         "daemon.stopped": _kind(
             "info", "left_in_flight", "the end; calls still under way are left to the journal"
         ),
+        "configuration.reloaded": _kind(
+            "info", "by changes", "the file was read anew, and everything goes by it from this tick on"
+        ),
+        "configuration.kept": _kind(
+            "error", "by why", "the file was read anew and not taken in: everything goes on as before"
+        ),
         "tick.failed": _kind("error", "error", "one tick ended early; the next one looks again"),
         "tick.overran": _kind("warning", "took_s tick_s", "a tick took longer than the time between two"),
         "tick.hangs": _kind(

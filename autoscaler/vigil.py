@@ -71,6 +71,7 @@ class Vigil:
         self._end = end
         self._pause_s = pause_s
         self._beats = 0
+        self._status = "started"
         self._ready = self._stopping = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="vigil", daemon=True)
@@ -96,6 +97,7 @@ class Vigil:
     def beat(self, status: str) -> None:
         """Something ended as it should. The first time that means: started."""
         self._ended(status)
+        self._status = status
         if not self._ready:
             self._ready = True
             self._systemd.ready(status)
@@ -103,6 +105,14 @@ class Vigil:
     def over(self, loop: Ticking, says: Callable[[object], str]) -> Watched:
         """That loop, watched over. `says` puts what a tick returned into one short sentence."""
         return Watched(self, loop, says)
+
+    def reloading(self) -> None:
+        """A configuration is being read."""
+        self._systemd.reloading(self._monotonic())
+
+    def reloaded(self) -> None:
+        """It was, and the daemon goes on, by that one or by the one before."""
+        self._systemd.ready(self._status)
 
     def failed(self, error: BaseException) -> None:
         """A tick ended otherwise. It is no start, but nothing hangs."""

@@ -5,8 +5,6 @@ Settings go in, a `Works` of opened parts comes out. What never happens here: a 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from autoscaler import becoming, enrolling, granting, leftovers, whereabouts
+from autoscaler import loop as loops
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.config import pools as configured
@@ -24,7 +23,6 @@ from autoscaler.core.model import (
     DrainExpiry,
     FleetRules,
     Offer,
-    OfferName,
     OfferOrder,
     OrphanRule,
     PoolName,
@@ -45,7 +43,6 @@ from policies.stabilize import default_scale_in_window_s
 from providers import open_provider
 from providers.contract import (
     MayAct,
-    NodeName,
     Provider,
     ProviderName,
     ProviderTraits,
@@ -57,9 +54,6 @@ _TICKS_OF_A_DRAIN = 4
 _PROOF_MARGIN_S = 6.0
 """Beyond the broker's statistics interval: its management plugin samples what it was told in steps of 5 s by default
 (`sample_retention_policies`), and a second more because clocks and emission are not exact."""
-
-_ANY_NODE = NodeName("any")
-_FINGERPRINT_DIGITS = 16
 
 
 class _Closing(Protocol):
@@ -83,18 +77,33 @@ class Works:
     executor: Executor
     closing: threading.Event = field(default_factory=threading.Event)
 
-    def loop(self, journal: Journal, *, clock: Clock, log: Log) -> Loop:
-        """A loop over these parts and that journal."""
+    def loop(
+        self, journal: Journal, *, clock: Clock, log: Log, executor: loops.Executor | None = None
+    ) -> Loop:
+        """A loop over these parts and that journal. `executor`: in place of ours, and to end in it."""
         return Loop(
             rulebook=self.rulebook,
             journal=journal,
             observer=self.observer,
-            executor=self.executor,
+            executor=executor or self.executor,
             machines=self.machines,
             clock=clock,
             log=log,
             left_overs=leftovers.watch(self.providers, clock=clock, log=log, stopped=self.closing.is_set),
         )
+
+    def look_no_more(self) -> None:
+        """For parts that others have replaced: nothing is looked for any more, and calls under way go on."""
+        self.closing.set()
+        self.observer.close()
+
+    def retire(self, successor: Works) -> None:
+        """Let go of what the successor does not use, once no call of ours is under way."""
+        for name, provider in self.providers.items():
+            if successor.providers.get(name) is not provider:
+                provider.close()
+        if self.granting is not None:
+            self.granting.broker.close()
 
     def close(self) -> None:
         """Let go of connections and threads, whichever of them still exist."""
@@ -121,25 +130,70 @@ def open_works(
     looks and never `buys` is told nothing of the latter.
     """
     providers = open_providers(settings, clock=clock, may_act=may_act)
+    links = _Links(
+        broker=open_broker(settings, clock=clock),
+        workers=open_workers(settings, clock=clock, may_act=may_act),
+        machines=enrolling.open_link(settings, clock=clock, may_act=may_act) if ticks else None,
+    )
+    return _over(links, providers, settings, clock=clock, may_act=may_act, ticks=ticks, buys=buys)
+
+
+def renew(before: Works, settings: Settings, *, clock: Clock, may_act: MayAct) -> Works:
+    """Parts for a daemon's changed settings, on the same links to the broker, and on the same accounts where these are
+    configured as before. Raises as `open_works` does; the parts before are as they were, then.
+
+    Duty of the caller: neither the broker nor the fleet's name has changed.
+    """
+    kept = {
+        ProviderName(name): before.providers[ProviderName(name)]
+        for name, account in settings.providers.items()
+        if before.settings.providers.get(name) == account
+    }
+    opened = {
+        ProviderName(name): kept.get(ProviderName(name))
+        or open_account(settings, name, fleet=settings.fleet.name, clock=clock, may_act=may_act)
+        for name in settings.providers
+    }
+    links = _Links(broker=before.broker, workers=before.workers, machines=before.machines)
+    return _over(links, opened, settings, clock=clock, may_act=may_act, ticks=True, buys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Links:
+    """What is linked to the broker for as long as a process lives."""
+
+    broker: RabbitMQ
+    workers: CeleryLink
+    machines: EnrolmentLink | None
+
+
+def _over(
+    links: _Links,
+    providers: Mapping[ProviderName, Provider],
+    settings: Settings,
+    *,
+    clock: Clock,
+    may_act: MayAct,
+    ticks: bool,
+    buys: bool,
+) -> Works:
     rules = rulebook(settings, {name: provider.traits for name, provider in providers.items()})
     if buys:
         whereabouts.require(rules.pools, rules.fleet)
     for name, pool in settings.pools.items():
         open_policies(pool_rules(name, pool).policies)
-    broker = open_broker(settings, clock=clock)
-    workers = open_workers(settings, clock=clock, may_act=may_act)
     users = granting.open_users(settings, clock=clock, may_act=may_act)
     return Works(
         settings=settings,
         rulebook=rules,
-        broker=broker,
-        workers=workers,
-        machines=enrolling.open_link(settings, clock=clock, may_act=may_act) if ticks else None,
+        broker=links.broker,
+        workers=links.workers,
+        machines=links.machines,
         granting=users,
         providers=providers,
         observer=Observer(
-            broker=broker,
-            workers=workers,
+            broker=links.broker,
+            workers=links.workers,
             providers=providers,
             queues={PoolName(name): pool.queues for name, pool in settings.pools.items()},
             clock=clock,
@@ -151,7 +205,7 @@ def open_works(
         ),
         executor=Executor(
             providers=providers,
-            workers=workers,
+            workers=links.workers,
             render=becoming.render_with(settings, rules, providers, users.nodes if users else None),
             clock=clock,
             max_calls=settings.loop.max_calls_in_flight,
@@ -240,8 +294,9 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
         ),
         pools=MappingProxyType(
             {
-                PoolName(name): replace(pool_rules(name, pool), becomes=_fingerprints(settings, name, traits))
+                PoolName(name): replace(rules, becomes=becoming.fingerprints(settings, rules, traits))
                 for name, pool in settings.pools.items()
+                for rules in (pool_rules(name, pool),)
             }
         ),
         settle_s={name: of.settle_s for name, of in traits.items()},
@@ -315,27 +370,3 @@ def pool_rules(name: str, pool: configured.Pool) -> PoolRules:
             if written.slots is not None and written.slots != pool.slots
         },
     )
-
-
-def _fingerprints(
-    settings: Settings, pool_name: str, traits: Mapping[ProviderName, ProviderTraits]
-) -> Mapping[OfferName, str]:
-    """What a new machine of each offer becomes: its image, its size and its user data, with secrets masked, and the
-    names in its environment, which may come later than that.
-
-    Changed assets of a new release of ours change it too; a new password does not.
-    """
-    found = {}
-    rules = pool_rules(pool_name, settings.pools[pool_name])
-    variables = sorted(settings.pools[pool_name].bootstrap.environment)
-    for offer in rules.offers:
-        slots = rules.slots_of(offer.name)
-        try:
-            made = becoming.user_data(
-                settings, pool_name, _ANY_NODE, traits[offer.provider], slots=slots
-            ).masked
-        except ValueError as error:  # each order will be rejected with the same reason
-            made = str(error)
-        parts = json.dumps([offer.image, offer.size, made, variables])
-        found[offer.name] = hashlib.sha256(parts.encode()).hexdigest()[:_FINGERPRINT_DIGITS]
-    return MappingProxyType(found)

@@ -68,6 +68,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
         "hold": control.hold,
         "wake": control.wake,
         "sweep": control.sweep,
+        "reload": control.reload,
     },
 }
 

@@ -12,7 +12,7 @@ import typer
 
 from autoscaler.cli import exits, opened, options, ordering, output
 from autoscaler.cli.ordering import Manner, Wanted
-from autoscaler.config import Settings
+from autoscaler.config import Settings, changes, config_path, parse, text_of
 from autoscaler.config.values import seconds
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
@@ -180,6 +180,23 @@ def wake(
                 code=exits.USAGE,
             )
         ordering.give(journal, settings, Wanted(kind=OrderKind.WAKE, target=target), manner)
+
+
+def reload(
+    config: options.Config = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Even where it is a big jump, or takes a pool away.")
+    ] = False,
+    no_wait: options.NoWait = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Let the daemon take in its configuration anew, between two ticks, and tell what changed or why it did not."""
+    manner = Manner(config=config, wait=not no_wait, as_json=as_json)
+    text = text_of(config_path(config))
+    settings = parse(text, opened.EVERY_VARIABLE_SET, source=str(config_path(config)))
+    with opened.journal(settings, read_only=False) as journal:
+        wanted = Wanted(kind=OrderKind.RELOAD, target=changes.digest(text), force=yes)
+        ordering.give(journal, settings, wanted, manner)
 
 
 def _wakeable(settings: Settings, memory: Memory) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Manner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is ordered, before it has a number. `target` is a node, a pool, or EVERYTHING."""
+    """What is ordered, before it has a number. `target` is a node, a pool, EVERYTHING, or a configuration's digest."""
 
     kind: OrderKind
     target: str
@@ -44,7 +44,8 @@ class Wanted:
     force: bool = False
 
     def says(self) -> str:
-        return f"{self.kind.value} {self.target}" if self.target != EVERYTHING else self.kind.value
+        whole = self.target == EVERYTHING or self.kind is OrderKind.RELOAD
+        return self.kind.value if whole else f"{self.kind.value} {self.target}"
 
 
 def give(journal: Journal, settings: Settings, wanted: Wanted, manner: Manner) -> NoReturn:

@@ -7,23 +7,26 @@ and ticks until told to stop. What never happens here: anything that the loop or
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from autoscaler import standby, telemetry, vigil
 from autoscaler.cli import identity, opened, options
-from autoscaler.config import Settings
+from autoscaler.config import Settings, config_path
 from autoscaler.core.facts import Missing
-from autoscaler.core.reports import Wants
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
+from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
 from policies import seasons
 
 if TYPE_CHECKING:
+    from autoscaler.running import Fleet
     from autoscaler.wiring import Works
 
 _FIRST_SIGHT_S = 3.0
@@ -34,6 +37,8 @@ _PURGES_AT_ONCE = 20
 
 def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
+    bell = Bell()
+    signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
     watch = _watch(settings, log)
@@ -58,16 +63,14 @@ def run(config: options.Config = None) -> None:
         works.workers.start()
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log, beat=watch.beat):
             raise typer.Exit(DONE)
+        fleet = _fleet(everything, works, journal, config_path(config).absolute(), log)
+        reloading = Reloading(fleet.parts, fleet.ways(), journal, bell, watch, clock=opened.CLOCK, log=log)
         keeper = standby.Keeper(
-            journal,
-            works.loop(journal, clock=opened.CLOCK, log=log),
-            terms,
-            tick_s=settings.loop.tick_s,
-            monotonic=opened.CLOCK.monotonic,
+            journal, reloading, terms, tick_s=settings.loop.tick_s, monotonic=opened.CLOCK.monotonic
         )
         keeper.start()
         everything.callback(keeper.stop)
-        _attend(everything, settings, works, journal, keeper, log)
+        fleet.attend(may_speak=lambda: journal.may_act() and keeper.goes_on())
         log.say(
             "daemon.started",
             fleet=settings.fleet.name,
@@ -78,8 +81,8 @@ def run(config: options.Config = None) -> None:
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
             loop=watch.over(keeper, in_short),
-            calls=works.executor,
-            purge=lambda: _purge(journal, settings),
+            calls=fleet.relay,
+            purge=lambda: _purge(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
             clock=opened.CLOCK,
             log=log,
@@ -89,6 +92,16 @@ def run(config: options.Config = None) -> None:
         )
         code = daemon.run()
     raise typer.Exit(code)
+
+
+def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, log: telemetry.Log) -> Fleet:
+    """What goes by one configuration, and by the next one when that is taken in."""
+    # Clients of brokers and clouds are slow to import, and commands share this.
+    from autoscaler.running import Fleet  # noqa: PLC0415
+
+    fleet = Fleet(works, journal, config=config, by=identity.user(), clock=opened.CLOCK, log=log)
+    everything.callback(fleet.close)
+    return fleet
 
 
 def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
@@ -102,42 +115,6 @@ def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
         ),
         monotonic=opened.CLOCK.monotonic,
     )
-
-
-def _attend(
-    everything: ExitStack,
-    settings: Settings,
-    works: Works,
-    journal: Journal,
-    keeper: standby.Keeper,
-    log: telemetry.Log,
-) -> None:
-    """From now on machines on their way are heard and answered, the users of those that went are ended, and who has a
-    lease hears us."""
-    # Clients of brokers are slow to import, and commands share this.
-    from autoscaler import enrolling, granting  # noqa: PLC0415
-
-    users = works.granting
-    if works.machines is not None:
-        grants = {Wants.GRANT: users.nodes.grant} if users else {}
-        door = enrolling.open_door(
-            journal.live_nodes, grants=grants, may_act=journal.may_act, clock=opened.CLOCK, log=log
-        )
-        door.start()
-        everything.callback(door.stop, 5.0)
-        works.machines.start(door.knock)
-    if users is not None:
-        sweep = granting.open_sweep(
-            settings, users, journal, clock=opened.CLOCK, log=log, may_act=journal.may_act
-        )
-        sweep.start()
-        everything.callback(sweep.stop, 5.0)
-    voice = granting.open_voice(
-        settings, clock=opened.CLOCK, may_speak=lambda: journal.may_act() and keeper.goes_on()
-    )
-    if voice is not None:
-        voice.start()
-        everything.callback(voice.stop, 5.0)
 
 
 def _hears(works: Works) -> bool:

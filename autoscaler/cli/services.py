@@ -61,6 +61,7 @@ def text(supervisor: Supervisor, here: Here) -> str:
             "Group": _word(here.group),
             "EnvironmentFile": f"-{_word(here.config.parent / 'environment')}",
             "ExecStart": run,
+            "ExecReload": f"{_word(here.program)} reload --config {_word(here.config)}",
         },
         Supervisor.SUPERVISORD: {
             "command": run,

@@ -262,11 +262,13 @@ class OrderKind(StrEnum):
     SWEEP = "sweep"
     WAKE = "wake"
     REPLACE = "replace"
+    RELOAD = "reload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An operator's word. `target` is a node, a pool, an offer or an account, or `*` for all."""
+    """An operator's word. `target` is a node, a pool, an offer or an account, `*` for all, or the digest of a
+    configuration."""
 
     number: int
     kind: OrderKind

@@ -39,7 +39,7 @@ class NodeOrder:
 
 
 _POOL_ORDERS = frozenset({OrderKind.PAUSE, OrderKind.RESUME, OrderKind.HOLD})
-_FLEET_ORDERS = frozenset({OrderKind.SWEEP, OrderKind.WAKE})
+_FLEET_ORDERS = frozenset({OrderKind.SWEEP, OrderKind.WAKE, OrderKind.RELOAD})
 _ORDERS_OF_ROLLING = frozenset({OrderKind.REPLACE})
 _NODE_EVENTS: Mapping[OrderKind, Mapping[NodeState, Event]] = {
     OrderKind.DRAIN: {

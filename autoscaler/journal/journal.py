@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
-from autoscaler.core.model import Node, Order, PoolName, PoolWish
+from autoscaler.core.model import Node, Order, OrderAnswer, PoolName, PoolWish
 from autoscaler.journal import codec, file_lease, tables, timed_lease
 from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, LeaseTerms, Migration, TickRecord
 from autoscaler.journal.database import Database, Manner
@@ -200,9 +200,16 @@ class Journal:
             _update_nodes(connection, record)
             _append(connection, record)
             _add(connection, record)
-            _answer(connection, record)
+            _answer(connection, record.answers, record.at)
             _replace(connection, record)
             _keep_boots(connection, record)
+
+    def answer(self, answers: tuple[OrderAnswer, ...], at: float) -> None:
+        """Answer orders that are about no node and no pool, between two ticks. Raises as `commit` does."""
+        with self._confirming(), self.writing("answer an order") as connection:
+            if self._lease is not None:
+                self._lease.require(connection)
+            _answer(connection, answers, at)
 
     def _confirming(self) -> AbstractContextManager[None]:
         return nullcontext() if self._lease is None else self._lease.confirming()
@@ -303,12 +310,12 @@ def _add(connection: sa.Connection, record: TickRecord) -> None:
         connection.execute(sa.update(tables.slices).where(same).values(added), more)
 
 
-def _answer(connection: sa.Connection, record: TickRecord) -> None:
+def _answer(connection: sa.Connection, answers: tuple[OrderAnswer, ...], at: float) -> None:
     """The first answer to an order stands."""
     table = tables.orders
-    for answer in record.answers:
+    for answer in answers:
         waiting = sa.update(table).where(table.c.number == answer.number, table.c.answered_at.is_(None))
-        said = {"answered_at": record.at, "carried_out": answer.carried_out, "says": answer.says}
+        said = {"answered_at": at, "carried_out": answer.carried_out, "says": answer.says}
         connection.execute(waiting.values(said))
 
 

@@ -22,10 +22,9 @@ PAGE = ROOT / "docs" / "installing.md"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TO_CONFIGURE = "/etc/autoscaler/environment"
 """Stands in the block after which the configuration and the secrets are written."""
-_ENDED = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "1"}
-"""The watchdog's is the one restart since the last that was asked for."""
-_BACK_S = 60.0
-"""Five seconds of rest, a start on a small machine, and a first tick."""
+_ENDED = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "0"}
+_BACK_S = 240.0
+"""Five seconds of rest, a start on a small machine that may be emulated, and a first tick."""
 _WATCHDOG_S = 120.0
 """What the daemon tells systemd to wait for a beat at its pace of 5 s (91 s), and the end of one that is stopped."""
 _GRAVE = "journalctl --no-pager -o cat -u autoscaler"
@@ -88,6 +87,10 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
     (number,) = stage.send(QUEUE, [1.0])
     node = stage.wait(lambda: _orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[0]
     killed_s = _dies(stage, machine, "KILL", _BACK_S)
+    wedged_s = _dies(stage, machine, "STOP", _WATCHDOG_S + _BACK_S)
+    if "Watchdog timeout" not in run(machine, _GRAVE):
+        raise NotSo(f"{NAME}: the daemon was stopped whole, and it was not the watchdog that ended it")
+    _reload(machine)
     pid = _shown(machine, "MainPID")
     run(machine, "systemctl restart autoscaler")
     state = str(_told(machine, f"nodes {node}")["nodes"][0]["state"])
@@ -100,9 +103,6 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         f"{node} to do task {number}",
     )[0]
     order_to_task_s = round(done.at - stage.ordered_at(node), 1)
-    wedged_s = _dies(stage, machine, "STOP", _WATCHDOG_S + _BACK_S)
-    if "Watchdog timeout" not in run(machine, _GRAVE):
-        raise NotSo(f"{NAME}: the daemon was stopped whole, and it was not the watchdog that ended it")
     memory_bytes = int(_shown(machine, "MemoryCurrent"))
     exposure = run(machine, "systemd-analyze security --no-pager autoscaler | tail -1")
     stage.wait(lambda: not stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be given back")
@@ -132,6 +132,27 @@ def _dies(stage: Stage, machine: VirtualMachine, signal: str, longest_s: float) 
 
     stage.wait(is_back, longest_s, f"the daemon on {NAME} to be back after SIG{signal}")
     return round(time.monotonic() - at, 1)
+
+
+def _reload(machine: VirtualMachine) -> None:
+    """A change that the running daemon takes in, and one that it refuses: systemd's word is the daemon's verdict."""
+    pid, config = _shown(machine, "MainPID"), "/etc/autoscaler/config.toml"
+    run(machine, f"sed -i 's/^max_workers = 1$/max_workers = 2/' {config} && systemctl reload autoscaler")
+    refused = run(
+        machine,
+        f"sed -i 's/^max_workers = 2$/max_wrokers = 2/' {config}\n"
+        f"if systemctl reload autoscaler; then echo taken; else echo refused; fi\n"
+        f"sed -i 's/^max_wrokers = 2$/max_workers = 2/' {config}",
+    )
+    said = run(machine, _GRAVE)
+    taken = f"{QUEUE}: max_workers 1 \\u2192 2" in said
+    if (
+        not taken
+        or "refused" not in refused
+        or "max_wrokers" not in said
+        or _shown(machine, "MainPID") != pid
+    ):
+        raise NotSo(f"{NAME}: after two reloads, one of them refused: {taken=}, {refused!r}")
 
 
 def _ticks(stage: Stage, machine: VirtualMachine, after: float) -> float:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+
+import pytest
 
 from autoscaler import becoming, wiring
 from autoscaler.clock import SystemClock
+from autoscaler.config import Settings
 from autoscaler.core.model import CreateNode, OfferName, PoolName
-from providers.contract import NodeName, ProviderName, ProviderTraits
+from policies import PolicyOptionsWrong
+from providers.contract import NodeName, ProviderName, ProviderTraits, always
 from tests.unit.config.documents import settings
 
 HERE = ProviderName("here")
@@ -116,3 +121,61 @@ def test_the_order_for_a_large_machine_is_written_with_its_slots() -> None:
         works.close()
 
     assert [False, True] == [b"--concurrency=8" in order.user_data for order in told]
+
+
+def played(*changes: tuple[str, str]) -> Settings:
+    """Two accounts whose machines exist in memory only."""
+    more = '\n[providers.there]\nkind = "simulated"\nboot = "5s"\n'
+    return settings(('kind = "local"', 'kind = "simulated"'), *changes, more=more)
+
+
+def test_what_is_configured_as_before_stays_open_and_the_rest_is_opened_anew() -> None:
+    """Links to the broker are never cut, and an account keeps what it knows; one that changed is another."""
+    before = wiring.open_works(played(), clock=SystemClock(), ticks=True)
+    after = wiring.renew(
+        before,
+        played(('kind = "simulated"', 'kind = "simulated"\nseed = 3')),
+        clock=SystemClock(),
+        may_act=always,
+    )
+    there = ProviderName("there")
+    same = {name: after.providers[name] is before.providers[name] for name in (HERE, there)}
+    links = (after.broker, after.workers, after.machines)
+    before.look_no_more()
+    after.close()
+
+    assert {HERE: False, there: True} == same
+    assert (before.broker, before.workers, before.machines) == links
+    assert before.executor is not after.executor
+
+
+def test_parts_that_are_replaced_let_go_of_what_nobody_uses_any_more() -> None:
+    """And of nothing else: the next ones stand on the accounts that stayed."""
+    before = wiring.open_works(played(), clock=SystemClock(), ticks=True)
+    after = wiring.renew(
+        before,
+        played(('kind = "simulated"', 'kind = "simulated"\nseed = 3')),
+        clock=SystemClock(),
+        may_act=always,
+    )
+    closed: list[str] = []
+    for name, provider in before.providers.items():
+        provider.close = partial(closed.append, name)  # type: ignore[method-assign]
+    before.retire(after)
+    told = list(closed)
+    after.close()
+    before.look_no_more()
+
+    assert [HERE] == told
+
+
+def test_settings_that_cannot_be_opened_leave_what_is_open_as_it_was() -> None:
+    """The daemon goes on by it."""
+    before = wiring.open_works(played(), clock=SystemClock(), ticks=True)
+    wrong = played(('kind = "backlog"\nmessages_per_worker = 10', 'kind = "unheard-of"'))
+    with pytest.raises(PolicyOptionsWrong):
+        wiring.renew(before, wrong, clock=SystemClock(), may_act=always)
+    open_still = not before.closing.is_set()
+    before.close()
+
+    assert open_still

@@ -24,6 +24,7 @@ EVERY_ORDER = {
     OrderKind.SWEEP: ["sweep", "--yes"],
     OrderKind.WAKE: ["wake", "images"],
     OrderKind.REPLACE: ["replace", "images"],
+    OrderKind.RELOAD: ["reload", "--yes"],
 }
 
 

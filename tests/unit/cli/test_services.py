@@ -35,6 +35,7 @@ def test_the_unit_runs_this_program_with_this_configuration(office: Office) -> N
     lines = written(office, "systemd").read_text().splitlines()
 
     assert f"ExecStart={AUTOSCALER} run --config {office.config}" in lines
+    assert f"ExecReload={AUTOSCALER} reload --config {office.config}" in lines
     assert f"User={ME}" in lines
     assert f"EnvironmentFile=-{office.directory}/environment" in lines
     assert f"ReadWritePaths={office.directory}" in lines
