@@ -86,6 +86,10 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
     ticked_at = _ticks(stage, machine, 0.0)
     (number,) = stage.send(QUEUE, [1.0])
     node = stage.wait(lambda: _orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[0]
+    # Read now: it may be given back before all that follows was done.
+    ordered_at = stage.wait(lambda: stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be made")[
+        0
+    ].made_at
     killed_s = _dies(stage, machine, "KILL", _BACK_S)
     wedged_s = _dies(stage, machine, "STOP", _WATCHDOG_S + _BACK_S)
     if "Watchdog timeout" not in run(machine, _GRAVE):
@@ -102,7 +106,7 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         acts.BOOT_S,
         f"{node} to do task {number}",
     )[0]
-    order_to_task_s = round(done.at - stage.ordered_at(node), 1)
+    order_to_task_s = round(done.at - ordered_at, 1)
     memory_bytes = int(_shown(machine, "MemoryCurrent"))
     exposure = run(machine, "systemd-analyze security --no-pager autoscaler | tail -1")
     stage.wait(lambda: not stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be given back")
