@@ -38,7 +38,8 @@ _PURGES_AT_ONCE = 20
 def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
     bell = Bell()
-    signal.signal(signal.SIGHUP, bell.ring)
+    if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
+        signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
     log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
     watch = _watch(settings, log)
