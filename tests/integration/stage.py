@@ -259,6 +259,11 @@ class Stage:
     def live(self) -> dict[str, str]:
         return {name: state for name, state in self.nodes().items() if state != "gone"}
 
+    def told(self) -> list[str]:
+        """The states of machines that are not gone, as the daemon's log has them: known sooner than by a command."""
+        last = {each["node"]: each["after"] for each in self.said("node.moved")}
+        return [state for state in last.values() if state != "gone"]
+
     def processes(self) -> list[psutil.Process]:
         """Every process that bears this fleet's mark, whoever its parent is."""
         return [process for running in processes.machines(self.fleet).values() for process in running]
@@ -289,13 +294,10 @@ class Stage:
 
     def wait_until_serving(self, count: int, deadline_s: float = 60) -> dict[str, str]:
         """Until so many nodes are all there are, and serve; those nodes."""
-
-        def serving() -> bool:
-            last = {each["node"]: each["after"] for each in self.said("node.moved")}
-            return [state for state in last.values() if state != "gone"] == ["ready"] * count
-
         wait_until(
-            serving, deadline_s, lambda: f"{count} workers to serve, and no other nodes\n{self.tail()}"
+            lambda: self.told() == ["ready"] * count,
+            deadline_s,
+            lambda: f"{count} workers to serve, and no other nodes\n{self.tail()}",
         )
         return self.live()
 

@@ -98,12 +98,12 @@ def test_load_that_returns_takes_draining_workers_back_and_buys_nothing(
     wait_until(lambda: len(stage.noted("began")) >= 12, 60, f"work to begin\n{stage.tail()}")
     before = set(stage.nodes())
     stage.run("hold", "flood", "0", "--for", "1h")
-    wait_until(lambda: set(stage.live().values()) == {"draining"}, 30, f"drains\n{stage.tail()}")
+    wait_until(lambda: set(stage.told()) == {"draining"}, 30, lambda: f"drains\n{stage.tail()}")
 
     stage.run("resume", "flood")
     stage.send({200 + number: 0.5 for number in range(100)})
 
-    wait_until(lambda: set(stage.live().values()) == {"ready"}, 30, f"workers taken back\n{stage.tail()}")
+    wait_until(lambda: set(stage.told()) == {"ready"}, 30, lambda: f"workers taken back\n{stage.tail()}")
     stage.wait_until_ended(CEILING * 4 + 160, 120)
     assert before == set(stage.nodes())
     assert max(stage.noted("ended").values()) == 1

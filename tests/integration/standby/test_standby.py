@@ -121,7 +121,7 @@ def test_a_stopped_leader_is_succeeded_and_acts_no_more_when_it_goes_on(
     stage.send(dict.fromkeys(range(4), 12.0))
     wait_until(lambda: len(stage.noted("began")) == 4, 30, "all work to begin")
     assert 0 == stage.run("hold", "flood", "0", "--for", "1h").returncode
-    wait_until(lambda: set(stage.live().values()) == {"draining"}, 30, f"drains\n{stage.tail()}")
+    wait_until(lambda: set(stage.told()) == {"draining"}, 30, lambda: f"drains\n{stage.tail()}")
     leader.send_signal(signal.SIGSTOP)
     stopped_at = time.time()
 
