@@ -68,7 +68,7 @@ def main() -> int:
     )
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "machines", help="images and wheels")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "e2e.json", help="its figures")
-    parser.add_argument("--only", choices=list(_PARTS), help="one pool alone, while something is tried out")
+    parser.add_argument("--only", nargs="+", choices=list(_PARTS), help="these alone, in this order")
     parser.add_argument("--accelerator", choices=list(Accelerator), help="instead of trying what works here")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -78,7 +78,7 @@ def main() -> int:
         where = place.take(given.directory)
         leftovers.end(where.directory, mark=stage.MARK)
         where.clear()
-        parts = (given.only,) if given.only else tuple(_PARTS)
+        parts = tuple(given.only or _PARTS)
         goods = _goods(given.cache.absolute(), where, parts)
         figures = _run(where, goods, given.accelerator, parts)
     except PlaceTaken as error:
