@@ -96,7 +96,7 @@ def test_load_that_returns_takes_draining_workers_back_and_buys_nothing(
     stage.send(dict.fromkeys(range(CEILING * 4), 25.0) | {100 + n: 0.2 for n in range(60)})
     stage.start_daemon()
     wait_until(lambda: len(stage.noted("began")) >= 12, 60, f"work to begin\n{stage.tail()}")
-    before = set(stage.nodes())
+    before = {each["node"] for each in stage.said("node.moved")}
     stage.run("hold", "flood", "0", "--for", "1h")
     wait_until(lambda: set(stage.told()) == {"draining"}, 30, lambda: f"drains\n{stage.tail()}")
 

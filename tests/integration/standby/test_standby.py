@@ -89,8 +89,11 @@ def test_a_drain_under_way_under_flood_is_ended_by_the_successor_without_a_gap(
     stage.send({**dict.fromkeys(range(4), task_s), **{4 + n: 0.5 for n in range(120)}})
     wait_until(lambda: len(stage.noted("began")) >= 4, 30, "all slots to be at work")
     assert 0 == stage.run("hold", "flood", "1", "--for", "1h").returncode
-    wait_until(lambda: "draining" in stage.live().values(), 30, f"a drain\n{stage.tail()}")
-    (draining,) = [name for name, state in stage.live().items() if state == "draining"]
+    (draining,) = wait_until(
+        lambda: [each["node"] for each in stage.said("node.moved") if each["after"] == "draining"],
+        30,
+        lambda: f"a drain\n{stage.tail()}",
+    )
     assert ([], 2) == (stage.said("daemon.started", SECOND), len(stage.machines()))
     leader.kill()
     leader.wait()
