@@ -27,13 +27,6 @@ APP = Path(__file__).resolve().parent / "app"
 _MESSAGES_PER_WORKER = 100
 _CERTIFIED = dt.timedelta(days=7)
 _SUPERVISORD = """\
-[unix_http_server]
-file={directory}/supervisor.sock
-chmod=0700
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-
 [supervisord]
 nodaemon=true
 silent=true
