@@ -39,11 +39,24 @@ def picture(
     by_second: dict[int, list[Mapping[str, object]]] = defaultdict(list)
     for line in posts:
         by_second[int(float(str(line["at"])) - began_at)].append(line)
-    seconds = range(int(span_s) + 1)
+    return Picture(
+        title="Uploads through the whole stack",
+        subtitle=note,
+        span_s=span_s,
+        owners=_OWNERS,
+        shown=frozenset(range(len(_OWNERS))),
+        panels=(*_of_answers(by_second, range(int(span_s) + 1)), *_of_the_pool(samples, ceiling)),
+        table=Table(headers=(), rows=()),
+    )
 
-    def each(of: Mapping[int, Sequence[Mapping[str, object]]], good: bool) -> Points:
+
+def _of_answers(by_second: Mapping[int, Sequence[Mapping[str, object]]], seconds: range) -> tuple[Panel, ...]:
+    """How many answers there were, and how soon, by the second in which they were given."""
+
+    def each(good: bool) -> Points:
         return tuple(
-            (float(s), float(sum((a["status"] == 202) is good for a in of.get(s, ())))) for s in seconds
+            (float(s), float(sum((a["status"] == 202) is good for a in by_second.get(s, ()))))
+            for s in seconds
         )
 
     def took(share: float) -> Points:
@@ -53,13 +66,13 @@ def picture(
         )
         return tuple((float(s), value * 1000) for s, value in values if value is not None and s in seconds)
 
-    panels = (
+    return (
         Panel(
             title="Uploads",
             unit="a second",
             series=(
-                Series(name="answered 202", owner=_ANSWERED, shape=Shape.LINE, points=each(by_second, True)),
-                Series(name="otherwise", owner=_OTHERWISE, shape=Shape.LINE, points=each(by_second, False)),
+                Series(name="answered 202", owner=_ANSWERED, shape=Shape.LINE, points=each(good=True)),
+                Series(name="otherwise", owner=_OTHERWISE, shape=Shape.LINE, points=each(good=False)),
             ),
             scale=Scale.COUNT,
         ),
@@ -72,6 +85,12 @@ def picture(
             ),
             mark=("100 ms", _MARK_MS),
         ),
+    )
+
+
+def _of_the_pool(samples: Sequence[Sample], ceiling: int) -> tuple[Panel, ...]:
+    """What waited, and who was there for it, as sampled."""
+    return (
         Panel(
             title="Queue",
             unit="tasks",
@@ -92,15 +111,6 @@ def picture(
             mark=("ceiling", float(ceiling)),
         ),
     )  # fmt: skip
-    return Picture(
-        title="Uploads through the whole stack",
-        subtitle=note,
-        span_s=span_s,
-        owners=_OWNERS,
-        shown=frozenset(range(len(_OWNERS))),
-        panels=panels,
-        table=Table(headers=(), rows=()),
-    )
 
 
 def _over(samples: Sequence[Sample], field: str) -> Points:
