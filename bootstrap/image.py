@@ -20,19 +20,12 @@ from bootstrap import addresses, application, assets, machine, masking, program,
 from bootstrap.contract import (
     Application,
     ApplicationSource,
-    Command,
     Credentials,
-    File,
     ImageScript,
     Keeper,
     Lease,
     WorkerSpec,
 )
-
-EARLY_FILES: tuple[File, ...] = ()
-"""Files of what lets machines of a golden image begin to enrol before cloud-init is done; they stay in the image."""
-EARLY_COMMANDS: tuple[Command, ...] = ()
-"""What switches that on, once the files are there and all else is clean."""
 
 CLOUD_INIT = "/etc/cloud/cloud.cfg.d/99_autoscaler_golden.cfg"
 _MODULES = """\
@@ -75,7 +68,6 @@ def script(spec: WorkerSpec, *, with_commands: bool = False) -> ImageScript:
         UNFIT=shlex.quote(_unfit(told)),
         SETTINGS=_put(CLOUD_INIT, "0644", _MODULES).rstrip("\n"),
         FORGET=_lines(_forgetting(kept_back)),
-        EARLY="".join(f"\n{step}" for step in _early()).rstrip("\n"),
     )
     return ImageScript(text=text, notes=tuple(_notes(spec, kept_back, with_commands=with_commands)))
 
@@ -221,13 +213,6 @@ def _forgetting(kept_back: tuple[str, ...]) -> Iterator[str]:
     if kept_back:
         # pip notes there where each package came from, with the whole address, for everybody to read.
         yield f'find "$R"{application.VIRTUAL_ENVIRONMENT} -name direct_url.json -delete'
-
-
-def _early() -> Iterator[str]:
-    for file in EARLY_FILES:
-        yield _put(file.path, file.mode, file.content)
-    for command in EARLY_COMMANDS:
-        yield f"    {command if isinstance(command, str) else shlex.join(command)}\n"
 
 
 def _lines(lines: Iterator[str]) -> str:

@@ -259,22 +259,6 @@ def test_the_keeper_is_in_the_image_too(keeper: Keeper) -> None:
     )
 
 
-def test_what_hastens_enrolment_is_put_in_when_all_is_clean(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its files stay, though they lie where ours are cleared away."""
-    path = "/usr/local/lib/autoscaler/early"
-    monkeypatch.setattr(image, "EARLY_FILES", (File(path=path, content="#!/bin/sh\n", mode="0755"),))
-    monkeypatch.setattr(
-        image, "EARLY_COMMANDS", (("systemctl", "enable", "early.service"), "systemctl is-enabled x")
-    )
-    plain = Plain(tmp_path, specs.a_spec())
-
-    assert 0 == plain.run().returncode
-    assert 0o755 == (tmp_path / path[1:]).stat().st_mode & 0o777
-    assert ["systemctl enable early.service", "systemctl is-enabled x", "sync "] == plain.done[-3:]
-
-
 def test_a_name_that_is_no_ascii_is_read_back_by_the_shell() -> None:
     """No pipe on the way can damage it."""
     application_ = replace(specs.TARBALL, directory="/srv/smørbrød 🐝")
