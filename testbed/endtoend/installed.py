@@ -6,15 +6,13 @@ they took and what the daemon did. What never happens here: a step that the docu
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from testbed.endtoend import acts, server
+from testbed.endtoend import acts, server, serving
 from testbed.endtoend.acts import NotSo
-from testbed.endtoend.server import FLEET, NAME, QUEUE, ROOT, run
+from testbed.endtoend.server import NAME, QUEUE, ROOT, run
 from testbed.endtoend.stage import Stage
 from testbed.virtual.machine import VirtualMachine
 
@@ -83,9 +81,11 @@ def follow(stage: Stage, machine: VirtualMachine, *, by_hand: bool = True) -> li
 
 
 def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Installed:
-    ticked_at = _ticks(stage, machine, 0.0)
+    ticked_at = serving.ticks(stage, machine, 0.0)
     (number,) = stage.send(QUEUE, [1.0])
-    node = stage.wait(lambda: _orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[0]
+    node = stage.wait(lambda: serving.orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[
+        0
+    ]
     # Read now: it may be given back before all that follows was done.
     ordered_at = stage.wait(lambda: stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be made")[
         0
@@ -95,23 +95,23 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
     if "Watchdog timeout" not in run(machine, _GRAVE):
         raise NotSo(f"{NAME}: the daemon was stopped whole, and it was not the watchdog that ended it")
     _reload(machine)
-    pid = _shown(machine, "MainPID")
+    pid = serving.shown(machine, "MainPID")
     run(machine, "systemctl restart autoscaler")
-    state = str(_told(machine, f"nodes {node}")["nodes"][0]["state"])
-    if _shown(machine, "MainPID") in {pid, "0"}:
+    state = str(serving.told(machine, f"nodes {node}")["nodes"][0]["state"])
+    if serving.shown(machine, "MainPID") in {pid, "0"}:
         raise NotSo(f"{NAME}: the daemon was not restarted; it is process {pid} still, or none")
-    _ticks(stage, machine, ticked_at)
+    serving.ticks(stage, machine, ticked_at)
     done = stage.wait(
         lambda: [each for each in stage.depot.told("ended") if each.number == number],
         acts.BOOT_S,
         f"{node} to do task {number}",
     )[0]
     order_to_task_s = round(done.at - ordered_at, 1)
-    memory_bytes = int(_shown(machine, "MemoryCurrent"))
+    memory_bytes = int(serving.shown(machine, "MemoryCurrent"))
     exposure = run(machine, "systemd-analyze security --no-pager autoscaler | tail -1")
     stage.wait(lambda: not stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be given back")
-    if done.node != node or _orders(stage) != [node]:
-        raise NotSo(f"{NAME}: {done.node} did task {number}, and ordered were {_orders(stage)}")
+    if done.node != node or serving.orders(stage) != [node]:
+        raise NotSo(f"{NAME}: {done.node} did task {number}, and ordered were {serving.orders(stage)}")
     return Installed(
         blocks_s=tuple(took),
         memory_mb=round(memory_bytes / 2**20, 1),
@@ -119,7 +119,7 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         node=node,
         restarted_in=state,
         order_to_task_s=order_to_task_s,
-        machines_ordered=len(_orders(stage)),
+        machines_ordered=len(serving.orders(stage)),
         killed_back_s=killed_s,
         wedged_back_s=wedged_s,
         stopped_s=_stop(machine),
@@ -128,11 +128,14 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
 
 def _dies(stage: Stage, machine: VirtualMachine, signal: str, longest_s: float) -> float:
     """Send that to the daemon. Seconds until the next one has started, which is when its first tick was written."""
-    pid, at = _shown(machine, "MainPID"), time.monotonic()
+    pid, at = serving.shown(machine, "MainPID"), time.monotonic()
     run(machine, f"kill -s {signal} {pid}")
 
     def is_back() -> bool:
-        return _shown(machine, "MainPID") not in {pid, "0"} and _shown(machine, "ActiveState") == "active"
+        return (
+            serving.shown(machine, "MainPID") not in {pid, "0"}
+            and serving.shown(machine, "ActiveState") == "active"
+        )
 
     stage.wait(is_back, longest_s, f"the daemon on {NAME} to be back after SIG{signal}")
     return round(time.monotonic() - at, 1)
@@ -140,7 +143,7 @@ def _dies(stage: Stage, machine: VirtualMachine, signal: str, longest_s: float) 
 
 def _reload(machine: VirtualMachine) -> None:
     """A change that the running daemon takes in, and one that it refuses: systemd's word is the daemon's verdict."""
-    pid, config = _shown(machine, "MainPID"), "/etc/autoscaler/config.toml"
+    pid, config = serving.shown(machine, "MainPID"), "/etc/autoscaler/config.toml"
     run(machine, f"sed -i 's/^max_workers = 1$/max_workers = 2/' {config} && systemctl reload autoscaler")
     refused = run(
         machine,
@@ -154,32 +157,9 @@ def _reload(machine: VirtualMachine) -> None:
         not taken
         or "refused" not in refused
         or "max_wrokers" not in said
-        or _shown(machine, "MainPID") != pid
+        or serving.shown(machine, "MainPID") != pid
     ):
         raise NotSo(f"{NAME}: after two reloads, one of them refused: {taken=}, {refused!r}")
-
-
-def _ticks(stage: Stage, machine: VirtualMachine, after: float) -> float:
-    """Wait for a tick after that one, while the service is active. When it was, by the server's clock."""
-
-    def ticked() -> float:
-        state = _shown(machine, "ActiveState")
-        if state not in {"active", "activating"}:
-            raise NotSo(f"{NAME}: the service is {state}")
-        # Until the first tick there is no journal, which the command says in words and not as a document.
-        said = run(machine, "autoscaler status --json 2>/dev/null || :")
-        daemon = json.loads(said)["daemon"] if said else {"running": False, "last_tick_at": None}
-        at = float(daemon["last_tick_at"] or 0.0)
-        return at if daemon["running"] and at > after else 0.0
-
-    return stage.wait(ticked, acts.WORK_S, f"the daemon on {NAME} to tick")
-
-
-def _orders(stage: Stage) -> list[str]:
-    """The names of all machines that this fleet's daemon ever ordered, an order that was sent twice twice."""
-    asked = [each.asked for each in stage.cloud.server.exchanges]
-    orders = [each.parts for each in asked if (each.method, each.path) == ("POST", "/v2/droplets")]
-    return [str(order["name"]) for order in orders if str(order["name"]).startswith(f"{FLEET}-")]
 
 
 def _stop(machine: VirtualMachine) -> float:
@@ -187,17 +167,7 @@ def _stop(machine: VirtualMachine) -> float:
     began_at = time.monotonic()
     run(machine, "systemctl stop autoscaler")
     took_s = time.monotonic() - began_at
-    ended = {name: _shown(machine, name) for name in _ENDED}
-    if ended != _ENDED or _told(machine, "status")["daemon"]["running"]:
+    ended = {name: serving.shown(machine, name) for name in _ENDED}
+    if ended != _ENDED or serving.told(machine, "status")["daemon"]["running"]:
         raise NotSo(f"{NAME}: the daemon was stopped, and is {ended}")
     return round(took_s, 1)
-
-
-def _shown(machine: VirtualMachine, name: str) -> str:
-    """A property of the service."""
-    return run(machine, f"systemctl show --value --property={name} autoscaler").strip()
-
-
-def _told(machine: VirtualMachine, command: str) -> Any:
-    """What a command of the daemon's computer says."""
-    return json.loads(run(machine, f"autoscaler {command} --json"))
