@@ -2,7 +2,8 @@
 
 It decides nothing about nodes. A tick that cannot be written down is tried again; a plan that breaks an invariant, or
 ticks that fail one after another, end the process with 70, and the supervisor starts a new one from the journal. A
-lease that another daemon took ends it with 75.
+lease that another daemon took ends it with 75. Elsewhere: SIGHUP (`reload`), and the end of one whose tick never ends
+(`vigil`, 71).
 """
 
 from __future__ import annotations
