@@ -18,7 +18,9 @@ import pickle
 import pwd
 import re
 import shlex
+import socket
 import sys
+import time
 from typing import Any
 
 from bootstrap.assets.enrol import machine, supervisord
@@ -30,6 +32,8 @@ _INSTANCE = f"{machine.ROOT}/var/lib/cloud/instance/"
 _RUN_WORKER = machine.PROGRAMS + "run-worker"
 _REAL = machine.PROGRAMS + "run-worker.real"
 _CONF = f"{machine.ROOT}/etc/supervisor/conf.d/celery-worker.conf"
+_SOCKET = f"{machine.ROOT}/run/supervisor.sock"
+_SUPERVISORD_S = 60
 _KEYS = {"bootcmd", "users", "write_files", "runcmd"}
 _LATE = "commands_before", "commands_after", "lease"
 """An operator's commands may count on the whole of cloud-init's first stage, and a lease counts from the boot."""
@@ -146,6 +150,8 @@ def _have_it_wait() -> None:
     text = machine.read(_RUN_WORKER)
     python, *words = command(text)
     require_plain(os.path.dirname(os.path.dirname(python)))
+    if others := glob.glob(os.path.dirname(_CONF) + "/*"):
+        raise Unfit(f"supervisord has more to run, which may need a network: {others[0]}")
     os.makedirs(HERE, 0o700)
     os.mkfifo(HERE + "go", 0o600)
     machine.write(_REAL, text, 0o755)
@@ -162,8 +168,40 @@ def _have_it_wait() -> None:
     supervisord.begin(settings)
     machine.run = run
     machine.write(HERE + "worker.conf", machine.read(_CONF))
-    # Its order among the services stays as it is at every stop and at every later start.
-    machine.run(["systemctl", "start", "--no-block", "--job-mode=ignore-dependencies", "supervisor"])
+    # Enrolment goes on meanwhile: supervisord may not be up yet.
+    if not os.fork():
+        os._exit(_show(settings.node))
+
+
+def _show(node: str) -> int:
+    """Have supervisord read that section. Until it has, nothing says so, and it will be asked in earnest."""
+    ends_at = time.monotonic() + _SUPERVISORD_S
+    while time.monotonic() < ends_at:
+        try:
+            _asked("supervisor.reloadConfig")
+            answer = _asked("supervisor.addProcessGroup", node)
+        except OSError:
+            time.sleep(0.2)
+            continue
+        # It may have been so late that it read the section by itself.
+        if "<fault>" not in answer or "ALREADY_ADDED" in answer:
+            machine.write(HERE + "shown", "")
+            return 0
+        machine.say(f"supervisord does not take the worker: {answer[-300:]!r}")
+        return 1
+    return 1
+
+
+def _asked(method: str, *texts: str) -> str:
+    """What supervisord answers, as it stands: to load a library for it takes a small machine seconds."""
+    params = "".join(f"<param><value><string>{text}</string></value></param>" for text in texts)
+    body = f"<methodCall><methodName>{method}</methodName><params>{params}</params></methodCall>"
+    head = f"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_SUPERVISORD_S)
+        line.connect(_SOCKET)
+        line.sendall((head + body).encode())
+        return b"".join(iter(lambda: line.recv(65536), b"")).decode(errors="replace")
 
 
 def _undo() -> None:

@@ -264,7 +264,10 @@ def test_machines_of_the_image_enrol_before_their_network(tmp_path: Path) -> Non
     plain = Plain(tmp_path, specs.a_spec())
 
     assert 0 == plain.run().returncode
-    assert ["systemctl enable autoscaler-early.service", "sync "] == plain.done[-2:]
+    assert [
+        "systemctl enable autoscaler-early.service autoscaler-early-keeper.service",
+        "sync ",
+    ] == plain.done[-2:]
     for file in early.files():
         put = tmp_path / file.path[1:]
         assert file.content == put.read_text().replace(str(tmp_path), "")  # the script was told of this root
