@@ -113,6 +113,25 @@ def golden(tmp_path: Path) -> Iterator[Golden]:
     machine.close()
 
 
+def test_who_fails_before_the_worker_begins_anew(golden: Golden, tmp_path: Path) -> None:
+    """What waited is ended, by the real supervisord; the second run shows it a worker that it starts, and no other."""
+    with on_machine.loaded(tmp_path) as modules:
+        modules.early._have_it_wait()
+        wait_until((tmp_path / "run/autoscaler-early/shown").exists, 60, "supervisord to be shown the worker")
+        os.wait()
+        first = wait_until(golden.pid, 20, "what waits to be started")
+        modules.machine.answer = lambda argv: golden.ctl(*argv[1:])
+        modules.early.main("give-up")
+        wait_until(lambda: not psutil.pid_exists(first), 20, "what waits to be ended")
+        assert not (tmp_path / "done").exists()
+        modules.machine.run = lambda argv, *_, **__: golden.ctl(*argv[1:])
+        modules.supervisord.begin(modules.machine.Settings())
+    if os.getuid() == 0:  # run-worker itself gives the worker another user
+        wait_until((tmp_path / "done").exists, 60, "a task to be done")
+        assert "wait-worker" not in " ".join(psutil.Process(golden.pid()).cmdline())
+    assert "setpriv" in (golden.waiting.lib / "run-worker").read_text()
+
+
 def test_it_waits_works_comes_back_and_goes(golden: Golden, tmp_path: Path) -> None:
     """The process that waited does the task; once killed the worker is started as ever; told to go it stays down."""
     with on_machine.loaded(tmp_path) as modules:
@@ -123,7 +142,7 @@ def test_it_waits_works_comes_back_and_goes(golden: Golden, tmp_path: Path) -> N
         assert "wait-worker" in " ".join(psutil.Process(first).cmdline())
         assert f"--hostname=celery@{NODE}" in psutil.Process(first).cmdline()
         # What enrolment does at its last phase, by the same program.
-        modules.supervisord.begin.__globals__["machine"].run = lambda argv, *_, **__: golden.ctl(*argv[1:])
+        modules.machine.run = lambda argv, *_, **__: golden.ctl(*argv[1:])
         modules.supervisord.begin(modules.machine.Settings())
     assert f"{NODE} STARTING\n" == golden.ctl("status", NODE)
     wait_until((tmp_path / "done").exists, 60, "a task to be done")

@@ -77,9 +77,15 @@ class Unfit(Exception):
     """This machine, or its user data, is not what this is for; says why."""
 
 
-def main() -> int:
-    """Becomes the enrolment program, or returns 0 and has changed nothing that matters."""
+def main(mode: str = "") -> int:
+    """Becomes the enrolment program, or returns 0 and has changed nothing that matters. `give-up` is for whoever sees
+    that program fail: what waits is ended, and a worker can be started as ever."""
     os.umask(0o022)
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{path}"
+    if mode == "give-up":
+        _give_up()
+        return 0
     try:
         with open(_INSTANCE + "obj.pkl", "rb") as file:
             source = _Remembered(file).load()
@@ -88,14 +94,12 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is that is strange here, cloud-init knows better
         machine.say(f"cloud-init goes on alone: {error!r}")
         return 0
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     try:
         _have_it_wait()
-        path = f"{_TOOLS}bin:{path}"
-    except (Unfit, OSError, machine.Failed) as error:
+        os.environ["PATH"] = f"{_TOOLS}bin:{path}"
+    except Exception as error:  # noqa: BLE001 - the same, and the worker is started as ever
         machine.say(f"no process waits: {error}")
-        _undo()
-    os.environ["PATH"] = path
+        _give_up()
     become_worker = machine.PROGRAMS + "become-worker"
     return os.execv(become_worker, [become_worker])  # noqa: S606 - it takes this one's place
 
@@ -150,8 +154,9 @@ def _have_it_wait() -> None:
     text = machine.read(_RUN_WORKER)
     python, *words = command(text)
     require_plain(os.path.dirname(os.path.dirname(python)))
-    if others := glob.glob(os.path.dirname(_CONF) + "/*"):
-        raise Unfit(f"supervisord has more to run, which may need a network: {others[0]}")
+    others = set(glob.glob(os.path.dirname(_CONF) + "/*")) - {_CONF}
+    if others:
+        raise Unfit(f"supervisord has more to run, which may need a network: {min(others)}")
     os.makedirs(HERE, 0o700)
     os.mkfifo(HERE + "go", 0o600)
     machine.write(_REAL, text, 0o755)
@@ -163,11 +168,11 @@ def _have_it_wait() -> None:
         "words": shlex.join(words),
     }
     machine.write(_RUN_WORKER, starter, 0o755)
-    # What it would run beside that comes as soon as it is asked in earnest.
-    run, machine.run = machine.run, lambda *_, **__: ""
-    supervisord.begin(settings)
-    machine.run = run
-    machine.write(HERE + "worker.conf", machine.read(_CONF))
+    machine.write(HERE + "worker.conf", _section(settings))
+    # Of this boot alone: in another one supervisord would start the worker before anything else is done.
+    os.makedirs(os.path.dirname(_CONF), exist_ok=True)
+    os.symlink(HERE + "worker.conf", _CONF + ".new")
+    os.replace(_CONF + ".new", _CONF)
     # Enrolment goes on meanwhile: supervisord may not be up yet.
     if not os.fork():
         os._exit(_show(settings.node))
@@ -204,11 +209,33 @@ def _asked(method: str, *texts: str) -> str:
         return b"".join(iter(lambda: line.recv(65536), b"")).decode(errors="replace")
 
 
-def _undo() -> None:
-    """Whatever came of it, the worker is started as ever."""
+def _section(settings: machine.Settings) -> str:
+    """What the enrolment program is going to write, by that program."""
+    run, write = machine.run, machine.write
+    written: list[str] = []
+
+    def keep(_path: str, text: str, _mode: int = 0) -> None:
+        written.append(text)
+
+    machine.run, machine.write = lambda *_, **__: "", keep
+    try:
+        supervisord.begin(settings)
+    finally:
+        machine.run, machine.write = run, write
+    return written[0]
+
+
+def _give_up() -> None:
+    """Whatever came of it, the worker is started as ever. supervisord ends what waits when its section is gone."""
+    if not os.path.exists(HERE + "go"):
+        return
     if text := machine.read(_REAL):
         machine.write(_RUN_WORKER, text, 0o755)
-    for path in _REAL, _CONF, HERE + "go":
+    if os.path.islink(_CONF):
+        os.unlink(_CONF)
+        for word in "reread", "update":
+            machine.answer(["supervisorctl", word])
+    for path in HERE + "go", _REAL:
         with contextlib.suppress(OSError):
             os.unlink(path)
 
@@ -220,21 +247,27 @@ def command(run_worker: str) -> list[str]:
     *_, python, program = words[: words.index("--") + 3] if "--" in words else ("", "")
     if not re.fullmatch(r"/.*/run-celery", program):
         raise Unfit("nothing is known of how this worker is started")
-    told = [word for word in words if re.match("--pool|-[A-Za-z]*P", word)]
+    told = [word for word in words if re.match("--po|-[A-Za-z]*P", word)]
     if [word for word in told if word not in {"--pool=prefork", "--pool=threads", "--pool=solo"}]:
         raise Unfit(f"{told[-1]}: its pool is first of all that is loaded")
     return [python, *words[words.index(program) :]]
 
 
 def require_plain(environment: str) -> None:
-    """That nothing but Celery is loaded where Celery is. Raises Unfit with what would be."""
-    if not os.path.exists(f"{environment}/pyvenv.cfg"):
-        raise Unfit(f"{environment} is no virtual environment")
-    for path in glob.glob(f"{environment}/lib/python3*/site-packages/*.pth"):
-        if os.path.basename(path) != _HARMLESS and re.search(
-            "^import[ \t]", machine.read(path), re.MULTILINE
-        ):
-            raise Unfit(f"{path} runs with every interpreter")
-    for path in glob.glob(f"{environment}/lib/python3*/site-packages/*-info/entry_points.txt"):
-        if re.search(_AT_IMPORT, machine.read(path), re.MULTILINE):
-            raise Unfit(f"{path} registers what Celery loads first")
+    """That nothing but Celery is loaded where Celery is, and that nobody else wrote it. Raises Unfit with what is."""
+    if not re.search(
+        "^include-system-site-packages *= *false", machine.read(f"{environment}/pyvenv.cfg"), re.MULTILINE
+    ):
+        raise Unfit(f"{environment} is no virtual environment of its own")
+    packages = glob.glob(f"{environment}/lib/python3*/site-packages")
+    for path in environment, f"{environment}/bin", *packages:
+        found = os.stat(path)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise Unfit(f"others may write into {path}")
+    for folder in packages:
+        for name in os.listdir(folder):
+            path = f"{folder}/{name}"
+            if re.match("(site|user)customize", name) or (name.endswith(".pth") and name != _HARMLESS):
+                raise Unfit(f"{path} runs with every interpreter")
+            if re.search(_AT_IMPORT, machine.read(f"{path}/entry_points.txt"), re.MULTILINE):
+                raise Unfit(f"{path} registers what Celery loads first")

@@ -176,7 +176,8 @@ class Begun:
         self.become: list[Any] = []
         environment = root / "opt/shop"
         (environment / "lib/python3.11/site-packages").mkdir(parents=True)
-        (environment / "pyvenv.cfg").touch()
+        (environment / "bin").mkdir()
+        (environment / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
         text = user_data(spec).replace("/opt/shop", str(environment))
         text = text.replace("path: /", f"path: {root}/")
         text = text.replace(
@@ -218,15 +219,29 @@ def test_supervisord_has_the_workers_own_section_and_runs_what_waits(
     assert [] == begun.ran
     assert not (tmp_path / "run/autoscaler-early/shown").exists()
     assert (tmp_path / "var/lib/cloud/instance/sem/config_write_files").exists()
+    assert (tmp_path / CONF).is_symlink()  # of this boot alone
     early_conf = begun.text(CONF)
     machine.supervisord.begin(machine.machine.Settings())
+    assert not (tmp_path / CONF).is_symlink()
     assert early_conf == begun.text(CONF) == begun.text("run/autoscaler-early/worker.conf")
     assert "[program:shop-images-7k2f]" in early_conf
     assert [(f"{tmp_path}/{LIB}become-worker", [f"{tmp_path}/{LIB}become-worker"])] == begun.become
     assert os.environ["PATH"].startswith(f"{tmp_path}/usr/local/lib/autoscaler-early/bin:")
 
 
-@pytest.mark.parametrize("trouble", ["entry point", "path", "no environment", "pool", "more to run"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "entry point",
+        "path",
+        "no environment",
+        "the systems too",
+        "customized",
+        "anybodys",
+        "pool",
+        "more to run",
+    ],
+)
 def test_where_nothing_may_wait_the_worker_is_started_as_ever(
     machine: SimpleNamespace,
     tmp_path_factory: pytest.TempPathFactory,
@@ -245,10 +260,16 @@ def test_where_nothing_may_wait_the_worker_is_started_as_ever(
             (packages / "flower-2.dist-info").mkdir()
             (packages / "flower-2.dist-info/entry_points.txt").write_text("[celery.commands]\nflower = x:y\n")
         if trouble == "path":
-            (packages / "trace.pth").write_text("import trace_everything\n")
+            (packages / "trace.pth").write_text("/srv/more\n")
         if trouble == "no environment":
             (root / "opt/shop/pyvenv.cfg").unlink()
 
+        if trouble == "the systems too":
+            (root / "opt/shop/pyvenv.cfg").write_text("include-system-site-packages = true\n")
+        if trouble == "customized":
+            (packages / "sitecustomize.py").touch()
+        if trouble == "anybodys":
+            packages.chmod(0o777)
         if trouble == "more to run":
             (root / "etc/supervisor/conf.d").mkdir(parents=True)
             (root / "etc/supervisor/conf.d/agent.conf").touch()
@@ -262,6 +283,24 @@ def test_where_nothing_may_wait_the_worker_is_started_as_ever(
     assert begun.become
 
 
+def test_who_gave_up_leaves_nothing_that_waits(
+    machine: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enrolment failed, and begins anew at the end of the user data: supervisord knows no worker by then."""
+    begun = Begun(machine, tmp_path, monkeypatch, a_spec())
+    machine.early.main()
+    asked: list[list[str]] = []
+    monkeypatch.setattr(machine.machine, "answer", asked.append)
+
+    assert 0 == machine.early.main("give-up")
+    assert not os.path.lexists(tmp_path / CONF)
+    assert "setpriv" in begun.text(LIB + "run-worker")
+    assert not (tmp_path / "run/autoscaler-early/go").exists()
+    assert [["supervisorctl", "reread"], ["supervisorctl", "update"]] == asked
+    machine.early.main("give-up")
+    assert len(asked) == 2
+
+
 def test_what_every_environment_has_may_stay(machine: SimpleNamespace, tmp_path: Path) -> None:
     """What setuptools puts there, and programs that packages bring."""
     packages = tmp_path / "lib/python3.11/site-packages"
@@ -270,8 +309,8 @@ def test_what_every_environment_has_may_stay(machine: SimpleNamespace, tmp_path:
         "[console_scripts]\ncelery = celery.__main__:main\n"
     )
     (packages / "distutils-precedence.pth").write_text("import os; x = 1\n")
-    (packages / "more.pth").write_text("/srv/more\n")
-    (tmp_path / "pyvenv.cfg").touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
 
     machine.early.require_plain(str(tmp_path))
 

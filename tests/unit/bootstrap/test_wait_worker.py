@@ -91,6 +91,8 @@ def test_a_word_that_came_before_is_not_waited_for(waiting: Waiting) -> None:
         ({"variables": {"CELERY_CUSTOM_WORKER_POOL": "x:Y"}}, "CELERY_CUSTOM_WORKER_POOL counts"),
         ({"variables": {"KOMBU_LOG_DEBUG": "1"}}, "KOMBU_LOG_DEBUG counts"),
         ({"variables": {"LD_PRELOAD": ""}}, "LD_PRELOAD counts"),
+        ({"variables": {"REMAP_SIGTERM": "SIGQUIT"}}, "REMAP_SIGTERM counts"),
+        ({"variables": {"PICKLE_PROTOCOL": "2"}}, "PICKLE_PROTOCOL counts"),
         ({"variables": {"TZ": "Europe/Amsterdam"}}, "TZ counts"),
         ({"shadow": "kombu.py"}, "has its own kombu"),
         ({"shadow": "click"}, "has its own click"),
