@@ -72,9 +72,10 @@ class Golden:
             stderr=subprocess.DEVNULL,
         )
 
-    def ctl(self, *words: str) -> str:
-        """The tool in front of the real one, as the enrolment program finds it."""
-        path = f"{self.root}/usr/local/lib/autoscaler-early/bin:{self.root}/real:/usr/bin:/bin"
+    def ctl(self, *words: str, tool: bool = True) -> str:
+        """The tool in front of the real one, as the enrolment program finds it; or the real one, as all others do."""
+        path = f"{self.root}/usr/local/lib/autoscaler-early/bin:" if tool else ""
+        path += f"{self.root}/real:/usr/bin:/bin"
         done = subprocess.run(
             ["supervisorctl", *words],
             env={"PATH": path, "AUTOSCALER_ROOT": str(self.root)},
@@ -120,11 +121,11 @@ def test_who_fails_before_the_worker_begins_anew(golden: Golden, tmp_path: Path)
         wait_until((tmp_path / "run/autoscaler-early/shown").exists, 60, "supervisord to be shown the worker")
         os.wait()
         first = wait_until(golden.pid, 20, "what waits to be started")
-        modules.machine.answer = lambda argv: golden.ctl(*argv[1:])
+        modules.machine.answer = lambda argv: golden.ctl(*argv[1:], tool=False)
         modules.early.main("give-up")
         wait_until(lambda: not psutil.pid_exists(first), 20, "what waits to be ended")
         assert not (tmp_path / "done").exists()
-        modules.machine.run = lambda argv, *_, **__: golden.ctl(*argv[1:])
+        modules.machine.run = lambda argv, *_, **__: golden.ctl(*argv[1:], tool=False)
         modules.supervisord.begin(modules.machine.Settings())
     if os.getuid() == 0:  # run-worker itself gives the worker another user
         wait_until((tmp_path / "done").exists, 60, "a task to be done")

@@ -214,7 +214,8 @@ def _section(settings: machine.Settings) -> str:
     run, write = machine.run, machine.write
     written: list[str] = []
 
-    def keep(_path: str, text: str, _mode: int = 0) -> None:
+    def keep(path: str, text: str, mode: int = 0) -> None:
+        del path, mode
         written.append(text)
 
     machine.run, machine.write = lambda *_, **__: "", keep
