@@ -18,7 +18,7 @@ _SETTINGS = {
     # Its restart would take away the rules that shut the metadata service for the worker's user.
     "networkd.conf.d/90-autoscaler.conf": "[Network]\nManageForeignRoutingPolicyRules=no\n",
     # Its second stage makes keys and names while the worker comes up, which can wait where both want a processor.
-    "system/cloud-init.service.d/90-autoscaler.conf": "[Service]\nNice=10\n",
+    "system/cloud-init.service.d/90-autoscaler.conf": "[Service]\nCPUWeight=5\n",
 }
 
 COMMANDS: tuple[tuple[str, ...], ...] = (("systemctl", "enable", *_UNITS),)

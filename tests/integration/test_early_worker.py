@@ -159,6 +159,7 @@ def test_it_waits_works_comes_back_and_goes(golden: Golden, tmp_path: Path) -> N
         wait_until((tmp_path / "done").exists, 60, "the worker to come back")
         assert first != golden.pid()
         assert "wait-worker" not in " ".join(psutil.Process(golden.pid()).cmdline())
+    assert golden.ctl("status", NODE) == f"{NODE} RUNNING\n"  # by the tool's own asking
     golden.ctl("signal", "TERM", NODE)
     wait_until(lambda: "EXITED" in golden.ctl("status", NODE), 30, "the worker to go")
     assert 0 == golden.pid()
