@@ -153,13 +153,13 @@ def test_it_waits_works_comes_back_and_goes(golden: Golden, tmp_path: Path) -> N
     assert "setpriv" in (golden.waiting.lib / "run-worker").read_text()
     assert golden.ctl("reread").startswith("No config updates")
     wait_until(lambda: "RUNNING" in golden.ctl("status", NODE), 30, "supervisord to call it running")
+    assert golden.ctl("status", NODE) == f"{NODE} RUNNING\n"  # by the tool's own asking
     if os.getuid() == 0:  # run-worker itself gives the worker another user
         (tmp_path / "done").unlink()
         os.kill(first, signal.SIGKILL)
         wait_until((tmp_path / "done").exists, 60, "the worker to come back")
         assert first != golden.pid()
         assert "wait-worker" not in " ".join(psutil.Process(golden.pid()).cmdline())
-    assert golden.ctl("status", NODE) == f"{NODE} RUNNING\n"  # by the tool's own asking
     golden.ctl("signal", "TERM", NODE)
     wait_until(lambda: "EXITED" in golden.ctl("status", NODE), 30, "the worker to go")
     assert 0 == golden.pid()
