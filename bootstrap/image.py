@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from bootstrap import addresses, application, assets, machine, masking, program, system, validity
+from bootstrap import addresses, application, assets, early, machine, masking, program, system, validity
 from bootstrap.contract import (
     Application,
     ApplicationSource,
@@ -68,6 +68,7 @@ def script(spec: WorkerSpec, *, with_commands: bool = False) -> ImageScript:
         UNFIT=shlex.quote(_unfit(told)),
         SETTINGS=_put(CLOUD_INIT, "0644", _MODULES).rstrip("\n"),
         FORGET=_lines(_forgetting(kept_back)),
+        EARLY="".join(f"\n{step}" for step in _early()).rstrip("\n"),
     )
     return ImageScript(text=text, notes=tuple(_notes(spec, kept_back, with_commands=with_commands)))
 
@@ -213,6 +214,13 @@ def _forgetting(kept_back: tuple[str, ...]) -> Iterator[str]:
     if kept_back:
         # pip notes there where each package came from, with the whole address, for everybody to read.
         yield f'find "$R"{application.VIRTUAL_ENVIRONMENT} -name direct_url.json -delete'
+
+
+def _early() -> Iterator[str]:
+    for file in early.files():
+        yield _put(file.path, file.mode, file.content)
+    for command in early.COMMANDS:
+        yield f"    {shlex.join(command)}\n"
 
 
 def _lines(lines: Iterator[str]) -> str:

@@ -29,6 +29,8 @@ _PACKED = "E"
 _ALWAYS = ("machine", "amqp", "reports", "installing", "disk")
 _LAST = ("enrolment", "__main__")
 """In this order: each stands on those before it, as far as it loads them at its start."""
+_OF_IMAGES = frozenset({"imaging", "early"})
+"""Never in user data, so their names may be long, and cost no other module a short one."""
 _UNNEEDED = frozenset({"__future__", "collections.abc", "typing"})
 """Modules that are there for annotations alone."""
 _NOTHING = frozenset({tokenize.COMMENT, tokenize.NL})
@@ -87,7 +89,10 @@ def packed(modules: tuple[str, ...], carried: tuple[tuple[str, str], ...] = ()) 
     asset, and writes them before anything else: together they take least room."""
     sources, shorter = _sources(), _shorter()
     sections = [f"{path}\n{assets.fill(name)}" for path, name in carried]
-    sections += [f"{name}\n{bare(sources[name], shorter).replace(_PACKAGE, _PACKED)}" for name in modules]
+    sections += [
+        f"{name}\n{bare(sources[name], {} if name in _OF_IMAGES else shorter).replace(_PACKAGE, _PACKED)}"
+        for name in modules
+    ]
     squeezed = lzma.compress("\f".join(sections).encode(), format=lzma.FORMAT_ALONE, filters=_FILTERS)
     return f"{_INTERPRETER}\n{_LOADER % (_PACKED, _digits(squeezed), len(squeezed), _CARRIER if carried else '')}"
 
@@ -152,7 +157,8 @@ def _shorter() -> Mapping[str, str]:
     The same name is the same everywhere, whatever it is the name of, so one that is also an attribute, a keyword or an
     import somewhere stays as it is. So does one that stands in an f-string, which not every Python takes apart.
     """
-    nodes = [node for source in _sources().values() for node in ast.walk(ast.parse(source))]
+    sources = [source for name, source in _sources().items() if name not in _OF_IMAGES]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     counted: Counter[str] = Counter()
     kept = {*dir(builtins), *keyword.kwlist, "self"}
     for node in nodes:

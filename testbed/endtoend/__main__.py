@@ -145,6 +145,7 @@ def _golden(on: Stage) -> dict[str, Any]:
     say(f"  {first}")
     restart_s = acts.restart(on, first.node)
     say(f"  the worker was killed and came back; it takes {restart_s} s from its process to its first word")
+    ratio = acts.soon_enough(first.network_to_heard_s, restart_s)
     on.order("resume", GOLDEN)
     say("Golden image: a flood …")
     others = acts.flood(on, GOLDEN, _TASKS[GOLDEN], 2.0)
@@ -157,6 +158,7 @@ def _golden(on: Stage) -> dict[str, Any]:
         "first": asdict(first),
         "others": [asdict(each) for each in others],
         "restart_s": restart_s,
+        "network_to_heard_by_restart": ratio,
         "drain_s": drained.drain_s,
         "drain": asdict(drained),
     }

@@ -23,6 +23,8 @@ from testbed.virtual.depot import Receipt
 BOOT_S = 1200.0
 """An emulated machine of the plain image takes two minutes on an idle computer."""
 WORK_S = 900.0
+HEARD_S, CELERY_SHARE = 10.0, 1.2
+"""From the network to the worker's first word."""
 _LONG_S = 90.0
 """A task that is under way while its machine is drained."""
 _DOWN_S = 20.0
@@ -115,6 +117,14 @@ def restart(stage: Stage, node: str) -> float:
     if again is None or again.pid == old:
         raise NotSo(f"{node}: the worker's process was {old} and is {again} after it was killed")
     return round(began[0] - again.began_at, 1)
+
+
+def soon_enough(network_to_heard_s: float | None, celery_s: float) -> float:
+    """A golden machine has its worker heard within 10 s of its network; where it is emulated, and Celery alone takes
+    longer than that there, within 1.2 times as long as that. Returns the share of Celery's own start."""
+    if network_to_heard_s is None or network_to_heard_s > max(HEARD_S, CELERY_SHARE * celery_s):
+        raise NotSo(f"heard {network_to_heard_s} s after its network, while Celery alone takes {celery_s} s")
+    return round(network_to_heard_s / celery_s, 2)
 
 
 def kill_worker(stage: Stage, node: str) -> str:

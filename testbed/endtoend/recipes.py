@@ -8,11 +8,17 @@ would have; what makes the golden one fast makes a rented machine fast.
 
 from __future__ import annotations
 
+import shlex
+
+from bootstrap import early
+from bootstrap.application import HOME
 from testbed.virtual.images import Recipe
 
 SUITE = "bookworm"
 PYTHON = "/opt/shop/bin/python"
 """The golden image's interpreter with the application."""
+USER = "celery"
+"""The worker's, as pools have it that name none."""
 
 _SYSTEM = (
     "linux-image-cloud-amd64", "systemd-sysv", "udev", "dbus", "iproute2", "netbase", "procps", "sudo",
@@ -50,9 +56,13 @@ GOLDEN = Recipe(
         **_BOOT,
         "/etc/cloud/cloud.cfg.d/80_host.cfg": _HOST,
         "/etc/cloud/cloud.cfg.d/90_golden.cfg": _GOLDEN,
+        **{file.path: file.content for file in early.files()},
     },
     commands=(
         *_NETWORK,
+        *(f"chmod {file.mode} {file.path}" for file in early.files()),
+        *map(shlex.join, early.COMMANDS),
+        f"useradd --system --no-create-home --home-dir {HOME} --shell /usr/sbin/nologin {USER}",
         # Nothing asks Debian for packages at boot, and nothing runs then that a worker does not need: least of all a
         # whole stage of cloud-init for no module.
         "systemctl disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer",

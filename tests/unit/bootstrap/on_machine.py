@@ -24,11 +24,12 @@ NAMES = (
     "systemd",
     "lease",
     "enrolment",
+    "early",
 )
 
 
 @contextmanager
-def loaded(root: Path) -> Iterator[SimpleNamespace]:
+def loaded(root: Path | str) -> Iterator[SimpleNamespace]:
     """Its modules by their names, with all their paths under `root`; as before when the block ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOSCALER_ROOT", str(root))

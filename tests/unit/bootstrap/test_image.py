@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap import application, image
+from bootstrap import application, early, image
 from bootstrap.contract import File, FileOwner, Keeper, System, UnusableSpec, WorkerSpec
 from tests.unit.bootstrap import specs
 
@@ -257,6 +257,21 @@ def test_the_keeper_is_in_the_image_too(keeper: Keeper) -> None:
     assert ("supervisor" in json.loads(told.partition("END_OF_FILE")[0])["packages"]) == (
         keeper is Keeper.SUPERVISORD
     )
+
+
+def test_machines_of_the_image_enrol_before_their_network(tmp_path: Path) -> None:
+    """It is put in when all is clean: its files stay, as root's programs, and the unit is on."""
+    plain = Plain(tmp_path, specs.a_spec())
+
+    assert 0 == plain.run().returncode
+    assert [
+        "systemctl enable autoscaler-early.service autoscaler-early-keeper.service",
+        "sync ",
+    ] == plain.done[-2:]
+    for file in early.files():
+        put = tmp_path / file.path[1:]
+        assert file.content == put.read_text().replace(str(tmp_path), "")  # the script was told of this root
+        assert int(file.mode, 8) == put.stat().st_mode & 0o777
 
 
 def test_a_name_that_is_no_ascii_is_read_back_by_the_shell() -> None:

@@ -126,3 +126,18 @@ def test_what_is_offered_to_plain_machines_is_in_the_golden_image() -> None:
     wanted = set(recipes.PLAIN.offered) - {"python3", "git"}
 
     assert wanted <= set(recipes.GOLDEN.packages)
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "celery_s", "share"), [(9.9, 3.0, 3.3), (23.0, 20.0, 1.15), (4.7, 20.0, 0.24)]
+)
+def test_a_golden_machine_is_heard_soon_enough(heard_s: float, celery_s: float, share: float) -> None:
+    """10 s, or what Celery alone takes there and a fifth more."""
+    assert share == acts.soon_enough(heard_s, celery_s)
+
+
+@pytest.mark.parametrize(("heard_s", "celery_s"), [(10.1, 3.0), (25.0, 20.0), (None, 3.0)])
+def test_a_golden_machine_that_is_heard_later_fails_the_run(heard_s: float | None, celery_s: float) -> None:
+    """So does one of which nobody knows."""
+    with pytest.raises(acts.NotSo):
+        acts.soon_enough(heard_s, celery_s)
