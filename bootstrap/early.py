@@ -6,8 +6,11 @@ user data says (`assets/enrol/early`). What never happens here: a value of a poo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bootstrap import assets, program
-from bootstrap.contract import File
+from bootstrap.contract import File, Keeper
 
 _LIB = "/usr/local/lib/autoscaler-early"
 """Beside and not below what user data brings, which an image does not keep."""
@@ -23,6 +26,15 @@ _SETTINGS = {
 
 COMMANDS: tuple[tuple[str, ...], ...] = (("systemctl", "enable", *_UNITS),)
 """The switch, once the files are there."""
+
+
+def hindrance(told: Mapping[str, Any]) -> str:
+    """The setting in a machine.json for which its machine enrols as on any image; empty if there is none. What else may
+    be against it, in the image or in the worker's environment, the machine finds."""
+    late = [key for key in ("commands_before", "commands_after", "lease") if told.get(key)]
+    if told.get("keeper", Keeper.SUPERVISORD) != Keeper.SUPERVISORD:
+        late.append("keeper")
+    return late[0] if late else ""
 
 
 def files() -> tuple[File, ...]:

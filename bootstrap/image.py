@@ -39,6 +39,13 @@ ssh_genkeytypes: [ed25519]
 """A snapshot's disk may be smaller than the machine's, so it grows as ever."""
 _PROGRAM = ("machine", "installing", "imaging")
 _TOLD = ("python", "source", "packages", "directory", "tarball", "proxy", "commands_before")
+_OF_POOL = {
+    "commands_before": "the pool has commands, files or settings of the system, which may count on that",
+    "commands_after": "the pool has commands_after, which may count on that",
+    "lease": "the pool has a lease",
+    "keeper": "its keeper is systemd",
+}
+"""Why, by the key of what a machine is told."""
 _END = "END_OF_FILE"
 _INSTALL = "/etc/autoscaler/install"
 _ADDRESS = "ADDRESS_{}"
@@ -260,3 +267,5 @@ def _notes(spec: WorkerSpec, kept_back: tuple[str, ...], *, with_commands: bool)
             "Credentials for the index or the repository belong into /root/.netrc of the machine, or /root/.ssh, while "
             "the script runs; it removes them, so what is not in the image cannot be fetched with them at boot."
         )
+    if hindrance := early.hindrance(json.loads(machine.text(spec))):
+        yield f"Machines of the image enrol once cloud-init is done, and not before the network: {_OF_POOL[hindrance]}."

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bootstrap import early, image
 from bootstrap.contract import (
     Application,
     ApplicationSource,
@@ -115,6 +116,11 @@ def test_what_counts_on_the_whole_of_cloud_init_is_left_to_it(
     """An operator's commands find keys, names and the whole disk, as on any image."""
     with pytest.raises((reader.early.Unfit, KeyError), match=reason):
         reader.early.written(user_data(spec))
+    # Whoever makes the image is told so, but for what only the image knows.
+    told = early.hindrance(specs.machine(spec))
+    assert told == ("" if "nobody" in reason else "keeper" if reason == "systemd" else reason)
+    notes = " ".join(image.script(spec).notes)
+    assert bool(told) == ("once cloud-init is done" in notes)
 
 
 def _more(document: dict[str, Any]) -> None:

@@ -235,7 +235,7 @@ def test_an_operators_files_and_commands_are_put_in_where_they_can_be(tmp_path: 
         assert 0 == plain.run().returncode, plain.run().stderr
 
     assert ["before"] == (tmp_path / "done").read_text().split()
-    assert ["Files with secrets come at boot and are not in the image: /etc/shop/key.", 3] == [
+    assert ["Files with secrets come at boot and are not in the image: /etc/shop/key.", 4] == [
         without.notes[0],
         len(without.notes),
     ]
