@@ -25,6 +25,8 @@ _COPIED = frozenset({".png", ".svg", ".json"})
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _CODE_OR_LINK = re.compile(r"(`+)(?:(?!\1).)+\1|\]\((?P<target>[^)\s]+)\)")
 _BY_FILE = re.compile(r"\[(?P<name>[\w./-]+\.md)\]\((?P<target>[^)\s#]+\.md)\)")
+_PICTURE = re.compile(r"```mermaid\nstateDiagram-v2\n(?P<edges>.*?)```\n", re.DOTALL)
+_EDGE = re.compile(r"^ *(\w+) --> (\w+): (.+)$", re.MULTILINE)
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:")
 _SHOWN_AS = {
@@ -145,8 +147,14 @@ def _page(path: str) -> tuple[str, tuple[str, ...]]:
         )
 
     text = rewritten(_titled(path), change)
-    # The generator draws no such pictures by itself, and what draws them elsewhere is fetched by the reader's browser.
-    return text.replace("```mermaid\n", "```text\n"), tuple(known.values())
+    return _PICTURE.sub(_told, text), tuple(known.values())
+
+
+def _told(picture: re.Match[str]) -> str:
+    """A picture of states as a table. The generator draws none by itself, and what draws them elsewhere is a program
+    that the reader's browser fetches."""
+    rows = _EDGE.findall(picture["edges"])
+    return "| From | To | By |\n|---|---|---|\n" + "".join(f"| {a} | {b} | {by} |\n" for a, b, by in rows)
 
 
 def _titled(path: str) -> str:
