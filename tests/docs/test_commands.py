@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,14 @@ def test_the_parser_refuses_what_is_not_there() -> None:
         assert _refusal(wrong)
 
 
+@functools.cache
+def _program() -> Any:
+    return typer.main.get_command(app.app)
+
+
 def _refusal(arguments: list[str]) -> str:
     """What the program's parser says against these arguments; nothing is carried out."""
-    group: Any = typer.main.get_command(app.app)
+    group = _program()
     try:
         with group.make_context("autoscaler", list(arguments)) as context:
             rest = [*context._protected_args, *context.args]
