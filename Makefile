@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 OLD_WORKER := .venv-celery53/.ready
 STACK := .venv-stack/.ready
+DOCS := .venv-docs/.ready
 PACKAGES := autoscaler providers policies bootstrap
 DEBIAN_PACKAGES := rabbitmq-server
 STACK_PACKAGES := $(DEBIAN_PACKAGES) nginx
@@ -18,11 +19,11 @@ MACHINE_PACKAGES := $(DEBIAN_PACKAGES) qemu-system-x86 qemu-utils mmdebstrap deb
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS := $(wildcard tests/unit tests/property)
-STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simulation tests/tidy)
+STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simulation tests/tidy tests/docs)
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,7 +42,7 @@ stack-load: $(READY) $(STACK) stack-servers ## the same under 200 uploads a seco
 check: lint test-servers ## lint, types, import rules, unit and property tests: under a minute
 	@$(PYTEST) -q -n 2 $(QUICK_TESTS) $(wildcard tests/tidy)
 
-test: lint test-servers $(OLD_WORKER) $(STACK) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 25 minutes on 2 cores
+test: lint test-servers $(OLD_WORKER) $(STACK) $(DOCS) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 25 minutes on 2 cores
 	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
@@ -117,6 +118,10 @@ $(STACK): requirements/stack.txt
 	$(call make_venv,.venv-stack,requirements/stack.txt)
 	@touch $@
 
+$(DOCS): requirements/docs.txt
+	$(call make_venv,.venv-docs,requirements/docs.txt)
+	@touch $@
+
 $(AUTOSCALER_CLOUD_INIT_SCHEMA):
 	@scripts/cloud-init-schema.sh $@
 
@@ -126,6 +131,9 @@ lock: $(READY) ## new pins in requirements/, from pyproject.toml (UPGRADE=1 take
 pages: $(READY) ## docs/ pages that are made from code
 	@$(BIN)/python scripts/pages.py
 
+docs: $(DOCS) ## the documentation site: build/site/index.html
+	@.venv-docs/bin/python scripts/site/build.py build/site
+
 deb: $(READY) ## the Debian package, for this computer's release and architecture: build/autoscaler_VERSION_ARCH.deb
 	@scripts/debian-packages.sh python3
 	@scripts/deb.sh build
@@ -134,5 +142,5 @@ image: $(READY) ## the container image `autoscaler`, with podman, docker or buil
 	@BASE=$(BASE) scripts/image.sh
 
 clean: ## removes everything the other targets made
-	rm -rf .venv .venv-celery53 .venv-stack .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-celery53 .venv-docs .venv-stack .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) testbed tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -20,3 +20,5 @@ lock "$@" requirements/worker-celery53.in --output-file requirements/worker-cele
 lock "$@" requirements/machine.in --constraints requirements/dev.txt --output-file requirements/machine.txt
 # Where both use a library, examples/stack has the release that the tests have.
 lock "$@" requirements/stack.in --constraints requirements/dev.txt --output-file requirements/stack.txt
+# What `make docs` stands on; where both use a library, it has the release that the tests have.
+lock "$@" requirements/docs.in --constraints requirements/dev.txt --output-file requirements/docs.txt

@@ -5,7 +5,7 @@ Tests hold each of them equal to what it is made from.
 
 from pathlib import Path
 
-from autoscaler.cli import commands_page
+from autoscaler.cli import commands_page, events_page
 from autoscaler.config import json_schema, reference
 from autoscaler.core import lifecycle_page
 from providers import clouds_page
@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = {
     "commands.md": commands_page.render,
+    "events.md": events_page.render,
     "lifecycle.md": lifecycle_page.render,
     "config.schema.json": json_schema.text,
     "configuration.md": reference.text,

@@ -27,10 +27,12 @@ REGISTRY_HOSTS = tuple(
 FOREIGN_PATHS = re.compile(r"(?<![\w.$}/-])(?:/" + "work/|/" + "home/[a-z]+/|/" + r"Users/|\.\./shared)")
 
 
-def test_the_six_locks_are_there() -> None:
-    """The daemon's, the Debian package's, the developers', the old worker's, and those of virtual machines and of the
-    example stack."""
-    there = {"runtime.txt", "package.txt", "dev.txt", "worker-celery53.txt", "machine.txt", "stack.txt"}
+def test_the_seven_locks_are_there() -> None:
+    """The daemon's, the Debian package's, the developers', the old worker's, and those of virtual machines, of the
+    example stack and of the documentation."""
+    there = {
+        "runtime.txt", "package.txt", "dev.txt", "worker-celery53.txt", "machine.txt", "stack.txt", "docs.txt",
+    }  # fmt: skip
     assert there == {path.name for path in LOCKS}
 
 
