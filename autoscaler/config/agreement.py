@@ -53,6 +53,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
     yield from budgets.disagreements(_table(document.get("fleet")), pools)
     yield from places.disagreements(_table(document.get("fleet")), providers, pools)
     yield from _shared_queues(pools)
+    yield from _shared_files(pools)
 
 
 def _of_broker(broker: Mapping[str, Any]) -> Iterator[Finding]:
@@ -214,6 +215,23 @@ def _shared_queues(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                     )
                     break
         earlier += [(pool, queue) for queue in own]
+
+
+def _shared_files(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """An upstream file has one writer."""
+    owners: dict[str, str] = {}
+    for pool, settings in pools.items():
+        file = _table(settings.get("upstream")).get("file")
+        if not isinstance(file, str):
+            continue
+        if file in owners:
+            yield Finding(
+                place=("pools", pool, "upstream", "file"),
+                found=f"the file of pool {owners[file]}",
+                expected="a file of its own for each pool",
+                advice="An upstream block of nginx may include several.",
+            )
+        owners.setdefault(file, pool)
 
 
 def _covers(pattern: str, name: str) -> bool:
