@@ -65,6 +65,22 @@ def write(file: Path, text: str) -> None:
         os.close(folder)
 
 
+def why_not(file: Path, commands: Sequence[Sequence[str]]) -> str:
+    """Why this user could not keep that file with these commands, as far as a look can tell; empty if all is well."""
+    there = Path(os.path.realpath(file))
+    if not there.parent.is_dir():
+        return f"{there.parent} is no directory"
+    if there.is_dir():
+        return f"{there} is a directory"
+    if not os.access(there.parent, os.W_OK | os.X_OK):
+        return f"{there.parent} cannot be written by this user"
+    for command in commands:
+        program = Path(command[0])
+        if not program.is_file() or not os.access(program, os.X_OK):
+            return f"{program} is no program that this user can run"
+    return ""
+
+
 def remove(file: Path) -> None:
     """Take the file away, if it is there. Raises OSError."""
     Path(os.path.realpath(file)).unlink(missing_ok=True)

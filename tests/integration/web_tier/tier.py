@@ -179,6 +179,14 @@ class Tier:
             pause_s=0.2,
         )
 
+    def wait_until_ended(self, count: int, deadline_s: float) -> None:
+        """Until so many machines were given back and are gone."""
+        wait_until(
+            lambda: len(self.machines.ended_at) == count,
+            deadline_s,
+            lambda: f"{count} machines to end, and not {len(self.machines.ended_at)}\n{self.stage.tail()}",
+        )
+
     def answered(self) -> Counter[str]:
         """Answers of each machine, by nginx's own log."""
         lines = (self.place / "access.log").read_text().splitlines()

@@ -137,6 +137,21 @@ def test_a_command_that_is_not_there_is_said() -> None:
         nginx.run(("/no/such",), timeout_s=1.0)
 
 
+def test_what_cannot_be_kept_is_known_before(tmp_path: Path) -> None:
+    """A directory that is missing or in the way, a program that is none."""
+    file, program = tmp_path / "web.conf", tmp_path / "reload"
+    program.write_text("#!/bin/sh\n")
+    no_program = nginx.why_not(file, [[str(program)]])
+    program.chmod(0o755)
+    (tmp_path / "folder").mkdir()
+
+    assert f"{program} is no program that this user can run" == no_program
+    assert "" == nginx.why_not(file, [[str(program), "-x"]])
+    assert f"{tmp_path}/nowhere is no directory" == nginx.why_not(tmp_path / "nowhere" / "web.conf", [])
+    assert f"{tmp_path}/folder is a directory" == nginx.why_not(tmp_path / "folder", [])
+    assert [program, tmp_path / "folder"] == sorted(tmp_path.iterdir(), reverse=True)
+
+
 @contextlib.contextmanager
 def speaking(answer: bytes, pause_s: float = 0.0, each: int = 1_000) -> Iterator[tuple[int, list[bytes]]]:
     """A server of one connection after another that says this, in pieces; and what it was asked."""
