@@ -99,7 +99,10 @@ def servers(
 def _address(
     node: NodeName, seen: Mapping[NodeName, Instance], stood: Mapping[NodeName, str], wanted: str
 ) -> str | None:
-    """Where a machine is reached: as listed now, else as before; None where it is listed without such an address."""
+    """Where a machine is reached: as listed now, else as before; None where it is listed without such an address, or
+    where its name, which an orphan was given by others, is none that may stand behind a line."""
+    if _NODE.fullmatch(node) is None:
+        return None
     instance = seen.get(node)
     if instance is None or not instance.addresses:
         return stood.get(node)

@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -194,14 +196,16 @@ class Tier:
 
     def trouble(self, command: str, script: str | None) -> None:
         """Have `check` or `reload` do this instead; None: what they usually do."""
-        usual = {
-            "check": f"exec {nginx()} -p {self.place} -c {self.place}/nginx.conf -e {self.place}/error.log -t",
-            "reload": f"exec {nginx()} -p {self.place} -c {self.place}/nginx.conf -e {self.place}/error.log -s reload",
-        }
+        usual = {"check": ["-t"], "reload": ["-s", "reload"]}[command]
         new = self.place / f"{command}.new"
-        new.write_text(f"#!/bin/sh\n{script or usual[command]}\n")
+        new.write_text(f"#!/bin/sh\n{script or shlex.join(['exec', *command_of(self.place), *usual])}\n")
         new.chmod(0o755)
         new.replace(self.place / command)
+
+
+def command_of(place: Path) -> list[str]:
+    """The nginx of that directory."""
+    return [nginx(), "-p", str(place), "-c", f"{place}/nginx.conf", "-e", f"{place}/error.log"]
 
 
 def nginx() -> str:
@@ -287,10 +291,15 @@ def a_tier(set_stage: Callable[..., Stage], directory: Path, *, more: str = "") 
         tier = Tier(stage=stage, world=world, place=place, port=port, node_port=node_port)
         text = stage.config.read_text().replace("max_workers = 3", "min_workers = 1\nmax_workers = 3")
         stage.config.write_text(f"{text}\n{more}\n{tier.section}")
-        _configure(tier)
+        configure(place, tier.file, port)
+        # As the page says: nginx is there first, and needs a line.
+        (line,) = re.findall(r"echo '(server .*;)' > /var/lib", PAGE.read_text())
+        tier.file.write_text(f"{line}\n")
+        for name in ("check", "reload"):
+            tier.trouble(name, None)
         tier.machines = Machines(world, tier)
         everything.callback(tier.machines.close)
-        everything.enter_context(_nginx(tier))
+        everything.enter_context(serving(place))
         yield tier
 
 
@@ -303,32 +312,48 @@ def _give_addresses(world: ExampleWorld) -> None:
     world.panel.shown = with_address
 
 
-def _configure(tier: Tier) -> None:
+def configure(place: Path, file: Path, port: int) -> None:
     """As the page shows it, with this place's paths, and with no second try: a client sees whatever goes wrong."""
     site = page_block("nginx", "upstream web")
     for shown, here in (
-        ("/var/lib/autoscaler/nginx/web.conf", str(tier.file)),
-        ("listen 80;", f"listen 127.0.0.1:{tier.port};"),
+        ("/var/lib/autoscaler/nginx/web.conf", str(file)),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
         ("proxy_next_upstream error timeout;", "proxy_next_upstream off;"),
     ):
         assert shown in site
         site = site.replace(shown, here)
-    (tier.place / "site.conf").write_text(site)
+    (place / "site.conf").write_text(site)
     user = "user root;" if os.geteuid() == 0 else ""
-    (tier.place / "nginx.conf").write_text(_MAIN.format(place=tier.place, user=user))
-    # As the page says: nginx is there first, and needs a line.
-    tier.file.write_text("server 127.0.0.1:9 down;\n")
-    for name in ("check", "reload"):
-        tier.trouble(name, None)
+    (place / "nginx.conf").write_text(_MAIN.format(place=place, user=user))
 
 
 @contextmanager
-def _nginx(tier: Tier) -> Iterator[None]:
-    command = [nginx(), "-p", tier.place, "-c", tier.place / "nginx.conf", "-e", tier.place / "error.log"]
-    running = subprocess.Popen(command, cwd=tier.place, stdin=subprocess.DEVNULL, start_new_session=True)
+def serving(place: Path) -> Iterator[None]:
+    """Nginx by the configuration in that directory."""
+    running = subprocess.Popen(command_of(place), cwd=place, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        wait_until((tier.place / "nginx.pid").exists, 20, "nginx to start")
+        wait_until((place / "nginx.pid").exists, 20, "nginx to start")
         yield
     finally:
         running.send_signal(signal.SIGTERM)
         running.wait(20)
+
+
+def _at(event: dict[str, str]) -> float:
+    return datetime.fromisoformat(event["timestamp"]).timestamp()
+
+
+def hold(stage: Stage, workers: int) -> None:
+    """Fix the pool's number."""
+    answer = stage.run("hold", "flood", str(workers), "--for", "1h")
+    assert answer.returncode == 0, answer.stderr
+
+
+def left_and_went(tier: Tier) -> list[tuple[float, float, float]]:
+    """Of each machine that was given back: when it was told to leave, was proven idle, and ended."""
+    moves = tier.stage.said("node.moved")
+    found = []
+    for leaving in (each for each in moves if each["after"] == "draining"):
+        ending = next(m for m in moves if m["node"] == leaving["node"] and m["after"] == "destroying")
+        found.append((_at(leaving), _at(ending), tier.machines.ended_at[leaving["node"]]))
+    return found

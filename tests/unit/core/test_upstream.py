@@ -68,6 +68,16 @@ def test_a_machine_whose_address_nobody_told_waits() -> None:
     assert ((), ("n1",)) == upstream.servers([a_node("n1")], listed(n1=("192.88.99.1",)), (), RULES)
 
 
+def test_a_name_that_is_none_of_ours_keeps_nobody_else_out() -> None:
+    """An orphan that was taken in bears the name that it had."""
+    odd = "N1; }\n"
+    listings = listed(**{odd: ("10.0.0.1",), "n2": ("10.0.0.2",)})
+    now, unknown = upstream.servers([a_node(odd), a_node("n2")], listings, (), RULES)
+
+    assert (a_server("n2", "10.0.0.2"),) == now
+    assert (odd,) == unknown
+
+
 def test_an_address_that_changed_is_the_new_one() -> None:
     """As a machine that was stopped and started has it."""
     now, _ = upstream.servers([a_node("n1")], listed(n1=("10.0.0.2",)), (a_server("n1"),), RULES)

@@ -18,6 +18,7 @@ import pytest
 from autoscaler.gateways import nginx
 from autoscaler.gateways.nginx import NotTaken
 from testbed.ports import free_port
+from testbed.waiting import wait_until
 
 
 def test_a_file_is_written_whole_for_everybody_to_read(tmp_path: Path) -> None:
@@ -98,17 +99,25 @@ def test_a_command_that_fails_says_why_on_one_line() -> None:
     assert len(str(caught.value)) < 500
 
 
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_a_command_that_does_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
     """At its time-out, however it feels about that."""
     pids = tmp_path / "pids"
     script = f"trap '' TERM; sleep 100 & echo $! $$ > {pids}; wait"
     began = time.monotonic()
-    with pytest.raises(NotTaken, match="did not end within 1 s and was killed"):
-        nginx.run(("/bin/sh", "-c", script), timeout_s=1.0)
+    with pytest.raises(NotTaken, match="did not end within 3 s and was killed"):
+        nginx.run(("/bin/sh", "-c", script), timeout_s=3.0)
 
-    assert time.monotonic() - began < 10.0
-    left = [int(pid) for pid in pids.read_text().split() if psutil.pid_exists(int(pid))]
-    assert [] == [pid for pid in left if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    assert time.monotonic() - began < 20.0
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert 2 == len(started)
+    wait_until(lambda: not any(map(is_running, started)), 10.0, "both to be gone")
 
 
 def test_a_command_whose_child_goes_on_is_not_waited_for(tmp_path: Path) -> None:
@@ -209,8 +218,8 @@ def test_without_a_path_a_connection_is_enough() -> None:
 
 
 def test_an_answer_that_drips_is_waited_for_no_longer_than_one_that_does_not_come() -> None:
-    """One byte every 300 ms would keep a time-out that counts anew for each."""
+    """A time-out that counts anew for each byte would never pass, or pass late."""
     began = time.monotonic()
-    with speaking(b"HTTP/1.1 200 OK\r\n\r\n", pause_s=0.3, each=1) as (port, _):
-        assert not nginx.answers("127.0.0.1", port, "/", timeout_s=1.0)
-        assert time.monotonic() - began < 3.0
+    with speaking(b"HTTP/1.1 200 OK\r\n\r\n", pause_s=1.5, each=1) as (port, _):
+        assert not nginx.answers("127.0.0.1", port, "/", timeout_s=2.0)
+        assert time.monotonic() - began < 2.8
