@@ -44,6 +44,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         place: Place = ("pools", name)
         yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
         yield from _of_timeouts((*place, "timeouts"), _table(pool.get("timeouts")))
+        yield from _of_linger((*place, "upstream", "linger"), pool)
         yield from _of_schedules((*place, "policies"), pool)
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
@@ -125,6 +126,23 @@ def _of_timeouts(place: Place, timeouts: Mapping[str, Any]) -> Iterator[Finding]
             found=f'a bound of what is learned, but enrol is "{timeouts["enrol"]}"',
             expected='enrol = "learned", or no enrol_most',
             advice="A number holds for every machine, and nothing is learned beside it.",
+        )
+
+
+def _of_linger(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    """A drain that ends sooner than requests may last would cut them."""
+    timeouts = _table(pool.get("timeouts"))
+    if "upstream" not in pool or timeouts.get("on_drain_timeout") != "destroy":
+        return
+    linger, drain = _table(pool.get("upstream")).get("linger", "1m"), timeouts.get("drain", "30m")
+    if not all(isinstance(each, str) and DURATION.fullmatch(each) for each in (linger, drain)):
+        return
+    if seconds(linger) >= seconds(drain):
+        yield Finding(
+            place=place,
+            found=f'"{linger}"',
+            expected=f'less than timeouts.drain, which is "{drain}"',
+            advice='Machines are destroyed after that time, by on_drain_timeout = "destroy", whatever reaches them.',
         )
 
 

@@ -101,6 +101,18 @@ def test_two_pools_never_write_one_file() -> None:
     assert "the file of pool images" == problem.found
 
 
+def test_a_drain_is_given_as_long_as_requests_may_last() -> None:
+    """Where it ends by force; where it does not, it waits for them."""
+    by_force = '[pools.images.timeouts]\non_drain_timeout = "destroy"\ndrain = "1m"\n'
+    problem = the_problem(more=LEAST + by_force)
+
+    assert "pools.images.upstream.linger" == str(problem.path)
+    assert 'less than timeouts.drain, which is "1m"' == problem.expected
+    assert settings(more=LEAST + by_force.replace("1m", "2m"))
+    assert settings(more=LEAST + by_force.replace("destroy", "wait"))
+    assert settings(more=by_force)
+
+
 def test_a_reload_tells_what_changes_of_it() -> None:
     """With its values: nothing in it is a secret."""
     one, other = settings(more=LEAST), settings(more=LEAST.replace("8000", "9000"))
