@@ -25,6 +25,8 @@ _PATTERN_CHARACTERS = frozenset("*?[")
 _LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
 _ELSEWHERE = frozenset({"libcloud", "external"})
 """Kinds whose machines are other computers than this one."""
+_WITHOUT_ADDRESS = frozenset({"local", "simulated"})
+"""Kinds whose machines are processes, or nothing at all."""
 
 
 def is_pattern(queue: str) -> bool:
@@ -44,7 +46,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         place: Place = ("pools", name)
         yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
         yield from _of_timeouts((*place, "timeouts"), _table(pool.get("timeouts")))
-        yield from _of_linger((*place, "upstream", "linger"), pool)
+        yield from _of_upstream((*place, "upstream"), pool, providers)
         yield from _of_schedules((*place, "policies"), pool)
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
@@ -129,10 +131,25 @@ def _of_timeouts(place: Place, timeouts: Mapping[str, Any]) -> Iterator[Finding]
         )
 
 
+def _of_upstream(place: Place, pool: Mapping[str, Any], providers: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whoever is published must have an address; and a drain that ends sooner than requests may last would cut them."""
+    if "upstream" not in pool:
+        return
+    names = [_table(offer).get("provider") for offer in _tables(pool.get("offers"))]
+    accounts = [_table(providers.get(name)).get("kind") for name in names if isinstance(name, str)]
+    if accounts and all(kind in _WITHOUT_ADDRESS for kind in accounts):
+        yield Finding(
+            place=place,
+            found=f"a file for machines of {', '.join(sorted(set(map(str, names))))}",
+            expected="offers of a provider whose machines have addresses",
+            advice="Those of the kinds local and simulated have none, so none would ever be published.",
+        )
+    yield from _of_linger((*place, "linger"), pool)
+
+
 def _of_linger(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:
-    """A drain that ends sooner than requests may last would cut them."""
     timeouts = _table(pool.get("timeouts"))
-    if "upstream" not in pool or timeouts.get("on_drain_timeout") != "destroy":
+    if timeouts.get("on_drain_timeout") != "destroy":
         return
     linger, drain = _table(pool.get("upstream")).get("linger", "1m"), timeouts.get("drain", "30m")
     if not all(isinstance(each, str) and DURATION.fullmatch(each) for each in (linger, drain)):

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from autoscaler import config, publishing, wiring
-from autoscaler.config import changes
+from autoscaler.config import Problem, Settings, changes
 from autoscaler.core.model import PoolName
 from autoscaler.upstreams import Publication
 from policies.contract import PolicySpec
 from tests.unit.config import documents
-from tests.unit.config.documents import settings, the_problem
 
 PAGE = (Path(__file__).parents[3] / "docs" / "web-tier.md").read_text()
 LEAST = """
@@ -22,6 +21,16 @@ file = "/var/lib/autoscaler/nginx/images.conf"
 port = 8000
 reload = ["/usr/bin/systemctl", "reload", "nginx.service"]
 """
+ELSEWHERE = ('kind = "local"', 'kind = "external"\ncommand = ["/opt/panel.py"]')
+"""Machines with an address."""
+
+
+def settings(more: str = "") -> Settings:
+    return documents.settings(ELSEWHERE, more=more)
+
+
+def the_problem(more: str) -> Problem:
+    return documents.the_problem(ELSEWHERE, more=more)
 
 
 def publication(more: str) -> Publication:
@@ -99,6 +108,15 @@ def test_two_pools_never_write_one_file() -> None:
 
     assert "pools.thumbs.upstream.file" == str(problem.path)
     assert "the file of pool images" == problem.found
+
+
+@pytest.mark.parametrize("kind", ["local", "simulated"])
+def test_machines_without_an_address_are_not_published(kind: str) -> None:
+    """The file would stay empty for ever, and nobody would know why."""
+    problem = documents.the_problem(('kind = "local"', f'kind = "{kind}"'), more=LEAST)
+
+    assert "pools.images.upstream" == str(problem.path)
+    assert "a file for machines of here" == problem.found
 
 
 def test_a_drain_is_given_as_long_as_requests_may_last() -> None:
