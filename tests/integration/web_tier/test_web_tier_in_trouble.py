@@ -37,7 +37,6 @@ def test_what_nginx_cannot_be_told_ends_nothing(set_stage: Callable[..., Stage],
         stage.wait_until_said("upstream.failed", deadline_s=60)
         time.sleep(LINGER_S + 10.0)  # so long after its line went a machine is ended, if nginx was told
         hanging, standing = stage.run("status").stdout, len(tier.world.panel.servers)
-        ticks = [each["took_s"] for each in stage.said("tick.overran")]
         tier.trouble("reload", None)
         tier.wait_until_published(1, 60)
         mended_at = time.time()
@@ -61,7 +60,6 @@ def test_what_nginx_cannot_be_told_ends_nothing(set_stage: Callable[..., Stage],
         assert "1 leaving until requests to it have ended" in hanging
         assert "unknown directive" in refused
         assert went_s >= LINGER_S
-        assert max(ticks, default=0.0) < 4.0
         assert [] == stage.said("tick.hangs")
 
 
