@@ -40,6 +40,7 @@ from autoscaler.core.model import (
     worker_of,
 )
 from autoscaler.core.orders import PoolOrders
+from autoscaler.core.published import Published
 from autoscaler.core.reconcile import Reconciled
 from autoscaler.core.reports import Refusals, Report
 from autoscaler.core.true_time import carried_over
@@ -52,7 +53,7 @@ from policies.contract import Allowance, Decision, Past, Traffic
 from policies.decide import decide
 from policies.prospect import Slice
 from policies.sentence import sentence
-from providers.contract import NodeName, ProviderName
+from providers.contract import Listing, NodeName, ProviderName
 
 _ELAPSED_CAP_TICKS = 3.0
 """Time in which we did not look is not time in which we could see: a suspended process does not age its nodes."""
@@ -120,6 +121,14 @@ class LeftOvers(Protocol):
     ) -> None: ...
 
 
+class Upstreams(Protocol):
+    """Files in which machines that serve are published, kept beside the ticks."""
+
+    def tick(self, nodes: Collection[Node], listings: Mapping[ProviderName, Listing | Missing]) -> None: ...
+
+    def published(self, nodes: Collection[Node]) -> Mapping[PoolName, Published]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
     """The configuration as the loop needs it. `settle_s` is how long absence must last at each provider."""
@@ -145,6 +154,7 @@ class Loop:
         log: Log,
         name_seed: Callable[[], str] = lambda: secrets.token_hex(4),
         left_overs: LeftOvers | None = None,
+        upstreams: Upstreams | None = None,
     ) -> None:
         self._rulebook = rulebook
         self._rules = rulebook.pools
@@ -161,6 +171,7 @@ class Loop:
         self._teller = Teller(log, self._rules, rulebook.tick_s)
         self._name_seed = name_seed
         self._left_overs = left_overs
+        self._upstreams = upstreams
         self._looked_at: float | None = None
         self._written: tuple[float, float] | None = None
         """The instant of our last tick that was written down, on the wall clock and on the one that is never set."""
@@ -177,6 +188,8 @@ class Loop:
         self._executor.forget(tick.snapshot.outcomes)
         if self._machines is not None and not isinstance(tick.snapshot.reports, Missing):
             self._machines.forget(tick.snapshot.reports)
+        if self._upstreams is not None:
+            self._upstreams.tick(tick.plan.nodes, tick.snapshot.listings)
         self._executor.dispatch(tick.plan.actions)
         self._teller.tell(tick)
         if self._machines is not None:
@@ -249,6 +262,7 @@ class Loop:
             listing_age_s=seen.listing_age_s,
             rate_limits=seen.rate_limits,
             reports=reports,
+            published=self._upstreams.published(nodes) if self._upstreams is not None else {},
         )
 
     def _traffic(self, memory: Memory, at: float) -> dict[PoolName, Traffic]:

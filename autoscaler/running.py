@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler import reload, wiring
+from autoscaler import publishing, reload, wiring
 from autoscaler.attending import Attending
 from autoscaler.clock import Clock
 from autoscaler.config import ConfigError, Settings, parse, text_of
@@ -21,6 +21,7 @@ from autoscaler.journal import Journal, orders
 from autoscaler.loop import Loop
 from autoscaler.relay import Relay
 from autoscaler.telemetry import Log
+from autoscaler.upstreams import Upstreams
 from autoscaler.whereabouts import ResidencyRefused
 from autoscaler.wiring import Works
 from policies import PolicyOptionsWrong
@@ -28,6 +29,8 @@ from providers.contract import ProviderError, ProviderOptionsWrong
 
 FORESEEN = (ConfigError, ProviderOptionsWrong, PolicyOptionsWrong, ResidencyRefused, ProviderError)
 """What a file, or opening parts for settings that are valid as such, may raise. Nothing was changed then."""
+
+_GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class Fleet:
         self._log = log
         self._attending: Attending | None = None
         self.relay = Relay(works.executor)
+        self._upstreams = Upstreams(clock=clock, log=log, may_act=journal.may_act)
         self.parts = self._parts_of(works)
 
     def ways(self) -> reload.Ways:
@@ -68,6 +72,7 @@ class Fleet:
         """Attend to nobody any more, and let go of the parts in force."""
         if self._attending is not None:
             self._attending.close()
+        self._upstreams.stop(_GRACE_S)
         self._works.close()
 
     def _read(self) -> tuple[str, Callable[[], Settings]]:
@@ -91,5 +96,12 @@ class Fleet:
         return self.parts
 
     def _parts_of(self, works: Works) -> _Parts:
-        loop = works.loop(self._journal, clock=self._clock, log=self._log, executor=self.relay)
+        self._upstreams.configure(publishing.publications(works.settings, works.rulebook.pools))
+        loop = works.loop(
+            self._journal,
+            clock=self._clock,
+            log=self._log,
+            executor=self.relay,
+            upstreams=self._upstreams,
+        )
         return _Parts(settings=works.settings, loop=loop)

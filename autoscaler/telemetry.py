@@ -168,6 +168,22 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "users of machines that are gone could not be ended at the broker; it is tried again",
         ),
         "users.recovered": _kind("info", "", "it works again"),
+        "upstream.published": _kind(
+            "info",
+            "pool file servers",
+            "the machines that serve stand in the pool's upstream file, and its reader took it in",
+        ),
+        "upstream.failed": _kind(
+            "error",
+            "pool file why",
+            "the upstream file could not be written, or was not taken in: requests go where they went, machines that "
+            "leave wait, and it is tried again",
+        ),
+        "upstream.awaited": _kind(
+            "warning",
+            "pool node",
+            "a machine serves, and what runs on it does not answer where it would be published: it enters once it does",
+        ),
         "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
     }
 )

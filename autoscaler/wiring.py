@@ -78,7 +78,13 @@ class Works:
     closing: threading.Event = field(default_factory=threading.Event)
 
     def loop(
-        self, journal: Journal, *, clock: Clock, log: Log, executor: loops.Executor | None = None
+        self,
+        journal: Journal,
+        *,
+        clock: Clock,
+        log: Log,
+        executor: loops.Executor | None = None,
+        upstreams: loops.Upstreams | None = None,
     ) -> Loop:
         """A loop over these parts and that journal. `executor`: in place of ours, and to end in it."""
         return Loop(
@@ -90,6 +96,7 @@ class Works:
             clock=clock,
             log=log,
             left_overs=leftovers.watch(self.providers, clock=clock, log=log, stopped=self.closing.is_set),
+            upstreams=upstreams,
         )
 
     def look_no_more(self) -> None:

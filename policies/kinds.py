@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata
 from typing import cast
 
-from policies import backlog, forecast, schedule, steps, wait
+from policies import backlog, forecast, rate, schedule, steps, wait
 from policies.contract import Policy, PolicySpec
 from policies.options import OptionProblem, PolicyOptionsWrong
 
@@ -23,6 +23,7 @@ PolicyFactory = Callable[[Mapping[str, object]], Policy]
 BUILT_IN: Mapping[str, PolicyFactory] = {
     "backlog": backlog.open_policy,
     "forecast": forecast.open_policy,
+    "rate": rate.open_policy,
     "schedule": schedule.open_policy,
     "steps": steps.open_policy,
     "wait": wait.open_policy,

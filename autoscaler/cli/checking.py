@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from autoscaler.cli import exits, opened, output
 from autoscaler.config import Settings
+from autoscaler.config.upstream import Upstream
 from autoscaler.core import residency
 from autoscaler.core.facts import Missing
 from autoscaler.core.model import FleetRules, Offer, PoolName, PoolRules
+from autoscaler.gateways import nginx
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.journal import JournalAbsent, JournalUnavailable
 from bootstrap.contract import UnusableSpec, UserDataTooLarge
@@ -67,6 +69,9 @@ def services(settings: Settings, works: Works) -> Iterator[Checked]:
         yield _checked("workers", finding, exits.UNREACHABLE)
     if works.granting is not None:
         yield _checked("broker", works.granting.broker.check(), exits.UNREACHABLE)
+    for name, configured in settings.pools.items():
+        if configured.upstream is not None:
+            yield _checked(f"pools.{name}", _upstream(configured.upstream), exits.FAILED)
     queues = {name: rules.queues for name, rules in works.rulebook.pools.items()}
     for pool, demand in works.broker.demand(queues).items():
         if isinstance(demand, Missing):
@@ -79,6 +84,15 @@ def services(settings: Settings, works: Works) -> Iterator[Checked]:
         if absent:
             says += f"; not there yet, which is fine until somebody uses them: {', '.join(absent)}"
         yield _checked(f"pools.{pool}", Finding(subject="queues", ok=True, says=says), exits.UNREACHABLE)
+
+
+def _upstream(section: Upstream) -> Finding:
+    """Whether the file could be written and the commands started, by who asks; neither is done."""
+    wrong = nginx.why_not(
+        Path(section.file), [command for command in (section.check, section.reload) if command]
+    )
+    says = wrong or f"{section.file} can be written by this user; its commands are there, and were not tried"
+    return Finding(subject="upstream", ok=not wrong, says=says)
 
 
 def offers(settings: Settings, works: Works) -> Iterator[Checked]:

@@ -19,6 +19,7 @@ from autoscaler.core.held_back import HeldBack
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolRules, PoolWish
 from autoscaler.core.projection import Projection
+from autoscaler.core.published import Published
 from autoscaler.journal import Journal, read
 from providers.contract import ProviderName
 
@@ -47,6 +48,8 @@ class PoolStanding:
     unseen: tuple[str, ...]
     outdated: int
     """Machines of an older definition, or too old."""
+    published: Published | None
+    """Its upstream file, by the last tick; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,4 +189,5 @@ def _pool(
         sentence=last.sentence if last else "",
         unseen=tuple(why for why in (given.demand_missing, given.supply_missing) if why) if given else (),
         outdated=sum(node.name in memory.outdated for node in mine),
+        published=memory.published.get(name),
     )

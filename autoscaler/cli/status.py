@@ -22,6 +22,7 @@ from autoscaler.cli.standing import AccountStanding, PoolStanding, Standing
 from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.projection import Projection
+from autoscaler.core.published import Published
 from policies.phrases import count, duration
 
 _REFRESH_S = 2.0
@@ -193,12 +194,27 @@ def _sentences(now: Standing) -> Iterator[Text]:
         if pool.hold_workers is not None and pool.hold_until_at is not None:
             until = output.local(pool.hold_until_at)
             yield output.words(f"  held at {count(pool.hold_workers, 'worker')} until {until}", output.NOTE)
+        if pool.published is not None:
+            yield from _published(pool.published, now.at)
         for why in pool.unseen:
             yield output.words(f"  could not be seen: {why}", output.BAD)
         if not pool.configured:
             yield output.words(
                 "  no longer in the configuration: its nodes are drained and given back", output.NOTE
             )
+
+
+def _published(upstream: Published, at: float) -> Iterator[Text]:
+    """What the reader of its upstream file goes by, and why that is not what it should be."""
+    parts = [f"{count(len(upstream.servers), 'machine')} published"]
+    if upstream.awaited:
+        parts.append(f"{len(upstream.awaited)} more serving that cannot be reached yet")
+    if upstream.exposed:
+        parts.append(f"{len(upstream.exposed)} leaving until requests to it have ended")
+    yield output.words(f"  {', '.join(parts)}: {upstream.file}", output.NOTE)
+    if upstream.trouble:
+        since = duration(max(0.0, at - upstream.since_at))
+        yield output.words(f"  not taken in for {since}: {upstream.trouble}", output.BAD)
 
 
 def _notes(now: Standing) -> Iterator[Text]:

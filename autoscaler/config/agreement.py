@@ -25,6 +25,8 @@ _PATTERN_CHARACTERS = frozenset("*?[")
 _LOOPBACK = re.compile(r"amqps?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)", re.IGNORECASE)
 _ELSEWHERE = frozenset({"libcloud", "external"})
 """Kinds whose machines are other computers than this one."""
+_WITHOUT_ADDRESS = frozenset({"local", "simulated"})
+"""Kinds whose machines are processes, or nothing at all."""
 
 
 def is_pattern(queue: str) -> bool:
@@ -44,6 +46,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
         place: Place = ("pools", name)
         yield from _of_limits((*place, "limits"), _table(pool.get("limits")))
         yield from _of_timeouts((*place, "timeouts"), _table(pool.get("timeouts")))
+        yield from _of_upstream((*place, "upstream"), pool, providers)
         yield from _of_schedules((*place, "policies"), pool)
         yield from _of_queues(place, pool)
         yield from _of_offers((*place, "offers"), _tables(pool.get("offers")), providers)
@@ -53,6 +56,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
     yield from budgets.disagreements(_table(document.get("fleet")), pools)
     yield from places.disagreements(_table(document.get("fleet")), providers, pools)
     yield from _shared_queues(pools)
+    yield from _shared_files(pools)
 
 
 def _of_broker(broker: Mapping[str, Any]) -> Iterator[Finding]:
@@ -124,6 +128,38 @@ def _of_timeouts(place: Place, timeouts: Mapping[str, Any]) -> Iterator[Finding]
             found=f'a bound of what is learned, but enrol is "{timeouts["enrol"]}"',
             expected='enrol = "learned", or no enrol_most',
             advice="A number holds for every machine, and nothing is learned beside it.",
+        )
+
+
+def _of_upstream(place: Place, pool: Mapping[str, Any], providers: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whoever is published must have an address; and a drain that ends sooner than requests may last would cut them."""
+    if "upstream" not in pool:
+        return
+    names = [_table(offer).get("provider") for offer in _tables(pool.get("offers"))]
+    accounts = [_table(providers.get(name)).get("kind") for name in names if isinstance(name, str)]
+    if accounts and all(kind in _WITHOUT_ADDRESS for kind in accounts):
+        yield Finding(
+            place=place,
+            found=f"a file for machines of {', '.join(sorted(set(map(str, names))))}",
+            expected="offers of a provider whose machines have addresses",
+            advice="Those of the kinds local and simulated have none, so none would ever be published.",
+        )
+    yield from _of_linger((*place, "linger"), pool)
+
+
+def _of_linger(place: Place, pool: Mapping[str, Any]) -> Iterator[Finding]:
+    timeouts = _table(pool.get("timeouts"))
+    if timeouts.get("on_drain_timeout") != "destroy":
+        return
+    linger, drain = _table(pool.get("upstream")).get("linger", "1m"), timeouts.get("drain", "30m")
+    if not all(isinstance(each, str) and DURATION.fullmatch(each) for each in (linger, drain)):
+        return
+    if seconds(linger) >= seconds(drain):
+        yield Finding(
+            place=place,
+            found=f'"{linger}"',
+            expected=f'less than timeouts.drain, which is "{drain}"',
+            advice='Machines are destroyed after that time, by on_drain_timeout = "destroy", whatever reaches them.',
         )
 
 
@@ -214,6 +250,23 @@ def _shared_queues(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
                     )
                     break
         earlier += [(pool, queue) for queue in own]
+
+
+def _shared_files(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """An upstream file has one writer."""
+    owners: dict[str, str] = {}
+    for pool, settings in pools.items():
+        file = _table(settings.get("upstream")).get("file")
+        if not isinstance(file, str):
+            continue
+        if file in owners:
+            yield Finding(
+                place=("pools", pool, "upstream", "file"),
+                found=f"the file of pool {owners[file]}",
+                expected="a file of its own for each pool",
+                advice="An upstream block of nginx may include several.",
+            )
+        owners.setdefault(file, pool)
 
 
 def _covers(pattern: str, name: str) -> bool:

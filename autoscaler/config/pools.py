@@ -15,6 +15,7 @@ from pydantic import Discriminator, Field, Tag
 from autoscaler.config.bootstrap import Bootstrap
 from autoscaler.config.countries import Country
 from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy
+from autoscaler.config.upstream import Upstream
 from autoscaler.config.values import (
     Line,
     Many,
@@ -26,7 +27,7 @@ from autoscaler.config.values import (
     other_kind,
 )
 
-BUILT_IN = ("wait", "backlog", "steps", "schedule", "forecast")
+BUILT_IN = ("wait", "backlog", "rate", "steps", "schedule", "forecast")
 
 Duration = Annotated[float, Span("0s", "4w")]
 Wait = Annotated[float, Span("1s", "4w")]
@@ -89,6 +90,19 @@ class BacklogPolicy(Section):
         return self.model_dump(by_alias=True, exclude={"kind"}, exclude_unset=True)
 
 
+class RatePolicy(Section):
+    """`kind = "rate"`: one worker for so many messages a second."""
+
+    kind: Literal["rate"]
+    """One worker for so many messages a second, whether or not any waits."""
+    messages_per_s: Annotated[float, Field(ge=0.001, le=1e9)]
+    """Messages a second that ask for one worker; may be below 1."""
+
+    def options(self) -> Mapping[str, object]:
+        """What `policies.open_policies` takes for this kind."""
+        return {"messages_per_s": self.messages_per_s}
+
+
 class StepOut(Section):
     """One step of growth."""
 
@@ -144,6 +158,7 @@ def _tag(value: object) -> str:
 Policy = Annotated[
     Annotated[WaitPolicy, Tag("kind:wait")]
     | Annotated[BacklogPolicy, Tag("kind:backlog")]
+    | Annotated[RatePolicy, Tag("kind:rate")]
     | Annotated[StepsPolicy, Tag("kind:steps")]
     | Annotated[SchedulePolicy, Tag("kind:schedule")]
     | Annotated[ForecastPolicy, Tag("kind:forecast")]
@@ -260,6 +275,8 @@ class Pool(Section):
     """By price: the offer bought last is bought on while it costs no more than this share above the cheapest."""
     bootstrap: Bootstrap
     """How a machine becomes a worker."""
+    upstream: Upstream | None = None
+    """The machines that serve, as a file for nginx; without it none is written."""
 
     @property
     def consumed(self) -> tuple[str, ...]:

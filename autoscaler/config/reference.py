@@ -43,6 +43,7 @@ SECTIONS: Mapping[str, str] = {
     "[pools.NAME]": "Pool",
     "[pools.NAME.limits]": "Limits",
     '[[pools.NAME.policies]], kind = "backlog"': "BacklogPolicy",
+    '[[pools.NAME.policies]], kind = "rate"': "RatePolicy",
     '[[pools.NAME.policies]], kind = "steps"': "StepsPolicy",
     "… each of `out`": "StepOut",
     "… each of `in`": "StepIn",
@@ -56,6 +57,7 @@ SECTIONS: Mapping[str, str] = {
     "[[pools.NAME.offers]]": "Offer",
     "[pools.NAME.bootstrap]": "Bootstrap",
     "[[pools.NAME.bootstrap.files]]": "BootstrapFile",
+    "[pools.NAME.upstream]": "Upstream",
 }
 """The order of the file."""
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from autoscaler.core.learned import Learned
 from autoscaler.core.model import Node, OfferName, Order, PoolName, PoolWish, WorkerName
+from autoscaler.core.published import Published
 from autoscaler.core.reports import Boot, Boots, Report
 from autoscaler.core.waits import Wait
 from policies.contract import Demand, Past, Span, Traffic
@@ -348,6 +349,8 @@ class Memory:
     """When a machine of each offer for a pool is late."""
     outdated: Mapping[NodeName, str] = field(default_factory=lambda: MappingProxyType({}))
     """Machines that are of an older definition of their pool, or too old, and why."""
+    published: Mapping[PoolName, Published] = field(default_factory=lambda: MappingProxyType({}))
+    """What stands in the upstream files of pools that have one."""
     at: float = 0.0
     """When it was written, by the wall clock of who wrote it; 0 in records of an older release."""
 
@@ -393,3 +396,4 @@ class Snapshot:
     """What accounts said last of how often they may still be asked."""
     reports: Mapping[NodeName, Report] | Missing = field(default_factory=lambda: MappingProxyType({}))
     """What machines said since the last tick that was written down."""
+    published: Mapping[PoolName, Published] = field(default_factory=lambda: MappingProxyType({}))

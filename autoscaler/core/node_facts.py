@@ -270,6 +270,9 @@ def _proven_idle(node: Node, view: View) -> tuple[Node, Event | None, str]:
     idleness = view.snapshot.idleness.get(node.name)
     if node.state is not NodeState.DRAINING or idleness is None or view.blind or node.confirmed_on is None:
         return node, None, ""
+    published = view.snapshot.published.get(node.pool)
+    if published is not None and node.name in published.exposed:
+        return node, None, ""  # its worker holds nothing, but requests may still reach what runs beside it
     hands, unacknowledged = idleness.hands, idleness.unacknowledged
     if isinstance(hands, Missing) or isinstance(unacknowledged, Missing):
         return node, None, ""

@@ -36,6 +36,7 @@ def after(snapshot: Snapshot, reconciled: Reconciled, plan: Plan, rules: Rules, 
         # Those that an operator forgot; what the world ended is in them since it was reconciled.
         bills=bills.closed(memory.bills, reconciled.nodes, plan.transitions, snapshot.at),
         outdated=drift.outdated(plan.nodes, rules, snapshot.at),
+        published=snapshot.published,
         waits=_dated(memory.waits, (*reconciled.waits, *plan.waits)),
     )
 

@@ -73,6 +73,11 @@ def _messages(_now: Any, scale: Scale) -> Sequence[float]:
     return [int(value) if value.is_integer() else value for value in values]
 
 
+def _rates(now: Any, _scale: Scale) -> Sequence[float]:
+    """Today's share, from a quarter of it to four times as much."""
+    return [float(f"{now * 2 ** (n / 4):.3g}") for n in range(-8, 9)]
+
+
 def _scaled(now: Any, key: str, by: float, other: str, times: float) -> list[dict[str, int]]:
     return [
         {key: max(0, round(step[key] * by)), other: max(1, round(step[other] * times))} for step in now or ()
@@ -106,6 +111,7 @@ OF_KIND: Mapping[str, Mapping[Place, Values]] = MappingProxyType(
     {
         "wait": {("target_wait",): _targets},
         "backlog": {("messages_per_worker",): _messages},
+        "rate": {("messages_per_s",): _rates},
         "steps": {("out",): _outs, ("in",): _ins},
         "schedule": {},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import json
+import re
 import subprocess
 
 import pytest
@@ -23,10 +24,13 @@ READ_BY = {
     "ini": "test_ini_parses",
     "python": "test_python_parses",
     "sql": "test_sql_is_taken_by_its_server",
+    "nginx": "tests/integration/web_tier, by nginx itself",
+    "js": "test_polkit_allows_what_the_configuration_asks_for",
     "mermaid": "tests/tidy/test_lifecycle_page.py: it is made from the table of the life cycle",
     "text": "nobody: drawings, and what programs print",
 }
 ALL = [block for page in pages.all_pages() for block in pages.blocks(page)]
+EXAMPLE = (pages.ROOT / "config.example.toml").read_text()
 SCRIPTS = list(pages.scripts())
 
 
@@ -54,6 +58,21 @@ def test_what_is_typed_is_shell(block: Block, script: str) -> None:
 
     assert script.strip()
     assert (0, "") == (read.returncode, read.stderr)
+
+
+def test_polkit_allows_what_the_configuration_asks_for() -> None:
+    """The one command of the example, for the user that the unit has, and nothing else."""
+    (rule,) = _of("js")
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.read(pages.ROOT / "deploy" / "autoscaler.service")
+    (asked,) = re.findall(r'^#?reload = \["/usr/bin/systemctl", "(\w+)", "(\S+)"\]', EXAMPLE, re.MULTILINE)
+    compared = dict(re.findall(r'(?:lookup\(")?(\w+)(?:"\))? == "([^"]+)"', rule.text))
+
+    assert {"verb": asked[0], "unit": asked[1], "user": unit["Service"]["User"]} == {
+        name: value for name, value in compared.items() if name != "id"
+    }
+    assert "org.freedesktop.systemd1.manage-units" == compared["id"]
+    assert all(rule.text.count(left) == rule.text.count(right) for left, right in ("()", "{}", "[]"))
 
 
 @pytest.mark.parametrize("block", _of("json"), ids=str)

@@ -204,7 +204,11 @@ forecast_specs = st.builds(
     st.sampled_from([1, 30, 3600]),
     st.sampled_from(["UTC", "Europe/Oslo", "Australia/Lord_Howe"]),
 )
-policy_specs = st.one_of(wait_specs, backlog_specs, steps_specs(), schedule_specs, forecast_specs)
+rate_specs = st.builds(
+    lambda share: PolicySpec(kind="rate", options={"messages_per_s": share}),
+    st.sampled_from([0.001, 0.7, 10, 5_000]),
+)
+policy_specs = st.one_of(wait_specs, backlog_specs, rate_specs, steps_specs(), schedule_specs, forecast_specs)
 
 
 @st.composite

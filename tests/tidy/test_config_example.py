@@ -20,6 +20,7 @@ from autoscaler.config.pools import (
     Offer,
     OtherPolicy,
     Pool,
+    RatePolicy,
     Stabilize,
     StepIn,
     StepOut,
@@ -38,6 +39,7 @@ from autoscaler.config.providers import (
 )
 from autoscaler.config.schedules import ForecastPolicy, SchedulePolicy, ScheduleWindow
 from autoscaler.config.settings import Settings
+from autoscaler.config.upstream import Upstream
 from autoscaler.config.values import Section
 from policies import open_policies
 from policies.contract import PolicySpec
@@ -60,9 +62,12 @@ PROVIDERS: Mapping[str, type[LocalProvider | SimulatedProvider | LibcloudProvide
 OTHER_CLOUDS = {section for driver, section in CLOUDS.items() if driver != "ec2"}
 """The example shows one cloud; of the others each option stands in the reference, and an offer in the guides."""
 
-POLICIES: Mapping[str, type[WaitPolicy | BacklogPolicy | StepsPolicy | SchedulePolicy | ForecastPolicy]] = {
+POLICIES: Mapping[
+    str, type[WaitPolicy | BacklogPolicy | RatePolicy | StepsPolicy | SchedulePolicy | ForecastPolicy]
+] = {
     "wait": WaitPolicy,
     "backlog": BacklogPolicy,
+    "rate": RatePolicy,
     "steps": StepsPolicy,
     "schedule": SchedulePolicy,
     "forecast": ForecastPolicy,
@@ -72,6 +77,7 @@ PARTS: Mapping[str, type[Section]] = {
     "stabilize": Stabilize,
     "timeouts": Timeouts,
     "bootstrap": Bootstrap,
+    "upstream": Upstream,
 }
 ASIDE = re.compile(r"^#(?=\[|[a-z0-9_]+ = )", re.MULTILINE)
 """A setting that is commented out: no space behind the `#`."""

@@ -18,8 +18,8 @@ from tests.tidy import repository
 ALLOWED = {
     "__future__", "abc", "array", "ast", "base64", "bisect", "builtins", "collections", "copy", "dataclasses",
     "datetime", "decimal", "enum", "fnmatch", "fractions", "functools", "gzip", "hashlib", "importlib", "io",
-    "itertools", "json", "keyword", "lzma", "math", "operator", "pathlib", "re", "shlex", "statistics", "string",
-    "textwrap", "tokenize", "types", "typing", "unicodedata", "urllib", "zlib", "zoneinfo",
+    "ipaddress", "itertools", "json", "keyword", "lzma", "math", "operator", "pathlib", "re", "shlex", "statistics",
+    "string", "textwrap", "tokenize", "types", "typing", "unicodedata", "urllib", "zlib", "zoneinfo",
 }  # fmt: skip
 # The same names, where one of their modules does reach outside.
 REACHING_OUT = {"urllib.request", "urllib.robotparser"}

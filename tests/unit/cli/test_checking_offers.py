@@ -121,3 +121,28 @@ def test_what_an_option_names_and_is_not_there_is_a_problem(office: Office, clou
     assert [f"vpc: 'default' is not there; nearest: {digitalocean.DEFAULT_VPC} (default-fra1)"] == [
         each["says"] for each in offers if not each["ok"]
     ]
+
+
+def test_an_upstream_file_that_could_not_be_kept_is_a_problem(office: Office, cloud: Cloud) -> None:
+    """Found before the first machine waits for it; nothing is written and no command is run."""
+    move(office, "digitalocean", more=at(cloud))
+    folder, reload = office.directory / "nginx", office.directory / "reload"
+    reload.write_text(f"#!/bin/sh\ntouch {office.directory}/ran\n")
+    reload.chmod(0o755)
+    section = f'[pools.images.upstream]\nfile = "{folder}/images.conf"\nport = 8000\nreload = ["{reload}"]\n'
+    office.config.write_text(f"{office.config.read_text()}\n{section}")
+
+    def told() -> tuple[bool, str]:
+        facts = office.command("check", "--online", "--json").facts
+        (found,) = [each for each in facts["findings"] if each["subject"] == "upstream"]
+        return found["ok"], found["says"]
+
+    before = told()
+    folder.mkdir()
+    after = told()
+
+    assert (False, f"{folder} is no directory") == before
+    assert after[0]
+    assert "can be written by this user" in after[1]
+    assert [] == list(folder.iterdir())
+    assert not (office.directory / "ran").exists()

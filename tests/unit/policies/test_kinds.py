@@ -112,8 +112,9 @@ def test_steps_may_come_in_any_order() -> None:
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     """A slip of the pen should not need the manual."""
-    assert "policies[0] (backlok): kind is not known; expected backlog, forecast, schedule, steps" in refusal(
-        PolicySpec(kind="backlok")
+    assert (
+        "policies[0] (backlok): kind is not known; expected backlog, forecast, rate, schedule, steps"
+        in refusal(PolicySpec(kind="backlok"))
     )
 
 

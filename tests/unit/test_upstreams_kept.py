@@ -1,0 +1,97 @@
+"""Upstream files over changed settings, and beside a loop that waits for nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.published import Published
+from autoscaler.upstreams import Upstreams
+from tests.unit.core.builders import POOL, a_node
+from tests.unit.stand_ins import FixedClock, Heard, wait_for
+from tests.unit.test_upstreams import FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
+
+
+def test_a_file_that_is_named_no_more_takes_nobody_in_and_is_kept_until_it_is_empty() -> None:
+    """Its pool, or its section, was taken out of the configuration; its machines leave as ever."""
+    stage = Stage()
+    stage.tick(*serving("n1", "n2"))
+    stage.upstreams.configure({})
+    stage.tick(*serving("n1", "n2", "n3"))
+    still = stage.stands()
+    stage.tick(leaving("n1"), *serving("n2", "n3"))
+    exposed = stage.published().exposed
+    stage.tick(a_node("n1", NodeState.DESTROYING), leaving("n2"), *serving("n3"))
+    empty, known = stage.stands(), dict(stage.upstreams.published(stage.now))
+    stage.clock.lasted += 61.0
+    stage.tick(leaving("n2"), *serving("n3"))
+    stage.tick(*serving("n3"))
+
+    assert ("n1", "n2") == still
+    assert ("n1",) == exposed
+    assert () == empty
+    assert ("n2",) == known[POOL].exposed
+    assert {} == dict(stage.upstreams.published(stage.now))
+
+
+def test_a_file_of_another_name_is_written_and_the_one_before_is_kept() -> None:
+    """Its reader may know the one or the other: a machine that leaves is exposed until both are done with."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    moved = replace(
+        PUBLICATION, upstream=replace(PUBLICATION.upstream, file="/upstream/new.conf"), linger_s=5.0
+    )
+    stage.upstreams.configure({POOL: moved})
+    stage.tick(*serving("n1"))
+    both = set(stage.computer.files)
+    stage.tick(leaving("n1"), *serving("n2"))
+    stage.clock.lasted += 6.0
+    found: Mapping[object, Published] = stage.upstreams.published(stage.now)
+
+    assert {FILE, "/upstream/new.conf"} == both
+    assert ("/upstream/new.conf", ("n1",)) == (found[POOL].file, found[POOL].exposed)
+
+
+def test_changed_settings_of_a_file_hold_from_the_next_tick_on() -> None:
+    """Another port is another text."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    stage.upstreams.configure(
+        {POOL: replace(PUBLICATION, upstream=replace(PUBLICATION.upstream, port=9000), check=())}
+    )
+
+    assert ["write n1", "/reload"] == stage.tick(*serving("n1"))
+    assert ":9000 " in stage.computer.files[FILE]
+
+
+def test_a_command_that_hangs_holds_up_no_tick() -> None:
+    """Each file has a thread of its own: the loop says what it has to say, asks what it has to ask, and goes on."""
+    computer, log, released = Computer(), Heard(), threading.Event()
+    hanging = threading.Event()
+
+    def hang(command: tuple[str, ...], *, timeout_s: float) -> None:
+        hanging.set()
+        released.wait(60)
+
+    computer.run = hang  # type: ignore[method-assign]
+    upstreams = Upstreams(clock=FixedClock(), log=log, may_act=lambda: True, outside=computer)
+    upstreams.configure({POOL: PUBLICATION})
+
+    def reaches() -> bool:
+        upstreams.tick(serving("n1"), SEEN)
+        return hanging.is_set()
+
+    try:
+        wait_for(reaches, "the command to begin")
+        upstreams.tick((leaving("n1"),), SEEN)
+        now = upstreams.published((leaving("n1"),))[POOL]
+        still_hanging = not log.events
+    finally:
+        released.set()
+        upstreams.stop(30.0)
+
+    assert still_hanging
+    assert ("n1",) == now.exposed
+    assert () == now.servers
