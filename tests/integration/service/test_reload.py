@@ -98,10 +98,12 @@ def test_a_change_is_taken_in_at_work_and_told_in_words(
 
 
 def test_a_wrong_file_changes_nothing_and_says_why(set_stage: Callable[..., Stage]) -> None:
-    """By the command, whose report names the line; by SIGHUP, whose report is in the log and in the journal."""
-    stage = set_stage()
+    """In the middle of a flood: by the command, whose report names the line; by SIGHUP, whose report is in the log and
+    in the journal. The flood is worked on by the machines that the right file allows, and no task begins twice."""
+    stage = set_stage(ceiling=3)
     daemon = stage.start_daemon()
-    stage.wait_until_said("daemon.started")
+    stage.send(dict.fromkeys(range(480), 0.5))
+    serving = stage.wait_until_serving(3)
     right = stage.config.read_text()
     rewrite(stage, "max_workers = 3", "max_wrokers = 3")
     refused = stage.run("reload")
@@ -112,9 +114,10 @@ def test_a_wrong_file_changes_nothing_and_says_why(set_stage: Callable[..., Stag
     stage.wait_until_said("configuration.kept", times=2)
     stage.config.write_text(right)
     mended = stage.run("reload")
-    stage.send({1: 0.1})
-    stage.wait_until_ended(1, 60)
+    stage.wait_until_ended(480, 150)
 
+    assert {1} == set(stage.noted("began").values())
+    assert set(serving) == {moved["node"] for moved in stage.said("node.moved")}
     assert 78 == refused.returncode
     assert "max_wrokers" in refused.stderr
     slip, nonsense = stage.said("configuration.kept")
