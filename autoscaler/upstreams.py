@@ -139,6 +139,8 @@ class Keeper:
         self._stands: tuple[Server, ...] | None = None
         """What the file holds; None until it was read."""
         self._wanted: tuple[Server, ...] | None = None
+        self._last_resort: tuple[Server, ...] = ()
+        """Who stays in it while those that are wanted all do not answer."""
         self._unknown: tuple[NodeName, ...] = ()
         self._awaited: tuple[NodeName, ...] = ()
         self._taken_in: str | None = None
@@ -197,6 +199,7 @@ class Keeper:
                 # Nobody to name although somebody serves: their account was not seen, and what stands there stays.
                 if chosen or not unknown:
                     self._wanted = chosen
+                self._last_resort = upstream.last_resort(nodes, listings, stands, self._by.upstream)
                 self._unknown = unknown
                 live = {node.name for node in nodes}
                 for name in [n for n, on in self._left_on.items() if n not in live and on < math.inf]:
@@ -262,10 +265,13 @@ class Keeper:
         self._take_in(by, chosen, text, before)
 
     def _enter(self, answered: tuple[Server, ...]) -> tuple[Server, ...]:
-        """Those that are still wanted. From here on requests may reach them: one that is told to leave later waits."""
+        """Those that are still wanted; where none of them answers, those of before who still may. From here on requests
+        may reach them: one that is told to leave later waits."""
         with self._lock:
             wanted = {server.node for server in self._wanted or ()}
             chosen = tuple(server for server in answered if server.node in wanted)
+            if wanted and not chosen:  # never one that left it since
+                chosen = tuple(server for server in self._last_resort if server in (self._stands or ()))
             for server in chosen:
                 self._left_on[server.node] = math.inf
         return chosen

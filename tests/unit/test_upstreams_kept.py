@@ -6,12 +6,14 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
+
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.published import Published
 from autoscaler.upstreams import Upstreams
 from tests.unit.core.builders import POOL, a_node
 from tests.unit.stand_ins import FixedClock, Heard, wait_for
-from tests.unit.test_upstreams import FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
+from tests.unit.test_upstreams import ADDRESSES, FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
 
 
 def test_a_file_that_is_named_no_more_takes_nobody_in_and_is_kept_until_it_is_empty() -> None:
@@ -64,6 +66,38 @@ def test_changed_settings_of_a_file_hold_from_the_next_tick_on() -> None:
 
     assert ["write n1", "/reload"] == stage.tick(*serving("n1"))
     assert ":9000 " in stage.computer.files[FILE]
+
+
+@pytest.mark.parametrize("state", [NodeState.LOST, NodeState.DRAINING])
+def test_the_last_one_stays_until_one_that_serves_answers(state: NodeState) -> None:
+    """A new machine's worker is heard, its application is not: the old one was told to leave, or fell silent."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    stage.computer.silent = {ADDRESSES["n2"]}
+    stage.tick(a_node("n1", state), *serving("n2"))
+    waiting = stage.stands(), stage.published().awaited
+    stage.clock.lasted += 1_000.0
+    stage.tick(leaving("n1"), *serving("n2"))
+    exposed = stage.published().exposed
+    stage.computer.silent = set()
+    stage.tick(leaving("n1"), *serving("n2"))
+    stage.clock.lasted += 61.0
+
+    assert (("n1",), ("n2",)) == waiting
+    assert ("n1",) == exposed
+    assert ("n2",) == stage.stands()
+    assert () == stage.published().exposed
+
+
+def test_one_that_left_does_not_enter_again_as_the_last_resort() -> None:
+    """Its end may be under way."""
+    stage = Stage()
+    stage.tick(*serving("n1", "n2"))
+    stage.tick(leaving("n1"), *serving("n2"))
+    stage.computer.silent = {ADDRESSES["n3"]}
+    stage.tick(leaving("n1"), *serving("n3"))
+
+    assert () == stage.stands()
 
 
 def test_a_command_that_hangs_holds_up_no_tick() -> None:
