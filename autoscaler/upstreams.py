@@ -104,7 +104,7 @@ class Upstreams:
                 keeper.look(nodes, listings)
 
     def published(self, nodes: Collection[Node]) -> Mapping[PoolName, Published]:
-        """How each file stands, by its pool; `exposed` of these live records."""
+        """How each file stands, by its pool; `exposed` of these live records, also in a file that was their pool's."""
         found: dict[PoolName, Published] = {}
         for keeper in sorted(self._files.values(), key=lambda k: k.is_retired):
             pool, now = keeper.pool, keeper.published(nodes)
@@ -112,6 +112,10 @@ class Upstreams:
             if first is not None:  # its file has another name now, and the one before is not empty yet
                 now = replace(first, exposed=tuple(sorted({*first.exposed, *now.exposed})))
             found[pool] = now
+        for keeper in self._files.values():
+            for node in keeper.exposed_of_others(nodes):
+                of = found.get(node.pool, Published(file=keeper.file))
+                found[node.pool] = replace(of, exposed=tuple(sorted({*of.exposed, node.name})))
         return found
 
     def stop(self, timeout_s: float) -> None:
@@ -156,6 +160,10 @@ class Keeper:
     @property
     def pool(self) -> PoolName:
         return self._by.upstream.pool.name
+
+    @property
+    def file(self) -> str:
+        return self._by.upstream.file
 
     @property
     def is_over(self) -> bool:
@@ -218,6 +226,12 @@ class Keeper:
                 trouble=self._trouble,
                 since_at=self._trouble_since_at,
             )
+
+    def exposed_of_others(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
+        """Leaving machines of other pools that stood in it, as after their pool was given another name."""
+        with self._lock:
+            others = [n for n in nodes if n.pool != self.pool and n.state is NodeState.DRAINING]
+            return tuple(n for n in others if n.name in self._left_on and self._is_exposed(n.name))
 
     def _is_exposed(self, node: NodeName) -> bool:
         left_on = self._left_on.get(node, self._first_taken_on)

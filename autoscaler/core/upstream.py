@@ -76,7 +76,8 @@ def servers(
 
     A machine that serves stands in it. While none does, those that fell silent and stood in it stay: a worker that is
     not heard says little about the application beside it, and nothing would be left to ask. One that is told to leave
-    is not among them (`last_resort` may keep it). An address that a listing does not tell now is the one that was told before.
+    is not among them (`last_resort` may keep it). An address that a listing does not tell now is the one that was told
+    before.
     """
     mine = sorted((n for n in nodes if n.pool == rules.pool.name), key=lambda n: n.name)
     seen = told(mine, listings)

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import PoolName
 from autoscaler.core.published import Published
 from autoscaler.upstreams import Upstreams
-from tests.unit.core.builders import POOL, a_node
+from tests.unit.core.builders import POOL, a_node, a_pool
 from tests.unit.stand_ins import FixedClock, Heard, wait_for
 from tests.unit.test_upstreams import ADDRESSES, FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
 
@@ -54,6 +55,28 @@ def test_a_file_of_another_name_is_written_and_the_one_before_is_kept() -> None:
 
     assert {FILE, "/upstream/new.conf"} == both
     assert ("/upstream/new.conf", ("n1",)) == (found[POOL].file, found[POOL].exposed)
+
+
+def test_a_file_that_another_pool_takes_over_holds_the_machines_of_the_first() -> None:
+    """As when a pool is given another name: its machines leave, and its reader may know them still."""
+    stage, other = Stage(), PoolName("other")
+    stage.tick(*serving("n1"))
+    taken_over = replace(
+        PUBLICATION, upstream=replace(PUBLICATION.upstream, pool=replace(a_pool(), name=other))
+    )
+    stage.upstreams.configure({other: taken_over})
+    stage.computer.failing = {"/reload": "no"}
+    stage.tick(leaving("n1"))
+    stage.clock.lasted += 1_000.0
+    untold = stage.published()
+    stage.computer.failing = {}
+    stage.tick(leaving("n1"))
+    right_after = stage.published().exposed
+    stage.clock.lasted += 61.0
+
+    assert (FILE, ("n1",)) == (untold.file, untold.exposed)
+    assert ("n1",) == right_after
+    assert {other} == set(stage.upstreams.published(stage.now))
 
 
 def test_changed_settings_of_a_file_hold_from_the_next_tick_on() -> None:
