@@ -29,6 +29,9 @@ from providers.contract import MayAct, NodeName
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 120.0
 _ANSWER_S = 2.0
 _ASKED_AT_ONCE = 16
+_STUCK_S = 300.0
+"""One piece of work lasts no longer than this and both commands, unless thousands of machines do not answer."""
+_STUCK = "the work on it does not end: its disk may hang"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,8 @@ class Keeper:
         self._left_on: dict[NodeName, float] = {}
         """Of machines that stood in it under this process: when a reload without them succeeded; before, infinity."""
         self._trouble, self._trouble_since_at = "", 0.0
+        self._began_on = math.inf
+        """When the piece of work under way began; infinity between two."""
         self._failures, self._again_on, self._failed_text = 0, 0.0, ""
         """A text that failed is tried again after a pause, another one at once."""
 
@@ -212,6 +217,10 @@ class Keeper:
                 live = {node.name for node in nodes}
                 for name in [n for n, on in self._left_on.items() if n not in live and on < math.inf]:
                     del self._left_on[name]
+            longest_s = 2 * self._by.command_timeout_s + _STUCK_S
+            is_stuck = self._clock.monotonic() > self._began_on + longest_s and self._trouble != _STUCK
+        if is_stuck:
+            self._failed(_STUCK)
         self._wake.set()
 
     def published(self, nodes: Iterable[Node]) -> Published:
@@ -246,12 +255,15 @@ class Keeper:
 
     def work(self) -> None:
         """Bring the file and its reader to what is wanted, as far as that goes now. Whatever happens, it is said."""
+        self._began_on = self._clock.monotonic()
         try:
             self._work()
         except (OSError, nginx.NotTaken) as error:
             self._failed(str(error))
         except Exception as error:  # noqa: BLE001 - around one file: the others are kept by threads of their own
             self._failed(f"{type(error).__name__}: {error}")
+        finally:
+            self._began_on = math.inf
 
     def _work(self) -> None:
         if self._stands is None:
@@ -274,8 +286,8 @@ class Keeper:
         self._failed_text = text
         if before != text:
             self._outside.write(file, text)
-            with self._lock:
-                self._stands = chosen
+        with self._lock:
+            self._stands = chosen  # also where it was written before, and the disk failed after that
         self._take_in(by, chosen, text, before)
 
     def _enter(self, answered: tuple[Server, ...]) -> tuple[Server, ...]:

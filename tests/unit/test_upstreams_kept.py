@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName
 from autoscaler.core.published import Published
 from autoscaler.upstreams import Upstreams
-from tests.unit.core.builders import POOL, a_node, a_pool
+from tests.unit.core.builders import CLOUD, POOL, a_node, a_pool
 from tests.unit.stand_ins import FixedClock, Heard, wait_for
 from tests.unit.test_upstreams import ADDRESSES, FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
 
@@ -152,3 +154,56 @@ def test_a_command_that_hangs_holds_up_no_tick() -> None:
     assert still_hanging
     assert ("n1",) == now.exposed
     assert () == now.servers
+
+
+def test_a_disk_that_hangs_is_told_though_nothing_failed() -> None:
+    """Else machines would wait for their ends, and nobody would know why."""
+    computer, log, clock, released = Computer(), Heard(), FixedClock(), threading.Event()
+    hanging = threading.Event()
+
+    def hang(file: Path) -> str | None:
+        hanging.set()
+        released.wait(60)
+        return None
+
+    computer.written = hang  # type: ignore[method-assign]
+    upstreams = Upstreams(clock=clock, log=log, may_act=lambda: True, outside=computer)
+    upstreams.configure({POOL: PUBLICATION})
+
+    def trouble() -> str:
+        upstreams.tick(serving("n1"), SEEN)
+        return upstreams.published(serving("n1"))[POOL].trouble
+
+    try:
+        wait_for(lambda: trouble() == "" and hanging.is_set(), "the disk to be asked")
+        clock.lasted += 1_000.0
+        told = trouble(), trouble()
+    finally:
+        released.set()
+    try:
+        wait_for(lambda: trouble() == "", "the disk to answer")
+    finally:
+        upstreams.stop(30.0)
+
+    assert ("the work on it does not end: its disk may hang",) * 2 == told
+    assert 1 == log.names().count("upstream.failed")
+
+
+def test_a_disk_that_fails_after_the_file_was_written_leaves_it_known() -> None:
+    """What stands there is what nginx took in; while its account cannot be seen, that is all that is known of it."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    write = stage.computer.write
+
+    def write_and_fail(file: Path, text: str) -> None:
+        write(file, text)
+        raise OSError(5, "Input/output error")
+
+    stage.computer.write = write_and_fail  # type: ignore[method-assign]
+    stage.tick(*serving("n1", "n2"), times=1)
+    stage.computer.write = write  # type: ignore[method-assign]
+    stage.clock.lasted += 10.0
+    stage.tick(*serving("n1", "n2"))
+
+    assert [] == stage.tick(*serving("n1", "n2"), listings={CLOUD: Missing(why="no answer")})
+    assert ("n1", "n2") == stage.stands()
