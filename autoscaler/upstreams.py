@@ -104,7 +104,10 @@ class Upstreams:
                 keeper.stop(0.0)
                 del self._files[file]
             else:
-                keeper.look(nodes, listings)
+                try:
+                    keeper.look(nodes, listings)
+                except Exception as error:  # noqa: BLE001 - odd facts about one pool: the tick and the others go on
+                    keeper.fail(f"{type(error).__name__}: {error}")
 
     def published(self, nodes: Collection[Node]) -> Mapping[PoolName, Published]:
         """How each file stands, by its pool; `exposed` of these live records, also in a file that was their pool's."""
@@ -220,7 +223,7 @@ class Keeper:
             longest_s = 2 * self._by.command_timeout_s + _STUCK_S
             is_stuck = self._clock.monotonic() > self._began_on + longest_s and self._trouble != _STUCK
         if is_stuck:
-            self._failed(_STUCK)
+            self.fail(_STUCK)
         self._wake.set()
 
     def published(self, nodes: Iterable[Node]) -> Published:
@@ -259,9 +262,9 @@ class Keeper:
         try:
             self._work()
         except (OSError, nginx.NotTaken) as error:
-            self._failed(str(error))
+            self.fail(str(error))
         except Exception as error:  # noqa: BLE001 - around one file: the others are kept by threads of their own
-            self._failed(f"{type(error).__name__}: {error}")
+            self.fail(f"{type(error).__name__}: {error}")
         finally:
             self._began_on = math.inf
 
@@ -367,7 +370,8 @@ class Keeper:
             self._failures, self._again_on = 0, 0.0
         self._log.say("upstream.published", pool=self.pool, file=by.upstream.file, servers=len(names))
 
-    def _failed(self, why: str) -> None:
+    def fail(self, why: str) -> None:
+        """Say once what is wrong, and wait before the same is tried again."""
         with self._lock:
             news = why != self._trouble
             if not self._trouble:
