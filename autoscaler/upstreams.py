@@ -29,6 +29,9 @@ from providers.contract import MayAct, NodeName
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 120.0
 _ANSWER_S = 2.0
 _ASKED_AT_ONCE = 16
+_STUCK_S = 300.0
+"""One piece of work lasts no longer than this and both commands, unless thousands of machines do not answer."""
+_STUCK = "the work on it does not end: its disk may hang"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +104,13 @@ class Upstreams:
                 keeper.stop(0.0)
                 del self._files[file]
             else:
-                keeper.look(nodes, listings)
+                try:
+                    keeper.look(nodes, listings)
+                except Exception as error:  # noqa: BLE001 - odd facts about one pool: the tick and the others go on
+                    keeper.fail(f"{type(error).__name__}: {error}")
 
     def published(self, nodes: Collection[Node]) -> Mapping[PoolName, Published]:
-        """How each file stands, by its pool; `exposed` of these live records."""
+        """How each file stands, by its pool; `exposed` of these live records, also in a file that was their pool's."""
         found: dict[PoolName, Published] = {}
         for keeper in sorted(self._files.values(), key=lambda k: k.is_retired):
             pool, now = keeper.pool, keeper.published(nodes)
@@ -112,6 +118,10 @@ class Upstreams:
             if first is not None:  # its file has another name now, and the one before is not empty yet
                 now = replace(first, exposed=tuple(sorted({*first.exposed, *now.exposed})))
             found[pool] = now
+        for keeper in self._files.values():
+            for node in keeper.exposed_of_others(nodes):
+                of = found.get(node.pool, Published(file=keeper.file))
+                found[node.pool] = replace(of, exposed=tuple(sorted({*of.exposed, node.name})))
         return found
 
     def stop(self, timeout_s: float) -> None:
@@ -139,6 +149,8 @@ class Keeper:
         self._stands: tuple[Server, ...] | None = None
         """What the file holds; None until it was read."""
         self._wanted: tuple[Server, ...] | None = None
+        self._last_resort: tuple[Server, ...] = ()
+        """Who stays in it while those that are wanted all do not answer."""
         self._unknown: tuple[NodeName, ...] = ()
         self._awaited: tuple[NodeName, ...] = ()
         self._taken_in: str | None = None
@@ -148,12 +160,18 @@ class Keeper:
         self._left_on: dict[NodeName, float] = {}
         """Of machines that stood in it under this process: when a reload without them succeeded; before, infinity."""
         self._trouble, self._trouble_since_at = "", 0.0
+        self._began_on = math.inf
+        """When the piece of work under way began; infinity between two."""
         self._failures, self._again_on, self._failed_text = 0, 0.0, ""
         """A text that failed is tried again after a pause, another one at once."""
 
     @property
     def pool(self) -> PoolName:
         return self._by.upstream.pool.name
+
+    @property
+    def file(self) -> str:
+        return self._by.upstream.file
 
     @property
     def is_over(self) -> bool:
@@ -197,10 +215,15 @@ class Keeper:
                 # Nobody to name although somebody serves: their account was not seen, and what stands there stays.
                 if chosen or not unknown:
                     self._wanted = chosen
+                self._last_resort = upstream.last_resort(nodes, listings, stands, self._by.upstream)
                 self._unknown = unknown
                 live = {node.name for node in nodes}
                 for name in [n for n, on in self._left_on.items() if n not in live and on < math.inf]:
                     del self._left_on[name]
+            longest_s = 2 * self._by.command_timeout_s + _STUCK_S
+            is_stuck = self._clock.monotonic() > self._began_on + longest_s and self._trouble != _STUCK
+        if is_stuck:
+            self.fail(_STUCK)
         self._wake.set()
 
     def published(self, nodes: Iterable[Node]) -> Published:
@@ -216,6 +239,12 @@ class Keeper:
                 since_at=self._trouble_since_at,
             )
 
+    def exposed_of_others(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
+        """Leaving machines of other pools that stood in it, as after their pool was given another name."""
+        with self._lock:
+            others = [n for n in nodes if n.pool != self.pool and n.state is NodeState.DRAINING]
+            return tuple(n for n in others if n.name in self._left_on and self._is_exposed(n.name))
+
     def _is_exposed(self, node: NodeName) -> bool:
         left_on = self._left_on.get(node, self._first_taken_on)
         return self._clock.monotonic() < left_on + self._by.linger_s
@@ -229,12 +258,15 @@ class Keeper:
 
     def work(self) -> None:
         """Bring the file and its reader to what is wanted, as far as that goes now. Whatever happens, it is said."""
+        self._began_on = self._clock.monotonic()
         try:
             self._work()
         except (OSError, nginx.NotTaken) as error:
-            self._failed(str(error))
+            self.fail(str(error))
         except Exception as error:  # noqa: BLE001 - around one file: the others are kept by threads of their own
-            self._failed(f"{type(error).__name__}: {error}")
+            self.fail(f"{type(error).__name__}: {error}")
+        finally:
+            self._began_on = math.inf
 
     def _work(self) -> None:
         if self._stands is None:
@@ -257,15 +289,18 @@ class Keeper:
         self._failed_text = text
         if before != text:
             self._outside.write(file, text)
-            with self._lock:
-                self._stands = chosen
+        with self._lock:
+            self._stands = chosen  # also where it was written before, and the disk failed after that
         self._take_in(by, chosen, text, before)
 
     def _enter(self, answered: tuple[Server, ...]) -> tuple[Server, ...]:
-        """Those that are still wanted. From here on requests may reach them: one that is told to leave later waits."""
+        """Those that are still wanted; where none of them answers, those of before who still may. From here on requests
+        may reach them: one that is told to leave later waits."""
         with self._lock:
             wanted = {server.node for server in self._wanted or ()}
             chosen = tuple(server for server in answered if server.node in wanted)
+            if wanted and not chosen:  # never one that left it since
+                chosen = tuple(server for server in self._last_resort if server in (self._stands or ()))
             for server in chosen:
                 self._left_on[server.node] = math.inf
         return chosen
@@ -335,7 +370,8 @@ class Keeper:
             self._failures, self._again_on = 0, 0.0
         self._log.say("upstream.published", pool=self.pool, file=by.upstream.file, servers=len(names))
 
-    def _failed(self, why: str) -> None:
+    def fail(self, why: str) -> None:
+        """Say once what is wrong, and wait before the same is tried again."""
         with self._lock:
             news = why != self._trouble
             if not self._trouble:

@@ -32,6 +32,7 @@ _LINE = re.compile(
     r"server (?:(?P<v4>[0-9.]+)|\[(?P<v6>[0-9a-f:]+)\]):[0-9]+(?: [a-z0-9_=]+)*; # (?P<node>[a-z0-9-]+)"
 )
 _GOING = frozenset({InstanceState.STOPPED, InstanceState.ENDING})
+_MAY_STILL_ANSWER = frozenset({NodeState.LOST, NodeState.DRAINING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +76,14 @@ def servers(
 
     A machine that serves stands in it. While none does, those that fell silent and stood in it stay: a worker that is
     not heard says little about the application beside it, and nothing would be left to ask. One that is told to leave
-    never stays. An address that a listing does not tell now is the one that was told before.
+    is not among them (`last_resort` may keep it). An address that a listing does not tell now is the one that was told
+    before.
     """
     mine = sorted((n for n in nodes if n.pool == rules.pool.name), key=lambda n: n.name)
     seen = told(mine, listings)
     stood = {server.node: server.address for server in before}
-    serving = [
-        n
-        for n in mine
-        if n.state is NodeState.READY and not (n.name in seen and seen[n.name].state in _GOING)
-    ]
+    mine = [n for n in mine if not (n.name in seen and seen[n.name].state in _GOING)]
+    serving = [n for n in mine if n.state is NodeState.READY]
     if not serving:
         serving = [n for n in mine if n.state is NodeState.LOST and n.name in stood]
     known = {n.name: _address(n.name, seen, stood, rules.address) for n in serving}
@@ -94,6 +93,18 @@ def servers(
         if (address := known[n.name]) is not None
     )
     return chosen, tuple(name for name, address in known.items() if address is None)
+
+
+def last_resort(
+    nodes: Iterable[Node], listings: Listings, before: Sequence[Server], rules: Upstream
+) -> tuple[Server, ...]:
+    """Of those that stand in the file, who stays while somebody serves and nobody of those answers yet: machines that
+    fell silent or were told to leave, whose provider does not end them. A worker that is heard is no application yet.
+    """
+    mine = [n for n in nodes if n.pool == rules.pool.name and n.state in _MAY_STILL_ANSWER]
+    seen = told(mine, listings)
+    staying = {n.name for n in mine if not (n.name in seen and seen[n.name].state in _GOING)}
+    return tuple(server for server in before if server.node in staying)
 
 
 def _address(

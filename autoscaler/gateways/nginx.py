@@ -22,6 +22,7 @@ _MODE = 0o644
 """Its reader is another user, and it holds nothing that others must not know."""
 _MOST_BYTES = 4_000_000
 _MOST_SAID = 400
+_DYING_S = 5.0
 _ANSWER_BYTES = 64
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """What a command may know of the daemon's environment, which holds secrets besides."""
@@ -106,12 +107,21 @@ def run(command: Sequence[str], *, timeout_s: float) -> None:
         try:
             code = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            raise NotTaken(f"{command[0]} did not end within {timeout_s:g} s and was killed") from None
+            end = "was killed" if _killed(child) else "cannot be killed by this user, or not now: it goes on"
+            raise NotTaken(f"{command[0]} did not end within {timeout_s:g} s and {end}") from None
         if code != 0:
             raise NotTaken(f"{command[0]} ended with {code}{_last_words(said.fileno())}")
+
+
+def _killed(child: subprocess.Popen[bytes]) -> bool:
+    """Whether it and its group ended by our word. One that became root (`sudo`) or hangs in a disk does not."""
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait(_DYING_S)
+    except (PermissionError, subprocess.TimeoutExpired):
+        return False
+    return True
 
 
 def _last_words(said: int) -> str:

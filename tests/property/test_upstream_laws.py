@@ -99,6 +99,17 @@ def test_nobody_stands_there_who_neither_serves_nor_fell_silent(fleet: Any) -> N
 
 
 @given(fleets())
+def test_the_last_resort_is_of_those_that_stood_there_and_are_not_gone(fleet: Any) -> None:
+    """Nobody enters by it, and nobody stays whose end was asked for."""
+    nodes, listings, before, rules = fleet
+    states = {node.name: node.state for node in nodes}
+    kept = upstream.last_resort(nodes, listings, before, rules)
+
+    assert set(kept) <= set(before)
+    assert {states[server.node] for server in kept} <= {NodeState.LOST, NodeState.DRAINING}
+
+
+@given(fleets())
 def test_blindness_takes_nobody_away(fleet: Any) -> None:
     """With no listing at all, whoever stood there and serves stands there still, at the same address."""
     nodes, _, before, rules = fleet

@@ -307,6 +307,19 @@ def test_a_disk_that_fails_is_said_and_stops_nobody() -> None:
     assert ("n1", "n2") == stage.stands()
 
 
+def test_what_a_provider_makes_up_fails_this_file_and_not_the_tick() -> None:
+    """After a tick was written down, orders of all pools are still to be sent."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    odd = an_instance("n1", addresses=7)  # type: ignore[arg-type]
+
+    assert [] == stage.tick(
+        *serving("n1"), listings={CLOUD: Listing(instances=(odd,), complete=True)}, times=1
+    )
+    assert ["upstream.failed"] == [name for name in stage.log.names() if name != "upstream.published"]
+    assert ("n1",) == stage.stands()
+
+
 @pytest.mark.parametrize("state", [NodeState.BOOTING, NodeState.DRAINING, NodeState.DESTROYING])
 def test_the_last_one_goes_if_it_was_told_to(state: NodeState) -> None:
     """Then nobody stands there."""

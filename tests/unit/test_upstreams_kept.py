@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import PoolName
 from autoscaler.core.published import Published
 from autoscaler.upstreams import Upstreams
-from tests.unit.core.builders import POOL, a_node
+from tests.unit.core.builders import CLOUD, POOL, a_node, a_pool
 from tests.unit.stand_ins import FixedClock, Heard, wait_for
-from tests.unit.test_upstreams import FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
+from tests.unit.test_upstreams import ADDRESSES, FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
 
 
 def test_a_file_that_is_named_no_more_takes_nobody_in_and_is_kept_until_it_is_empty() -> None:
@@ -54,6 +59,28 @@ def test_a_file_of_another_name_is_written_and_the_one_before_is_kept() -> None:
     assert ("/upstream/new.conf", ("n1",)) == (found[POOL].file, found[POOL].exposed)
 
 
+def test_a_file_that_another_pool_takes_over_holds_the_machines_of_the_first() -> None:
+    """As when a pool is given another name: its machines leave, and its reader may know them still."""
+    stage, other = Stage(), PoolName("other")
+    stage.tick(*serving("n1"))
+    taken_over = replace(
+        PUBLICATION, upstream=replace(PUBLICATION.upstream, pool=replace(a_pool(), name=other))
+    )
+    stage.upstreams.configure({other: taken_over})
+    stage.computer.failing = {"/reload": "no"}
+    stage.tick(leaving("n1"))
+    stage.clock.lasted += 1_000.0
+    untold = stage.published()
+    stage.computer.failing = {}
+    stage.tick(leaving("n1"))
+    right_after = stage.published().exposed
+    stage.clock.lasted += 61.0
+
+    assert (FILE, ("n1",)) == (untold.file, untold.exposed)
+    assert ("n1",) == right_after
+    assert {other} == set(stage.upstreams.published(stage.now))
+
+
 def test_changed_settings_of_a_file_hold_from_the_next_tick_on() -> None:
     """Another port is another text."""
     stage = Stage()
@@ -64,6 +91,38 @@ def test_changed_settings_of_a_file_hold_from_the_next_tick_on() -> None:
 
     assert ["write n1", "/reload"] == stage.tick(*serving("n1"))
     assert ":9000 " in stage.computer.files[FILE]
+
+
+@pytest.mark.parametrize("state", [NodeState.LOST, NodeState.DRAINING])
+def test_the_last_one_stays_until_one_that_serves_answers(state: NodeState) -> None:
+    """A new machine's worker is heard, its application is not: the old one was told to leave, or fell silent."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    stage.computer.silent = {ADDRESSES["n2"]}
+    stage.tick(a_node("n1", state), *serving("n2"))
+    waiting = stage.stands(), stage.published().awaited
+    stage.clock.lasted += 1_000.0
+    stage.tick(leaving("n1"), *serving("n2"))
+    exposed = stage.published().exposed
+    stage.computer.silent = set()
+    stage.tick(leaving("n1"), *serving("n2"))
+    stage.clock.lasted += 61.0
+
+    assert (("n1",), ("n2",)) == waiting
+    assert ("n1",) == exposed
+    assert ("n2",) == stage.stands()
+    assert () == stage.published().exposed
+
+
+def test_one_that_left_does_not_enter_again_as_the_last_resort() -> None:
+    """Its end may be under way."""
+    stage = Stage()
+    stage.tick(*serving("n1", "n2"))
+    stage.tick(leaving("n1"), *serving("n2"))
+    stage.computer.silent = {ADDRESSES["n3"]}
+    stage.tick(leaving("n1"), *serving("n3"))
+
+    assert () == stage.stands()
 
 
 def test_a_command_that_hangs_holds_up_no_tick() -> None:
@@ -95,3 +154,56 @@ def test_a_command_that_hangs_holds_up_no_tick() -> None:
     assert still_hanging
     assert ("n1",) == now.exposed
     assert () == now.servers
+
+
+def test_a_disk_that_hangs_is_told_though_nothing_failed() -> None:
+    """Else machines would wait for their ends, and nobody would know why."""
+    computer, log, clock, released = Computer(), Heard(), FixedClock(), threading.Event()
+    hanging = threading.Event()
+
+    def hang(file: Path) -> str | None:
+        hanging.set()
+        released.wait(60)
+        return None
+
+    computer.written = hang  # type: ignore[method-assign]
+    upstreams = Upstreams(clock=clock, log=log, may_act=lambda: True, outside=computer)
+    upstreams.configure({POOL: PUBLICATION})
+
+    def trouble() -> str:
+        upstreams.tick(serving("n1"), SEEN)
+        return upstreams.published(serving("n1"))[POOL].trouble
+
+    try:
+        wait_for(lambda: trouble() == "" and hanging.is_set(), "the disk to be asked")
+        clock.lasted += 1_000.0
+        told = trouble(), trouble()
+    finally:
+        released.set()
+    try:
+        wait_for(lambda: trouble() == "", "the disk to answer")
+    finally:
+        upstreams.stop(30.0)
+
+    assert ("the work on it does not end: its disk may hang",) * 2 == told
+    assert 1 == log.names().count("upstream.failed")
+
+
+def test_a_disk_that_fails_after_the_file_was_written_leaves_it_known() -> None:
+    """What stands there is what nginx took in; while its account cannot be seen, that is all that is known of it."""
+    stage = Stage()
+    stage.tick(*serving("n1"))
+    write = stage.computer.write
+
+    def write_and_fail(file: Path, text: str) -> None:
+        write(file, text)
+        raise OSError(5, "Input/output error")
+
+    stage.computer.write = write_and_fail  # type: ignore[method-assign]
+    stage.tick(*serving("n1", "n2"), times=1)
+    stage.computer.write = write  # type: ignore[method-assign]
+    stage.clock.lasted += 10.0
+    stage.tick(*serving("n1", "n2"))
+
+    assert [] == stage.tick(*serving("n1", "n2"), listings={CLOUD: Missing(why="no answer")})
+    assert ("n1", "n2") == stage.stands()

@@ -104,6 +104,18 @@ def test_the_last_ones_stay_though_their_workers_fell_silent() -> None:
     assert ["n3"] == chosen([*silent, a_node("n3")], listed(n3=("10.0.0.3",)), before)
 
 
+@pytest.mark.parametrize("state", [InstanceState.STOPPED, InstanceState.ENDING])
+def test_the_last_one_goes_where_its_provider_ends_it(state: InstanceState) -> None:
+    """Its address may be somebody else's soon."""
+    listings = {
+        CLOUD: Listing(instances=(an_instance("n1", state=state, addresses=("10.0.0.1",)),), complete=True)
+    }
+
+    assert [] == chosen([a_node("n1", NodeState.LOST)], listings, (a_server("n1"),))
+    for silent in (NodeState.LOST, NodeState.DRAINING):
+        assert () == upstream.last_resort([a_node("n1", silent)], listings, (a_server("n1"),), RULES)
+
+
 def test_one_that_is_told_to_leave_goes_though_it_is_the_last() -> None:
     """That is somebody's choice."""
     assert [] == chosen([a_node("n1", NodeState.DRAINING)], UNSEEN, (a_server("n1"),))

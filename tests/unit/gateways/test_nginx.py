@@ -120,6 +120,25 @@ def test_a_command_that_does_not_end_is_killed_with_its_children(tmp_path: Path)
     wait_until(lambda: not any(map(is_running, started)), 10.0, "both to be gone")
 
 
+def test_a_command_that_may_not_be_killed_is_said_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that became root by `sudo` is none of this user's to kill."""
+    groups = []
+
+    def refuse(group: int, number: int) -> None:
+        groups.append(group)
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as only_here:
+        only_here.setattr(os, "killpg", refuse)
+        began = time.monotonic()
+        with pytest.raises(NotTaken, match=r"did not end within 0\.3 s and cannot be killed"):
+            nginx.run(("/bin/sleep", "60"), timeout_s=0.3)
+        assert time.monotonic() - began < 20.0
+    assert 1 == len(groups)
+    os.killpg(groups[0], 9)
+    os.waitpid(groups[0], 0)
+
+
 def test_a_command_whose_child_goes_on_is_not_waited_for(tmp_path: Path) -> None:
     """One that starts a service holds on to its output."""
     began = time.monotonic()
