@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler import publishing, reload, wiring
+from autoscaler import reload, upstream_settings, wiring
 from autoscaler.attending import Attending
 from autoscaler.clock import Clock
 from autoscaler.config import ConfigError, Settings, parse, text_of
@@ -21,7 +21,7 @@ from autoscaler.journal import Journal, orders
 from autoscaler.loop import Loop
 from autoscaler.relay import Relay
 from autoscaler.telemetry import Log
-from autoscaler.upstreams import Upstreams
+from autoscaler.upstream_files import Upstreams
 from autoscaler.whereabouts import ResidencyRefused
 from autoscaler.wiring import Works
 from policies import PolicyOptionsWrong
@@ -96,7 +96,7 @@ class Fleet:
         return self.parts
 
     def _parts_of(self, works: Works) -> _Parts:
-        self._upstreams.configure(publishing.publications(works.settings, works.rulebook.pools))
+        self._upstreams.configure(upstream_settings.publications(works.settings, works.rulebook.pools))
         loop = works.loop(
             self._journal,
             clock=self._clock,

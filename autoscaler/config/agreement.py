@@ -6,6 +6,7 @@ is passed over here, because the schema tells of it. What never happens here: a 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -259,6 +260,7 @@ def _shared_files(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
         file = _table(settings.get("upstream")).get("file")
         if not isinstance(file, str):
             continue
+        file = posixpath.normpath(file)
         if file in owners:
             yield Finding(
                 place=("pools", pool, "upstream", "file"),

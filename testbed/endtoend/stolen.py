@@ -209,7 +209,9 @@ def worker_user(stage: Stage, node: str) -> str:
 
 
 def granted_login(stage: Stage, node: str, user: str) -> Login:
-    """What the worker's user has: read, as that user, from the worker's own environment."""
+    """What the worker's user has: read, as that user, from the worker's own environment. A worker that waited for the
+    network shows the kernel those of its keeper; one that was started since shows its own."""
+    acts.restart(stage, node)
     machine = stage.park.named(node)
     running = phases.look(machine).worker
     pid = running.pid if running else "self"

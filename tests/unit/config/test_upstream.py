@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler import config, publishing, wiring
+from autoscaler import config, upstream_settings, wiring
 from autoscaler.config import Problem, Settings, changes
 from autoscaler.core.model import PoolName
-from autoscaler.upstreams import Publication
+from autoscaler.upstream_files import Publication
 from policies.contract import PolicySpec
 from tests.unit.config import documents
 
@@ -36,12 +36,12 @@ def the_problem(more: str) -> Problem:
 def publication(more: str) -> Publication:
     given = settings(more=more)
     rules = {PoolName(name): wiring.pool_rules(name, pool) for name, pool in given.pools.items()}
-    return publishing.publications(given, rules)[PoolName("images")]
+    return upstream_settings.publications(given, rules)[PoolName("images")]
 
 
 def test_without_the_section_nothing_is_published() -> None:
     """Nobody gets a file unasked."""
-    assert {} == dict(publishing.publications(settings(), {}))
+    assert {} == dict(upstream_settings.publications(settings(), {}))
 
 
 def test_the_least_of_it_is_enough() -> None:

@@ -13,7 +13,7 @@ from autoscaler.core.model import Node
 from autoscaler.core.published import Published
 from autoscaler.core.upstream import Listings, Server, Upstream
 from autoscaler.gateways.nginx import NotTaken
-from autoscaler.upstreams import Publication, Upstreams
+from autoscaler.upstream_files import Publication, Upstreams
 from providers.contract import Listing, NodeName
 from tests.unit.core.builders import CLOUD, POOL, a_node, a_pool, an_instance
 from tests.unit.stand_ins import FixedClock, Heard

@@ -13,10 +13,19 @@ from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName
 from autoscaler.core.published import Published
-from autoscaler.upstreams import Upstreams
+from autoscaler.upstream_files import Upstreams
 from tests.unit.core.builders import CLOUD, POOL, a_node, a_pool
 from tests.unit.stand_ins import FixedClock, Heard, wait_for
-from tests.unit.test_upstreams import ADDRESSES, FILE, PUBLICATION, SEEN, Computer, Stage, leaving, serving
+from tests.unit.test_upstream_files import (
+    ADDRESSES,
+    FILE,
+    PUBLICATION,
+    SEEN,
+    Computer,
+    Stage,
+    leaving,
+    serving,
+)
 
 
 def test_a_file_that_is_named_no_more_takes_nobody_in_and_is_kept_until_it_is_empty() -> None:

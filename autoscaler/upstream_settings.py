@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from autoscaler.config import Settings
 from autoscaler.core.model import PoolName, PoolRules
 from autoscaler.core.upstream import Upstream
-from autoscaler.upstreams import Publication
+from autoscaler.upstream_files import Publication
 
 
 def publications(settings: Settings, rules: Mapping[PoolName, PoolRules]) -> Mapping[PoolName, Publication]:
