@@ -42,7 +42,7 @@ stack-load: $(READY) $(STACK) stack-servers ## the same under 200 uploads a seco
 check: lint test-servers ## lint, types, import rules, unit and property tests: under a minute
 	@$(PYTEST) -q -n 2 $(QUICK_TESTS) $(wildcard tests/tidy)
 
-test: lint test-servers $(OLD_WORKER) $(STACK) $(DOCS) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 25 minutes on 2 cores
+test: lint test-servers $(OLD_WORKER) $(STACK) $(DOCS) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 35 minutes on 2 cores
 	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
 	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
