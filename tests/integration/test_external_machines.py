@@ -6,10 +6,7 @@ a worker for each server that stands, killed with it.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -24,66 +21,18 @@ import pytest
 from testbed.waiting import wait_until
 from tests.contract import world_external_example
 from tests.contract.world_external_example import PROGRAM, TOKEN, ExampleWorld
-from tests.integration.stage import APP, Stage
+from tests.integration.panel_machines import PanelMachines
+from tests.integration.stage import Stage
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 TASKS = 60
 
 
-class Room:
-    """A Celery worker for each server of the panel."""
-
-    def __init__(self, world: ExampleWorld, stage: Stage) -> None:
-        self._panel, self._stage = world.panel, stage
-        self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep)
-        self._thread.start()
-
-    def _keep(self) -> None:
-        while not self._over.wait(0.1):
-            with self._panel.lock:
-                standing = {number: server["hostname"] for number, server in self._panel.servers.items()}
-            for number, name in standing.items():
-                if number not in self._workers:
-                    self._workers[number] = self._start(name)
-            for number in set(self._workers) - set(standing):
-                self._end(number)
-        for number in list(self._workers):
-            self._end(number)
-
-    def _start(self, name: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "--app=flood_tasks", "worker", f"--hostname=celery@{name}"]
-        ledger = {
-            "FLOOD_LEDGER": f"{self._stage.directory}/ledger",
-            "FLOOD_ACKS_LATE": "1",
-            "FLOOD_PREFETCH": "1",
-        }
-        told = {
-            "AUTOSCALER_NODE": name,
-            "CELERY_BROKER_URL": self._stage.broker.amqp_url_for(self._stage.vhost),
-        }
-        with (self._stage.directory / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                [*command, f"--queues={self._stage.queue}", "--concurrency=4", "--without-gossip"],
-                cwd=APP,
-                env={**os.environ, **ledger, **told},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _end(self, number: int) -> None:
-        worker = self._workers[number]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.pid, 9)
-        worker.wait()
-
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join(30)
+def a_worker(stage: Stage, name: str) -> list[str]:
+    """The Celery worker of the machine of that name."""
+    command = [sys.executable, "-m", "celery", "--app=flood_tasks", "worker", f"--hostname=celery@{name}"]
+    return [*command, f"--queues={stage.queue}", "--concurrency=4", "--without-gossip"]
 
 
 @contextmanager
@@ -110,7 +59,12 @@ def a_host(
             return False
 
         world.panel.trouble = count
-        room = Room(world, stage)
+        room = PanelMachines(
+            world,
+            stage,
+            lambda _, name: [a_worker(stage, name)],
+            {"FLOOD_ACKS_LATE": "1", "FLOOD_PREFETCH": "1"},
+        )
         try:
             yield stage, world, orders
         finally:

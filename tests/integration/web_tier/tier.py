@@ -30,7 +30,8 @@ from testbed.ports import free_ports
 from testbed.waiting import wait_until
 from tests.contract import world_external_example
 from tests.contract.world_external_example import PROGRAM, TOKEN, ExampleWorld
-from tests.integration.stage import APP, ROOT, Stage
+from tests.integration.panel_machines import PanelMachines
+from tests.integration.stage import ROOT, Stage
 
 NODE = Path(__file__).parent / "app" / "web_node.py"
 PAGE = ROOT / "docs" / "web-tier.md"
@@ -74,67 +75,11 @@ def page_block(language: str, holding: str) -> str:
     return str(found[0])
 
 
-class Machines:
-    """A worker and a web server for each server of the panel, killed with it: a machine that ends says no goodbye."""
-
-    def __init__(self, world: ExampleWorld, tier: Tier) -> None:
-        self._panel, self._tier = world.panel, tier
-        self._running: dict[int, list[subprocess.Popen[bytes]]] = {}
-        self._names: dict[int, str] = {}
-        self.ended_at: dict[str, float] = {}
-        """By the machine's name."""
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep)
-        self._thread.start()
-
-    def _keep(self) -> None:
-        while not self._over.wait(0.05):
-            with self._panel.lock:
-                standing = {number: server["hostname"] for number, server in self._panel.servers.items()}
-            for number, name in standing.items():
-                if number not in self._running:
-                    self._names[number] = name
-                    self._running[number] = [*self._start(number, name)]
-            for number in set(self._running) - set(standing):
-                self._end(number)
-        for number in list(self._running):
-            self._end(number)
-
-    def _start(self, number: int, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        stage = self._tier.stage
-        worker = [sys.executable, "-m", "celery", "--app=flood_tasks", "worker", f"--hostname=celery@{name}"]
-        told = {
-            "FLOOD_LEDGER": f"{stage.directory}/ledger",
-            "AUTOSCALER_NODE": name,
-            "CELERY_BROKER_URL": stage.broker.amqp_url_for(stage.vhost),
-            "WEB_QUEUE": stage.queue,
-        }
-        options = [f"--queues={stage.queue}", "--concurrency=1", "--pool=threads", "--without-gossip"]
-        for command in (
-            [*worker, *options],
-            [sys.executable, str(NODE), address_of(number), str(self._tier.node_port), name],
-        ):
-            with (stage.directory / f"{name}.log").open("ab") as log:
-                yield subprocess.Popen(
-                    command,
-                    cwd=APP,
-                    env={**os.environ, **told},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-
-    def _end(self, number: int) -> None:
-        for process in self._running.pop(number):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self.ended_at[self._names[number]] = time.time()
-
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join(30)
+def commands(tier: Tier, number: int, name: str) -> list[list[str]]:
+    """A machine's worker and its web server."""
+    worker = [sys.executable, "-m", "celery", "--app=flood_tasks", "worker", f"--hostname=celery@{name}"]
+    options = [f"--queues={tier.stage.queue}", "--concurrency=1", "--pool=threads", "--without-gossip"]
+    return [[*worker, *options], [sys.executable, str(NODE), address_of(number), str(tier.node_port), name]]
 
 
 def address_of(number: int) -> str:
@@ -151,7 +96,7 @@ class Tier:
     place: Path
     port: int
     node_port: int
-    machines: Machines = field(init=False)
+    machines: PanelMachines = field(init=False)
 
     @property
     def file(self) -> Path:
@@ -297,7 +242,8 @@ def a_tier(set_stage: Callable[..., Stage], directory: Path, *, more: str = "") 
         tier.file.write_text(f"{line}\n")
         for name in ("check", "reload"):
             tier.trouble(name, None)
-        tier.machines = Machines(world, tier)
+        told = {"WEB_QUEUE": stage.queue}
+        tier.machines = PanelMachines(world, stage, lambda number, name: commands(tier, number, name), told)
         everything.callback(tier.machines.close)
         everything.enter_context(serving(place))
         yield tier
