@@ -127,7 +127,9 @@ class Upstreams:
     def stop(self, timeout_s: float) -> None:
         """Begin nothing any more. The files stay as they are: the machines serve on without us."""
         for keeper in self._files.values():
-            keeper.stop(timeout_s / max(1, len(self._files)))
+            keeper.stop(0.0)  # each is told before any is waited for
+        for keeper in self._files.values():
+            keeper.stop(timeout_s / len(self._files))
 
 
 class Keeper:

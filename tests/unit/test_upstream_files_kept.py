@@ -6,6 +6,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -13,7 +15,7 @@ from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName
 from autoscaler.core.published import Published
-from autoscaler.upstream_files import Upstreams
+from autoscaler.upstream_files import Keeper, Upstreams
 from tests.unit.core.builders import CLOUD, POOL, a_node, a_pool
 from tests.unit.stand_ins import FixedClock, Heard, wait_for
 from tests.unit.test_upstream_files import (
@@ -216,3 +218,16 @@ def test_a_disk_that_fails_after_the_file_was_written_leaves_it_known() -> None:
 
     assert [] == stage.tick(*serving("n1", "n2"), listings={CLOUD: Missing(why="no answer")})
     assert ("n1", "n2") == stage.stands()
+
+
+def test_every_file_is_told_to_stop_before_any_is_waited_for() -> None:
+    """One that hangs must not leave the others time to begin a command."""
+    upstreams = Upstreams(clock=FixedClock(), log=Heard(), may_act=lambda: True, threads=False)
+    told: list[tuple[str, float]] = []
+    for name in ("a", "b"):
+        keeper = SimpleNamespace(stop=lambda timeout_s, name=name: told.append((name, timeout_s)))
+        upstreams._files[name] = cast(Keeper, keeper)
+
+    upstreams.stop(30.0)
+
+    assert [("a", 0.0), ("b", 0.0), ("a", 15.0), ("b", 15.0)] == told
