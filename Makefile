@@ -86,6 +86,7 @@ lint: $(READY)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >build/imports.txt || { cat build/imports.txt; exit 1; }
+	@$(PYTEST) -q --collect-only tests >build/collected.txt || { tail -n 40 build/collected.txt; exit 1; }  # a broken import: now, not in half an hour
 
 debian:
 	@scripts/debian-packages.sh $(DEBIAN_PACKAGES)

@@ -1,7 +1,7 @@
 """The machines behind the made-up panel of the example's host: processes of this computer, one set for each server.
 
-In go the panel and the commands of a server by its number and name; they run from the server's birth on and are killed
-with it: a machine that ends says no goodbye.
+In go the panel and what runs on a server, by its number and name: commands, each with variables of its own. They run
+from the server's birth on and are killed with it: a machine that ends says no goodbye.
 """
 
 from __future__ import annotations
@@ -19,17 +19,23 @@ from tests.integration.stage import APP, Stage
 
 _LOOK_S = 0.05
 
-Commands = Callable[[int, str], Iterable[list[str]]]
+Commands = Callable[[int, str], Iterable[tuple[list[str], Mapping[str, str]]]]
+
+
+def shared(stage: Stage) -> dict[str, str]:
+    """The variables of a machine that the stage's own login was given to."""
+    return {
+        "CELERY_BROKER_URL": stage.broker.amqp_url_for(stage.vhost),
+        "FLOOD_LEDGER": f"{stage.directory}/ledger",
+    }
 
 
 class PanelMachines:
     """All of one host's, kept by a thread until `close`."""
 
-    def __init__(
-        self, world: ExampleWorld, stage: Stage, commands: Commands, variables: Mapping[str, str]
-    ) -> None:
+    def __init__(self, world: ExampleWorld, stage: Stage, commands: Commands) -> None:
         self._panel, self._stage = world.panel, stage
-        self._commands, self._variables = commands, variables
+        self._commands = commands
         self._running: dict[int, list[subprocess.Popen[bytes]]] = {}
         self._names: dict[int, str] = {}
         self.ended_at: dict[str, float] = {}
@@ -45,23 +51,20 @@ class PanelMachines:
             for number, name in standing.items():
                 if number not in self._running:
                     self._names[number] = name
-                    self._running[number] = [self._start(name, each) for each in self._commands(number, name)]
+                    self._running[number] = [
+                        self._start(name, *each) for each in self._commands(number, name)
+                    ]
             for number in set(self._running) - set(standing):
                 self._end(number)
         for number in list(self._running):
             self._end(number)
 
-    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
-        told = {
-            "AUTOSCALER_NODE": name,
-            "CELERY_BROKER_URL": self._stage.broker.amqp_url_for(self._stage.vhost),
-            "FLOOD_LEDGER": f"{self._stage.directory}/ledger",
-        }
+    def _start(self, name: str, command: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with (self._stage.directory / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 command,
                 cwd=APP,
-                env={**os.environ, **told, **self._variables},
+                env={**os.environ, "AUTOSCALER_NODE": name, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

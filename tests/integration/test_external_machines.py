@@ -21,7 +21,7 @@ import pytest
 from testbed.waiting import wait_until
 from tests.contract import world_external_example
 from tests.contract.world_external_example import PROGRAM, TOKEN, ExampleWorld
-from tests.integration.panel_machines import PanelMachines
+from tests.integration.panel_machines import PanelMachines, shared
 from tests.integration.stage import Stage
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -29,10 +29,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 TASKS = 60
 
 
-def a_worker(stage: Stage, name: str) -> list[str]:
+LATE = {"FLOOD_ACKS_LATE": "1", "FLOOD_PREFETCH": "1"}
+
+
+def a_worker(queue: str, name: str) -> list[str]:
     """The Celery worker of the machine of that name."""
     command = [sys.executable, "-m", "celery", "--app=flood_tasks", "worker", f"--hostname=celery@{name}"]
-    return [*command, f"--queues={stage.queue}", "--concurrency=4", "--without-gossip"]
+    return [*command, f"--queues={queue}", "--concurrency=4", "--without-gossip"]
 
 
 @contextmanager
@@ -60,10 +63,7 @@ def a_host(
 
         world.panel.trouble = count
         room = PanelMachines(
-            world,
-            stage,
-            lambda _, name: [a_worker(stage, name)],
-            {"FLOOD_ACKS_LATE": "1", "FLOOD_PREFETCH": "1"},
+            world, stage, lambda _, name: [(a_worker(stage.queue, name), shared(stage) | LATE)]
         )
         try:
             yield stage, world, orders

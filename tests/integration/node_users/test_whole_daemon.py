@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,52 +21,33 @@ from tests.contract import world_external_example
 from tests.contract.world_external_example import PROGRAM, TOKEN, ExampleWorld
 from tests.integration.node_users.stage import Stage as Scene
 from tests.integration.node_users.stage import logged_in
-from tests.integration.stage import APP, Stage
-from tests.integration.test_external_machines import Room
+from tests.integration.panel_machines import PanelMachines
+from tests.integration.stage import Stage
+from tests.integration.test_external_machines import a_worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 TASKS = 30
 
 
-class Enrolling(Room):
+class Enrolling(PanelMachines):
     """Machines that are told nothing but their user data, and ask for the rest."""
 
     def __init__(self, world: ExampleWorld, stage: Stage) -> None:
         self.told: dict[str, dict[str, Any]] = {}
         self.texts: list[str] = []
-        self._world = world
-        super().__init__(world, stage)
+        self._world, self._queue = world, stage.queue
+        super().__init__(world, stage, self._worker)
 
-    def _start(self, name: str) -> subprocess.Popen[bytes]:
+    def _worker(self, _: int, name: str) -> Iterator[tuple[list[str], Mapping[str, str]]]:
         with self._world.panel.lock:
             text = next(s["user_data"] for s in self._world.panel.servers.values() if s["hostname"] == name)
         self.texts.append(text)
         files = {file["path"]: file["content"] for file in yaml.safe_load(text)["write_files"]}
         self.told[name] = json.loads(files["/etc/autoscaler/machine.json"])
         grant = self._granted(name)
-        command = [sys.executable, "-m", "celery", "--app=flood_tasks", "worker", f"--hostname=celery@{name}"]
-        with (self._stage.directory / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                [
-                    *command,
-                    f"--queues={self._stage.queue}",
-                    "--concurrency=4",
-                    "--without-gossip",
-                    "--without-mingle",
-                ],
-                cwd=APP,
-                env={
-                    **os.environ,
-                    **grant["environment"],
-                    "AUTOSCALER_NODE": name,
-                    "CELERY_BROKER_URL": grant["broker_url"],
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = [*a_worker(self._queue, name), "--without-mingle"]
+        yield command, {**grant["environment"], "CELERY_BROKER_URL": grant["broker_url"]}
 
     def _granted(self, name: str) -> dict[str, Any]:
         told = self.told[name]

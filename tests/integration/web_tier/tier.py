@@ -30,7 +30,7 @@ from testbed.ports import free_ports
 from testbed.waiting import wait_until
 from tests.contract import world_external_example
 from tests.contract.world_external_example import PROGRAM, TOKEN, ExampleWorld
-from tests.integration.panel_machines import PanelMachines
+from tests.integration.panel_machines import PanelMachines, shared
 from tests.integration.stage import ROOT, Stage
 
 NODE = Path(__file__).parent / "app" / "web_node.py"
@@ -242,8 +242,10 @@ def a_tier(set_stage: Callable[..., Stage], directory: Path, *, more: str = "") 
         tier.file.write_text(f"{line}\n")
         for name in ("check", "reload"):
             tier.trouble(name, None)
-        told = {"WEB_QUEUE": stage.queue}
-        tier.machines = PanelMachines(world, stage, lambda number, name: commands(tier, number, name), told)
+        told = shared(stage) | {"WEB_QUEUE": stage.queue}
+        tier.machines = PanelMachines(
+            world, stage, lambda number, name: ((each, told) for each in commands(tier, number, name))
+        )
         everything.callback(tier.machines.close)
         everything.enter_context(serving(place))
         yield tier
