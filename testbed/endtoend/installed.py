@@ -21,11 +21,6 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TO_CONFIGURE = "/etc/autoscaler/environment"
 """Stands in the block after which the configuration and the secrets are written."""
 _ENDED = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "0"}
-_BACK_S = 240.0
-"""Five seconds of rest, a start on a small machine that may be emulated, and a first tick."""
-_WATCHDOG_S = 120.0
-"""What the daemon tells systemd to wait for a beat at its pace of 5 s (91 s), and the end of one that is stopped."""
-_GRAVE = "journalctl --no-pager -o cat -u autoscaler"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +85,9 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
     ordered_at = stage.wait(lambda: stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be made")[
         0
     ].made_at
-    killed_s = _dies(stage, machine, "KILL", _BACK_S)
-    wedged_s = _dies(stage, machine, "STOP", _WATCHDOG_S + _BACK_S)
-    if "Watchdog timeout" not in run(machine, _GRAVE):
-        raise NotSo(f"{NAME}: the daemon was stopped whole, and it was not the watchdog that ended it")
-    _reload(machine)
+    killed_s = serving.killed(stage, machine)
+    wedged_s = serving.wedged(stage, machine)
+    serving.reload(machine)
     pid = serving.shown(machine, "MainPID")
     run(machine, "systemctl restart autoscaler")
     state = str(serving.told(machine, f"nodes {node}")["nodes"][0]["state"])
@@ -124,42 +117,6 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         wedged_back_s=wedged_s,
         stopped_s=_stop(machine),
     )
-
-
-def _dies(stage: Stage, machine: VirtualMachine, signal: str, longest_s: float) -> float:
-    """Send that to the daemon. Seconds until the next one has started, which is when its first tick was written."""
-    pid, at = serving.shown(machine, "MainPID"), time.monotonic()
-    run(machine, f"kill -s {signal} {pid}")
-
-    def is_back() -> bool:
-        return (
-            serving.shown(machine, "MainPID") not in {pid, "0"}
-            and serving.shown(machine, "ActiveState") == "active"
-        )
-
-    stage.wait(is_back, longest_s, f"the daemon on {NAME} to be back after SIG{signal}")
-    return round(time.monotonic() - at, 1)
-
-
-def _reload(machine: VirtualMachine) -> None:
-    """A change that the running daemon takes in, and one that it refuses: systemd's word is the daemon's verdict."""
-    pid, config = serving.shown(machine, "MainPID"), "/etc/autoscaler/config.toml"
-    run(machine, f"sed -i 's/^max_workers = 1$/max_workers = 2/' {config} && systemctl reload autoscaler")
-    refused = run(
-        machine,
-        f"sed -i 's/^max_workers = 2$/max_wrokers = 2/' {config}\n"
-        f"if systemctl reload autoscaler; then echo taken; else echo refused; fi\n"
-        f"sed -i 's/^max_wrokers = 2$/max_workers = 2/' {config}",
-    )
-    said = run(machine, _GRAVE)
-    taken = f"{QUEUE}: max_workers 1 \\u2192 2" in said
-    if (
-        not taken
-        or "refused" not in refused
-        or "max_wrokers" not in said
-        or serving.shown(machine, "MainPID") != pid
-    ):
-        raise NotSo(f"{NAME}: after two reloads, one of them refused: {taken=}, {refused!r}")
 
 
 def _stop(machine: VirtualMachine) -> float:

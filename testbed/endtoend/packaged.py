@@ -1,4 +1,4 @@
-"""The daemon from its Debian package on a virtual machine: installed, killed, upgraded under load, removed, purged.
+"""The daemon from its Debian package on a virtual machine: installed, killed, wedged, reloaded, upgraded, purged.
 
 In go a running `Stage`, the documentation's chapter and two packages that differ in their number; out comes how long
 they took and what became of the fleet. What never happens here: a step of the installation that the documentation does
@@ -30,8 +30,10 @@ _MADE_OF = (
     "scripts/deb.sh", "config.example.toml", "CHANGELOG.md",
 )  # fmt: skip
 _BUILD_S = 600.0
-_TASK_S = 60.0
-"""Longer than an upgrade: the machine holds its tasks when the daemon is away."""
+_TASK_S = 420.0
+"""Longer than the reloads and the upgrade on an emulated machine: its tasks are in hand all the time."""
+_LATER_S = 60.0
+"""Longer than a removal: a machine stands when the daemon goes."""
 _INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends"
 _KEPT = "cd /etc/autoscaler; sha256sum *; stat -c '%n %a %U:%G' * /var/lib/autoscaler /var/lib/autoscaler/journal.db"
 
@@ -44,6 +46,8 @@ class Packaged:
     """How long each block of the documentation took."""
     killed_back_s: float
     """From `kill -9` of the daemon to the first tick of the next one."""
+    wedged_back_s: float
+    """The same from a SIGSTOP, by systemd's watchdog."""
     upgrade_s: float
     upgrade_away_s: float
     """Between the last tick before the upgrade and the first one after it, while the machine held tasks."""
@@ -119,17 +123,21 @@ def _lived(stage: Stage, machine: VirtualMachine) -> Packaged:
     before = len(serving.orders(stage))
     blocks_s = installed.follow(stage, machine, by_hand=False)
     began = _version(machine)
-    ticked_at = serving.ticks(stage, machine, 0.0)
+    serving.ticks(stage, machine, 0.0)
     first = stage.send(QUEUE, [_TASK_S, _TASK_S])
     (node,) = stage.wait(
         lambda: _orders(stage, before), acts.BOOT_S, f"the daemon on {NAME} to order a machine"
     )
-    killed_back_s = _killed(stage, machine, ticked_at)
+    killed_back_s = serving.killed(stage, machine)
+    wedged_back_s = serving.wedged(stage, machine)
     _held(stage, first)
+    serving.reload(machine)
     kept = run(machine, _KEPT)
     upgrade_s, away_s = _upgraded(stage, machine)
+    if over := _told(stage, "ended", first):
+        raise NotSo(f"{NAME}: tasks {over} were done before the upgrade was, so it was not under load")
     ended = _version(machine)
-    later = stage.send(QUEUE, [_TASK_S])
+    later = stage.send(QUEUE, [_LATER_S])
     remove_s, said = _removed(machine, kept, node)
     _come_back(stage, machine, kept)
     stage.wait(
@@ -145,6 +153,7 @@ def _lived(stage: Stage, machine: VirtualMachine) -> Packaged:
     return Packaged(
         blocks_s=tuple(blocks_s),
         killed_back_s=killed_back_s,
+        wedged_back_s=wedged_back_s,
         upgrade_s=upgrade_s,
         upgrade_away_s=away_s,
         upgrade_from=began,
@@ -160,12 +169,6 @@ def _lived(stage: Stage, machine: VirtualMachine) -> Packaged:
 def _orders(stage: Stage, before: int) -> list[str]:
     """Those that this daemon gave."""
     return serving.orders(stage)[before:]
-
-
-def _killed(stage: Stage, machine: VirtualMachine, ticked_at: float) -> float:
-    """`kill -9`, while its order is under way; systemd starts another."""
-    at = float(run(machine, "date +%s.%N; systemctl kill --kill-whom=main --signal=KILL autoscaler"))
-    return round(serving.ticks(stage, machine, max(at, ticked_at)) - at, 1)
 
 
 def _held(stage: Stage, numbers: range) -> None:
