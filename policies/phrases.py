@@ -31,6 +31,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts)
 
 
+def ago(at: float, now: float) -> str:
+    """`3 s ago`."""
+    return f"{duration(now - at)} ago"
+
+
 def plain(number: float) -> str:
     """A number without idle digits: `10`, `2.5`, `0.125`."""
     return f"{number:.6g}"

@@ -18,7 +18,7 @@ from autoscaler.study.contract import Outcome, Terms
 from autoscaler.study.history import History
 from autoscaler.study.recorded import Gap
 from policies.contract import DecisionInput, Trust
-from policies.phrases import count, duration, plain
+from policies.phrases import ago, count, duration, plain
 
 NO_CHANGE = "The candidate changes nothing that is played here: both rows are today's settings."
 _GAPS_NAMED = 5
@@ -168,7 +168,7 @@ def _of_span(past: Past) -> Iterator[str]:
     if past.asked_s - since_s > late_s:
         yield f"The record goes back {duration(since_s)}, not {duration(past.asked_s)}."
     if past.read_at - history.ends_at > late_s:
-        yield f"It ends {output.ago(history.ends_at, past.read_at)}: no daemon has looked since."
+        yield f"It ends {ago(history.ends_at, past.read_at)}: no daemon has looked since."
 
 
 def _of_gaps(history: History) -> Iterator[str]:

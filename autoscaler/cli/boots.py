@@ -5,48 +5,22 @@ In go what the journal holds, out come tables and plain values. What never happe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
 from rich.console import RenderableType
 
 from autoscaler.cli import output
 from autoscaler.config import Settings
-from autoscaler.core import deadlines, enrolment, patience
+from autoscaler.core import enrolment
 from autoscaler.core.facts import Memory
-from autoscaler.core.learned import Learned
-from autoscaler.core.model import Node, Offer, PoolName, Timeouts
-from autoscaler.core.reports import MEANINGS, Boot, Boots, Phase, PhaseTime
+from autoscaler.core.model import Node, PoolName
+from autoscaler.core.reports import MEANINGS, Boots, Phase, PhaseTime
 from autoscaler.journal.contract import BootRecord
+from autoscaler.views.boots import Known, known
 from policies.phrases import count, duration
 
 _BAR = 36
 """Characters for the longest way from an order to a task."""
 _BLOCK, _FAILED_BLOCK = "█", "▓"
 _TITLE = "Where the seconds of a boot go"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """An offer for a pool, what its boots were like, and when a machine of it is late."""
-
-    pool: PoolName
-    offer: Offer
-    boots: Boots
-    learned: Learned
-    times: Timeouts
-
-    @property
-    def late_after_s(self) -> float:
-        return deadlines.enrol_s(self.times, self.learned, alike=not self.learned.changed)
-
-    @property
-    def late_why(self) -> str:
-        """What that rests on."""
-        if self.times.enrol_first_s is None:
-            return "timeouts.enrol says so"
-        return patience.in_words(self.learned, alike=not self.learned.changed)
 
 
 def portrait(record: BootRecord | None, node: Node) -> RenderableType | None:
@@ -76,9 +50,9 @@ def portrait(record: BootRecord | None, node: Node) -> RenderableType | None:
 
 def by_offer(memory: Memory, settings: Settings, only: PoolName | None = None) -> RenderableType | None:
     """A line for each offer of whose boots something is known: median and 95th percentile of each phase."""
-    known = [each for each in _known(memory, settings) if only in {None, each.pool}]
-    phases = [phase for phase in Phase if any(phase in each.boots.took_s for each in known)]
-    if not known:
+    found = [each for each in known(memory, settings) if only in {None, each.pool}]
+    phases = [phase for phase in Phase if any(phase in each.boots.took_s for each in found)]
+    if not found:
         return None
     columns = (phase.value.upper() for phase in phases)
     headers = ["OFFER", "POOL", "BOOTS", "ALL", *columns, "LATE AFTER", "FAILED"]
@@ -86,13 +60,13 @@ def by_offer(memory: Memory, settings: Settings, only: PoolName | None = None) -
         [
             output.offer(each.offer),
             each.pool,
-            str(_machines(each)),
+            str(each.machines),
             _quantiles(each.boots.whole_s),
             *(_quantiles(each.boots.took_s.get(phase, ())) for phase in phases),
             duration(each.late_after_s),
             _failures(each.boots),
         ]
-        for each in known
+        for each in found
     ]
     return output.together(
         output.words(f"{_TITLE}: median / 95th percentile in seconds, of the last boots", output.STRONG),
@@ -102,62 +76,11 @@ def by_offer(memory: Memory, settings: Settings, only: PoolName | None = None) -
 
 def of_pool(memory: Memory, settings: Settings, pool: PoolName) -> RenderableType | None:
     """Each offer of that pool with a bar for each phase."""
-    known = [each for each in _known(memory, settings) if each.pool == pool]
-    return output.together(*map(_block, known)) if known else None
+    found = [each for each in known(memory, settings) if each.pool == pool]
+    return output.together(*map(_block, found)) if found else None
 
 
-def document(record: BootRecord | None, node: Node) -> dict[str, Any] | None:
-    """One machine's boot as plain values."""
-    if record is None:
-        return None
-    boot: Boot = record.boot
-    times = enrolment.timeline(boot, node.ordered_at, node.enrolled_at)
-    return {
-        "power_at": boot.power_at,
-        "phases": [asdict(time) | {"took_s": time.took_s} for time in times],
-        "failed": asdict(boot.failed) if boot.failed else None,
-        "disk": asdict(boot.disk) if boot.disk else None,
-        "log": list(record.log or ()),
-    }
-
-
-def documents(memory: Memory, settings: Settings, only: PoolName | None = None) -> list[dict[str, Any]]:
-    """What is known of the boots of each offer, as plain values."""
-    return [
-        {
-            "offer": each.offer.name,
-            "pool": each.pool,
-            "boots": _machines(each),
-            "all": _plain_quantiles(each.boots.whole_s),
-            "phases": {phase.value: _plain_quantiles(taken) for phase, taken in each.boots.took_s.items()},
-            "until_heard": _plain_quantiles(each.learned.took_s),
-            "late_after_s": each.late_after_s,
-            "late_why": each.late_why,
-            "failed": {phase.value: number for phase, number in each.boots.failed.items()},
-            "slow_disks_in_a_row": each.boots.slow_disks,
-        }
-        for each in _known(memory, settings)
-        if only in {None, each.pool}
-    ]
-
-
-def _known(memory: Memory, settings: Settings) -> Iterable[_Known]:
-    from autoscaler import wiring  # noqa: PLC0415 - clients of clouds are slow to import
-
-    for name, configured in settings.pools.items():
-        rules = wiring.pool_rules(name, configured)
-        for offer in rules.offers:
-            boots = enrolment.of_offer(memory, offer.name, rules.name)
-            learned = patience.of_offer(memory, offer.name, rules.name)
-            if boots.took_s or boots.failed or learned.took_s or learned.at_least_s:
-                yield _Known(pool=rules.name, offer=offer, boots=boots, learned=learned, times=rules.timeouts)
-
-
-def _machines(of: _Known) -> int:
-    return max((len(taken) for taken in of.boots.took_s.values()), default=len(of.learned.took_s))
-
-
-def _block(of: _Known) -> RenderableType:
+def _block(of: Known) -> RenderableType:
     boots = of.boots
     longest_s = max((high for taken in boots.took_s.values() for _, high in [_pair(taken)]), default=0.0)
     rows = []
@@ -221,11 +144,6 @@ def _s(seconds: float) -> str:
 def _quantiles(taken: tuple[float, ...]) -> str:
     both = enrolment.middle_and_high(taken)
     return output.NOTHING if both is None else f"{_s(both[0])} / {_s(both[1])}"
-
-
-def _plain_quantiles(taken: tuple[float, ...]) -> Mapping[str, float] | None:
-    both = enrolment.middle_and_high(taken)
-    return None if both is None else {"p50_s": both[0], "p95_s": both[1], "boots": len(taken)}
 
 
 def _failures(boots: Boots) -> str:

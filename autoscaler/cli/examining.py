@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autoscaler.cli import checking, heartbeat, opened, standing, surroundings
+from autoscaler.cli import checking, opened, surroundings
 from autoscaler.config import ConfigError, Settings, load
 from autoscaler.config.load import document_of, text_of
 from autoscaler.config.secret import referred
@@ -24,6 +24,7 @@ from autoscaler.config.sieve import Sieve
 from autoscaler.gateways import reaching
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.journal import Journal, JournalUnavailable, read, tables
+from autoscaler.views import heartbeat, standing
 
 FORM = 1
 """Counted up when a part changes its shape."""

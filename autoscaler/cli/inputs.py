@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from autoscaler import pool_rules
 from autoscaler.cli import exits, opened, output
 from autoscaler.config import Settings
 from autoscaler.config.values import seconds
@@ -89,9 +90,8 @@ def pool_of(settings: Settings, pool: str) -> str:
 def rules_of(settings: Settings, name: str) -> tuple[PoolRules, float]:
     """As `rules`, of settings that are there."""
     # Clients of clouds and brokers are slow to import.
-    from autoscaler import wiring  # noqa: PLC0415
 
-    found = wiring.pool_rules(name, settings.pools[name])
+    found = pool_rules.of(name, settings.pools[name])
     # Before anything is played: a run would open them on its first tick, in another process perhaps.
     open_policies(found.policies)
     return found, settings.loop.tick_s

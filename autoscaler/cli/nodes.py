@@ -21,8 +21,8 @@ from autoscaler.core.facts import Hands, Memory, Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Transition, WorkerName
 from autoscaler.journal import Journal, read
-from policies.phrases import count, duration
-from providers.contract import NodeName
+from autoscaler.views import documents
+from policies.phrases import ago, count, duration
 
 _HANDS_TIMEOUT_S = 3.0
 """A healthy worker answers in milliseconds."""
@@ -76,12 +76,14 @@ def nodes(
         memory = journal.memory()
     now = opened.CLOCK.now()
     if as_json:
-        document = _document(found, now, settings, moves, outside)
-        for record, one in zip(document["nodes"], asked, strict=False):
-            record["boot"] = boots.document(booted.get(one.name), one)
-        for record in document["nodes"]:
-            record["outdated"] = memory.outdated.get(record["name"])
-        output.say_json(document | {"boots": boots.documents(memory, settings, only)})
+        records = [
+            documents.node(one, now, memory)
+            | (documents.life(one, moves[one.name], booted.get(one.name)) if one.name in moves else {})
+            | (_told_outside(one, outside) if outside is not None else {})
+            for one in found
+        ]
+        compared = _differences_document(outside.compared) if outside is not None else {}
+        output.say_json(documents.nodes(records, now, settings, memory, only) | compared)
         return
     parts: list[RenderableType | None] = []
     for one in asked:
@@ -170,7 +172,7 @@ def _row(node: Node, now: float) -> tuple[str | Text, ...]:
         duration(now - node.entered_at),
         duration((node.entered_at if gone else now) - node.ordered_at),
         output.offer(node.offer),
-        output.NOTHING if node.enrolled_at is None else output.ago(node.enrolled_at, now),
+        output.NOTHING if node.enrolled_at is None else ago(node.enrolled_at, now),
         output.amount(bills.in_all_of_node(node, now)),
         node.reason,
     )
@@ -225,7 +227,7 @@ def _portrait(
         "machine": f"{node.machine} ({node.instance_id or 'id not known'})",
         "pool": node.pool,
         "state": f"{node.state.value} for {duration(now - node.entered_at)}: {node.reason}",
-        "ordered": f"{output.local(node.ordered_at)} ({output.ago(node.ordered_at, now)})",
+        "ordered": f"{output.local(node.ordered_at)} ({ago(node.ordered_at, now)})",
         "enrolled": output.local(node.enrolled_at) if node.enrolled_at is not None else "not yet",
         "offer": f"{output.offer(node.offer)}, {output.amount(node.offer.price_per_h, currency)} an hour",
         "worker": f"{node.worker}, {count(node.slots, 'slot')}, queues {', '.join(node.queues) or 'not known'}",
@@ -250,35 +252,19 @@ def _portrait(
     return output.together(output.facts(facts), life)
 
 
-def _document(
-    found: tuple[Node, ...],
-    now: float,
-    settings: Settings,
-    moves: Mapping[NodeName, tuple[Transition, ...]],
-    outside: _Outside | None,
-) -> dict[str, Any]:
-    records = []
-    for node in found:
-        record = asdict(node) | {
-            "worker": node.worker,
-            "age_s": now - node.ordered_at,
-            "cost_so_far": bills.in_all_of_node(node, now),
-        }
-        if node.name in moves:
-            record["transitions"] = [asdict(move) for move in moves[node.name]]
-        if outside is not None:
-            hands = outside.hands.get(node.worker)
-            instance = outside.compared.instances.get(node.name)
-            record["hands"] = asdict(hands) if isinstance(hands, Hands) else None
-            record["instance"] = asdict(instance) if instance else None
-        records.append(record)
-    document: dict[str, Any] = {"at": now, "currency": settings.fleet.currency, "nodes": records}
-    if outside is not None:
-        compared = outside.compared
-        document |= {
-            "agree": compared.agree,
-            "without_record": [{"provider": p, **asdict(i)} for p, i in compared.without_record],
-            "without_machine": [node.name for node in compared.without_machine],
-            "unseen": dict(compared.unseen),
-        }
-    return document
+def _told_outside(node: Node, outside: _Outside) -> dict[str, Any]:
+    hands = outside.hands.get(node.worker)
+    instance = outside.compared.instances.get(node.name)
+    return {
+        "hands": asdict(hands) if isinstance(hands, Hands) else None,
+        "instance": asdict(instance) if instance else None,
+    }
+
+
+def _differences_document(compared: Comparison) -> dict[str, Any]:
+    return {
+        "agree": compared.agree,
+        "without_record": [{"provider": p, **asdict(i)} for p, i in compared.without_record],
+        "without_machine": [node.name for node in compared.without_machine],
+        "unseen": dict(compared.unseen),
+    }

@@ -13,10 +13,11 @@ from typing import NoReturn
 
 import typer
 
-from autoscaler.cli import exits, heartbeat, identity, opened, output
+from autoscaler.cli import exits, identity, opened, output
 from autoscaler.config import Settings
 from autoscaler.core.model import OrderAnswer, OrderKind
 from autoscaler.journal import Journal, orders
+from autoscaler.views import heartbeat
 
 EVERYTHING = "*"
 """The target of an order that names none."""

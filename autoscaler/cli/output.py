@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from autoscaler.core.model import Offer
-from policies.phrases import duration
 
 NOTHING = "–"
 """Where there is nothing to show, which is not the same as zero."""
@@ -121,11 +120,6 @@ def together(*parts: RenderableType | None) -> Group:
 def local(at: float) -> str:
     """An instant in local time, with its offset from UTC."""
     return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
-
-
-def ago(at: float, now: float) -> str:
-    """`3 s ago`."""
-    return f"{duration(now - at)} ago"
 
 
 def amount(sum_: float, currency: str = "") -> str:

@@ -5,7 +5,6 @@ What never happens here: a reason that the decision does not hold.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,10 +12,10 @@ import typer
 
 from autoscaler.cli import boots, exits, opened, options, output
 from autoscaler.config.values import seconds
-from autoscaler.core.model import PoolDecision
 from autoscaler.journal import read
-from policies import PolicyOptionsWrong
-from policies.decide import decide
+from autoscaler.views import boots as boot_views
+from autoscaler.views import documents, replaying
+from policies.phrases import ago
 from policies.sentence import explain
 
 
@@ -57,22 +56,11 @@ def why(
                 else f"at {output.local(instant)} or before."
             )
         )
-    same, says = replayed(stored)
     if as_json:
-        output.say_json(
-            {
-                "pool": stored.pool,
-                "at": stored.at,
-                "wanted": stored.decision.wanted,
-                "sentence": stored.sentence,
-                "replays": same,
-                "decision": asdict(stored.decision),
-                "boots": boots.documents(memory, settings, name),
-            }
-        )
+        output.say_json(documents.decision(stored) | {"boots": boot_views.documents(memory, settings, name)})
         return
     output.say(
-        output.words(f"Decided {output.local(stored.at)} ({output.ago(stored.at, now)})", output.DIM),
+        output.words(f"Decided {output.local(stored.at)} ({ago(stored.at, now)})", output.DIM),
         output.words(stored.sentence, output.STRONG),
         "",
         explain(stored.decision),
@@ -82,22 +70,8 @@ def why(
     if took is not None:
         output.say("", took)
     if replay:
+        same, says = replaying.replayed(stored)
         output.say("", output.words(says, output.OK if same else output.BAD))
-
-
-def replayed(stored: PoolDecision) -> tuple[bool, str]:
-    """Whether the same facts lead to the same number by today's program, and that in words."""
-    before = stored.decision.wanted
-    try:
-        after = decide(stored.decision.input).wanted
-    except PolicyOptionsWrong as error:
-        return False, f"It cannot be replayed: {error}"
-    if after == before:
-        return True, f"Replayed from the same facts: {after} again."
-    return (
-        False,
-        f"Replayed from the same facts: {after}, where {before} was decided. The program has changed since.",
-    )
 
 
 def instant_of(text: str, now: float) -> float:

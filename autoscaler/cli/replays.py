@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import exits, inputs, opened, output
+from autoscaler.cli import exits, inputs, opened
 from autoscaler.cli.timeline import Timeline
 from autoscaler.config import Settings
 from autoscaler.config.values import seconds
@@ -24,7 +24,7 @@ from autoscaler.study import recorded
 from autoscaler.study.contract import Outcome, Start, Terms, Workload
 from autoscaler.study.history import Given, History
 from autoscaler.study.run import Configured, run
-from policies.phrases import duration
+from policies.phrases import ago, duration
 from policies.seasons import KEPT_S
 
 _DAY_S = 86_400.0
@@ -186,5 +186,5 @@ def _nothing(place: str, pool: PoolName, asked_s: float, now: float, span: tuple
         return f"The journal {place} holds no look at pool {pool}: no daemon has watched it yet."
     return (
         f"The journal {place} holds no look at pool {pool} in the last {duration(asked_s)}: "
-        f"the last one was {output.ago(span[1], now)}. Reach further back with --since."
+        f"the last one was {ago(span[1], now)}. Reach further back with --since."
     )

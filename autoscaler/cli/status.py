@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -17,13 +16,14 @@ from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from autoscaler.cli import exits, heartbeat, opened, options, output, standing
-from autoscaler.cli.standing import AccountStanding, PoolStanding, Standing
+from autoscaler.cli import exits, opened, options, output
 from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.projection import Projection
 from autoscaler.core.published import Published
-from policies.phrases import count, duration
+from autoscaler.views import documents, heartbeat, standing
+from autoscaler.views.standing import AccountStanding, PoolStanding, Standing
+from policies.phrases import ago, count, duration
 
 _REFRESH_S = 2.0
 _HEED_S = 0.1
@@ -61,7 +61,7 @@ def status(
             output.say(heard.says(now))
             raise typer.Exit(exits.DONE if heard.running else exits.FAILED)
         if as_json:
-            output.say_json(_document(standing.look(journal, settings, opened.CLOCK.now())))
+            output.say_json(documents.status(standing.look(journal, settings, opened.CLOCK.now())))
         elif not watch:
             output.say(page(standing.look(journal, settings, opened.CLOCK.now())))
         else:
@@ -220,7 +220,7 @@ def _published(upstream: Published, at: float) -> Iterator[Text]:
 def _notes(now: Standing) -> Iterator[Text]:
     """What stands out besides the pools."""
     for order in now.orders:
-        given = f"given by {order.given_by} {output.ago(order.given_at, now.at)}"
+        given = f"given by {order.given_by} {ago(order.given_at, now.at)}"
         yield output.words(f"order waiting: {order.kind.value} {order.target}, {given}", output.NOTE)
     for one in now.misplaced:
         since = duration(max(0.0, now.at - one.since_at))
@@ -247,15 +247,3 @@ def _held(held: HeldBack, at: float) -> str:
         until = f"resting for {duration(held.until_at - at)}{since}; then {held.ends}"
     by_hand = f"; at once: `{held.by_hand}`" if held.by_hand else ""
     return f"{held.why if named else f'{held.subject}: {held.why}'}\n  {until}{by_hand}"
-
-
-def _document(now: Standing) -> dict[str, object]:
-    whole = asdict(now)
-    holder = now.daemon.holder
-    whole["daemon"] = {
-        "running": now.daemon.running,
-        "owner": holder.owner if holder else None,
-        "since_at": holder.since_at if holder else None,
-        "last_tick_at": now.daemon.last_tick_at,
-    }
-    return whole

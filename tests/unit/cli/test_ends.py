@@ -20,7 +20,7 @@ from tests.unit.core.builders import a_node
 
 AUTOSCALER = Path(sys.executable).parent / "autoscaler"
 UNFORESEEN = """
-import autoscaler.cli.standing as standing
+import autoscaler.views.standing as standing
 def look(*_): raise RuntimeError("boo")
 standing.look = look
 from autoscaler.cli import main

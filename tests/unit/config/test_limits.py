@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler import config, wiring
+from autoscaler import config, pool_rules
 from autoscaler.config import ConfigError
 from tests.unit.config.documents import ENVIRON, a_document, settings
 
@@ -18,7 +18,7 @@ def aged(age: str) -> tuple[str, str]:
 )
 def test_an_age_is_obeyed_and_none_is_no_limit(age: str, seconds: float) -> None:
     """`0s` says that machines may be as old as they like."""
-    assert seconds == wiring.pool_rules("images", settings(aged(age)).pools["images"]).max_age_s
+    assert seconds == pool_rules.of("images", settings(aged(age)).pools["images"]).max_age_s
 
 
 @pytest.mark.parametrize("age", ["1ms", "1s", "59m", "3599s"])

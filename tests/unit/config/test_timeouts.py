@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler import config, wiring
+from autoscaler import config, pool_rules
 from autoscaler.config import ConfigError
 from autoscaler.core.model import Timeouts
 from tests.unit.config.documents import ENVIRON, a_document, settings
@@ -15,7 +15,7 @@ def written(lines: str) -> tuple[str, str]:
 
 
 def times(lines: str) -> Timeouts:
-    return wiring.pool_rules("images", settings(written(lines)).pools["images"]).timeouts
+    return pool_rules.of("images", settings(written(lines)).pools["images"]).timeouts
 
 
 @pytest.mark.parametrize(

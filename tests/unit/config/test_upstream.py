@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler import config, upstream_settings, wiring
+from autoscaler import config, pool_rules, upstream_settings
 from autoscaler.config import Problem, Settings, changes
 from autoscaler.core.model import PoolName
 from autoscaler.upstream_files import Publication
@@ -35,7 +35,7 @@ def the_problem(more: str) -> Problem:
 
 def publication(more: str) -> Publication:
     given = settings(more=more)
-    rules = {PoolName(name): wiring.pool_rules(name, pool) for name, pool in given.pools.items()}
+    rules = {PoolName(name): pool_rules.of(name, pool) for name, pool in given.pools.items()}
     return upstream_settings.publications(given, rules)[PoolName("images")]
 
 
@@ -155,7 +155,7 @@ def test_the_pages_pool_is_a_configuration_by_schedule_and_by_rate() -> None:
     text = f"{documents.DOCUMENT}\n{aws}\n{pool}\n"
     by_schedule = config.parse(text, documents.ENVIRON)
     by_rate = config.parse(text + rate, documents.ENVIRON)
-    specs = wiring.pool_rules("web", by_rate.pools["web"]).policies
+    specs = pool_rules.of("web", by_rate.pools["web"]).policies
 
     assert by_schedule.pools["web"].upstream
     assert PolicySpec(kind="rate", options={"messages_per_s": 40}) == specs[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoscaler.cli.heartbeat import Heartbeat
+from autoscaler.views.heartbeat import Heartbeat
 from autoscaler.journal import LeaseHolder
 
 HOLDER = LeaseHolder(owner="pid 7 on here", epoch=3, since_at=100.0)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autoscaler.cli import output
 from autoscaler.config import Settings
 from autoscaler.journal import Journal, LeaseHolder, read
+from policies.phrases import ago
 
 _PATIENCE_TICKS = 3.0
 """A tick may overrun, and one or two may fail; a daemon that misses three in a row is not there, or no use."""
@@ -28,7 +28,7 @@ class Heartbeat:
         """In one phrase."""
         if self.last_tick_at is None:
             return "the daemon is starting, no tick yet" if self.running else "no daemon has ticked yet"
-        last = output.ago(self.last_tick_at, now)
+        last = ago(self.last_tick_at, now)
         owner = self.holder.owner if self.holder else "unknown"
         if self.running:
             return f"the daemon runs ({owner}), last tick {last}"

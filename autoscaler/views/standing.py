@@ -1,4 +1,4 @@
-"""How the fleet stands, by its journal: the facts behind `status`, as values.
+"""How the fleet stands, by its journal: the facts behind `status` and the overview, as values.
 
 In go the journal and the settings, out comes one `Standing`. A pool's demand is that of its last decision; its nodes
 are counted as they are on record now. What never happens here: words for people.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from autoscaler import wiring
-from autoscaler.cli import heartbeat
-from autoscaler.cli.heartbeat import Heartbeat
+from autoscaler import pool_rules
 from autoscaler.config import Settings
 from autoscaler.core import held_back, lifecycle, projection, supply
 from autoscaler.core.facts import Memory, Misplaced, Stranger
@@ -21,6 +20,8 @@ from autoscaler.core.model import Node, Order, PoolDecision, PoolName, PoolRules
 from autoscaler.core.projection import Projection
 from autoscaler.core.published import Published
 from autoscaler.journal import Journal, read
+from autoscaler.views import heartbeat
+from autoscaler.views.heartbeat import Heartbeat
 from providers.contract import ProviderName
 
 
@@ -91,7 +92,7 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
     decisions = read.last_decisions(journal)
     wishes = journal.wishes()
     names = dict.fromkeys([*map(PoolName, settings.pools), *(node.pool for node in nodes)])
-    rules = {PoolName(name): wiring.pool_rules(name, pool) for name, pool in settings.pools.items()}
+    rules = {PoolName(name): pool_rules.of(name, pool) for name, pool in settings.pools.items()}
     bills = projection.of_pools(nodes, memory, rules, at)
     return Standing(
         at=at,
@@ -103,12 +104,9 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
                 name,
                 settings,
                 nodes,
-                decisions.get(name),
-                wishes.get(name),
-                bills[name],
-                rules.get(name),
+                _Said(decisions.get(name), wishes.get(name), rules.get(name), bills[name]),
+                memory,
                 at,
-                memory=memory,
             )
             for name in names
         ),
@@ -146,18 +144,19 @@ def _account(name: ProviderName, memory: Memory, at: float, *, configured: bool)
     )
 
 
+class _Said(NamedTuple):
+    """What is on record about a pool beside its nodes."""
+
+    last: PoolDecision | None
+    wish: PoolWish | None
+    rules: PoolRules | None
+    bill: Projection
+
+
 def _pool(
-    name: PoolName,
-    settings: Settings,
-    nodes: Iterable[Node],
-    last: PoolDecision | None,
-    wish: PoolWish | None,
-    bill: Projection,
-    rules: PoolRules | None,
-    at: float,
-    *,
-    memory: Memory,
+    name: PoolName, settings: Settings, nodes: Iterable[Node], said: _Said, memory: Memory, at: float
 ) -> PoolStanding:
+    last, wish, rules, bill = said
     mine = supply.of_pool(nodes, name)
     counts_as = rules.counts_as if rules else supply.one_each
 
