@@ -23,15 +23,15 @@ from providers.contract import ProviderName
 
 _TOGETHER = 50
 """Ranges that one statement asks for: a statement a range would be a round trip each, and SQLite joins at most 500."""
-_FINE_S, _FINER_UP_TO_S = 1.0, 60.0
-_COARSE_S, _COARSER_UP_TO_S = 10.0, 3600.0
+_FINE_S, _FINER_UP_TO_S = 0.1, 10.0
+_COARSE_S, _COARSER_UP_TO_S = 1.0, 600.0
 _COARSEST_S = 60.0
-"""Waits are counted by the second up to a minute, by ten up to an hour, by the minute beyond: some thousand numbers at
-most, each within a sixtieth of the truth or a second of it."""
+"""Waits are counted by the tenth of a second up to ten, by the second up to ten minutes, by the minute beyond: some
+thousand numbers at most, each within a tenth of the truth or less."""
 
 Range = tuple[float, float]
 """From an instant, included, to another, which is not."""
-Maker = Callable[[int], sa.Select[Any] | sa.CompoundSelect[Any]]
+Maker = Callable[[int], sa.CompoundSelect[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
