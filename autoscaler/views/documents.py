@@ -15,6 +15,7 @@ from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolDecision, PoolName, Transition
 from autoscaler.journal.contract import BootRecord
 from autoscaler.views import boots, replaying
+from autoscaler.views.history import History
 from autoscaler.views.standing import Standing
 
 
@@ -69,3 +70,8 @@ def decision(stored: PoolDecision) -> dict[str, Any]:
         "replays": same,
         "decision": asdict(stored.decision),
     }
+
+
+def history(past: History) -> dict[str, Any]:
+    """A pool's time: points, gaps, what changed the number, totals, and what it would have cost otherwise."""
+    return asdict(past)

@@ -22,7 +22,6 @@ from autoscaler.core.published import Published
 from autoscaler.journal import Journal, read
 from autoscaler.views import heartbeat
 from autoscaler.views.heartbeat import Heartbeat
-from policies.contract import PolicySpec
 from providers.contract import ProviderName
 
 
@@ -39,7 +38,7 @@ class PoolStanding:
     waiting: int | None
     oldest_s: float | None
     target_wait_s: float | None
-    """Within which a task should start, by the strictest policy that names a time; None where none does."""
+    """Within which a task should start, by the strictest policy `wait`; None where there is none."""
     in_progress: int | None
     serving: int
     arriving: int
@@ -180,7 +179,7 @@ def _pool(
         decided_at=last.at if last else None,
         waiting=demand.backlog if demand else None,
         oldest_s=demand.wait_s.value if demand else None,
-        target_wait_s=_target_s(given.policies if given else rules.policies if rules else ()),
+        target_wait_s=pool_rules.own_target_s(rules) if rules else None,
         in_progress=demand.in_progress if demand else None,
         serving=workers(lifecycle.SERVING),
         arriving=workers(lifecycle.ARRIVING),
@@ -194,8 +193,3 @@ def _pool(
         outdated=sum(node.name in memory.outdated for node in mine),
         published=memory.published.get(name),
     )
-
-
-def _target_s(policies: Iterable[PolicySpec]) -> float | None:
-    targets = (policy.options.get("target_wait_s") for policy in policies if policy.kind == "wait")
-    return min((float(each) for each in targets if isinstance(each, int | float)), default=None)

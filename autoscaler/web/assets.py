@@ -1,6 +1,6 @@
-"""The style sheet, the scripts and the sign of the pages: read once, named with a digest so that browsers keep them.
+"""Style sheets, scripts and the sign of the pages, those of charts too: read once, named with a digest to be kept by.
 
-What never happens here: a file from outside of the folder beside this module.
+What never happens here: a file from outside of the folder beside this module and of `plots`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+
+from autoscaler.plots import chart
 
 _FOLDER = Path(__file__).with_name("static")
 _TYPES = {
@@ -34,15 +36,14 @@ class Asset:
 @cache
 def all_of_them() -> Mapping[str, Asset]:
     """By name; what is not here is not served."""
-    found = {}
-    for path in sorted(_FOLDER.iterdir()):
-        if path.suffix in _TYPES:
-            content = path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
-            found[path.name] = Asset(
-                name=path.name, content=content, media_type=_TYPES[path.suffix], digest=digest
-            )
-    return MappingProxyType(found)
+    files = {path.name: path.read_bytes() for path in sorted(_FOLDER.iterdir()) if path.suffix in _TYPES}
+    files |= {"chart.css": chart.style().encode(), "chart.js": chart.script().encode()}
+    return MappingProxyType({name: _asset(name, content) for name, content in files.items()})
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
+    return Asset(name=name, content=content, media_type=_TYPES[Path(name).suffix], digest=digest)
 
 
 def address(name: str) -> str:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from autoscaler.core.model import PoolDecision
 from autoscaler.journal.contract import OrderRecord
 from autoscaler.views import attention as matters_of
-from autoscaler.views import documents
+from autoscaler.views import documents, drawing
+from autoscaler.views.history import History
 from autoscaler.views.portraits import NodePortrait, PoolPortrait
 from autoscaler.views.standing import PoolStanding, Standing
-from autoscaler.web import bars, deeds, reasons, rendering, rows, wording
+from autoscaler.web import bars, charts, deeds, reasons, rendering, rows, wording
 from policies.sentence import explain
 
 
@@ -49,9 +48,9 @@ def overview(now: Standing, manner: Manner = READ_ONLY) -> bytes:
 
 
 def pool(
-    now: Standing, portrait: PoolPortrait, manner: Manner = READ_ONLY, *, chart: Markup | None = None
+    now: Standing, portrait: PoolPortrait, manner: Manner = READ_ONLY, *, past: History | None = None
 ) -> bytes:
-    """`/pools/{pool}`: one pool, why its number is what it is, its machines and its last moves."""
+    """`/pools/{pool}`: one pool, why its number is what it is, its machines and its last moves; and its last hours."""
     standing = _standing(now, portrait)
     span_s = bars.span_of((each.node for each in portrait.nodes), portrait.at)
     lives = [_life(each, portrait.at - span_s, portrait.at, manner) for each in portrait.nodes]
@@ -77,7 +76,9 @@ def pool(
         boots=[reasons.of_boots(known) for known in portrait.boots],
         lives=lives,
         span_s=span_s,
-        chart=chart,
+        chart=charts.of(past, "over-time") if past else None,
+        past=past,
+        spans=charts.SPANS,
     )
 
 
@@ -128,6 +129,22 @@ def decision(now: Standing, stored: PoolDecision, manner: Manner = READ_ONLY) ->
         why=reasons.of(stored),
         words=explain(stored.decision),
         document=document,
+    )
+
+
+def history(now: Standing, past: History, since: str, manner: Manner = READ_ONLY) -> bytes:
+    """`/pools/{pool}/history?since=…`: a pool's past, and what the same work would have cost otherwise."""
+    return _page(
+        "history.html",
+        now,
+        manner,
+        here="",
+        past=past,
+        since=since,
+        spans=charts.SPANS,
+        chart=charts.of(past, "history"),
+        summary=drawing.summary(past),
+        costs=tuple(drawing.costs(past)),
     )
 
 

@@ -20,8 +20,17 @@
   const OWN = new Set(["open", "hidden"]);
   const key = (node) => (node.nodeType === 1 && node.id) || null;
   const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b);
+  // A chart's script keeps what it read: one that changed is put anew, and found by that script.
+  const figures = (chart) => chart.querySelector("template")?.innerHTML;
+  const redraw = (old, fresh) => {
+    if (figures(old) === figures(fresh)) return;
+    const had = old.contains(document.activeElement), put = document.importNode(fresh, true);
+    old.replaceWith(put);
+    if (had) put.querySelector("[tabindex]")?.focus({ preventScroll: true });
+  };
   const morph = (old, fresh) => {
     if (old.isEqualNode(fresh)) return;
+    if (old.matches && old.matches("figure.chart-of") && fresh.matches("figure.chart-of")) { redraw(old, fresh); return; }
     if (old.nodeType !== 1) { old.nodeValue = fresh.nodeValue; return; }
     for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !OWN.has(name)) old.removeAttribute(name);
     for (const { name, value } of fresh.attributes) if (!OWN.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
