@@ -21,7 +21,7 @@
   const key = (node) => (node.nodeType === 1 && node.id) || null;
   const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b);
   // A chart's script keeps what it read: one that changed is put anew, and found by that script.
-  const figures = (chart) => chart.querySelector("template")?.innerHTML;
+  const figures = (chart) => chart.querySelector("template")?.content.textContent;
   const redraw = (old, fresh) => {
     if (figures(old) === figures(fresh)) return;
     const had = old.contains(document.activeElement), put = document.importNode(fresh, true);
