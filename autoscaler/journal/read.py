@@ -52,6 +52,16 @@ def transitions_of(journal: Journal, node: NodeName) -> tuple[Transition, ...]:
     )
 
 
+def lives(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, tuple[Transition, ...]]:
+    """The lives of these nodes so far, each oldest first."""
+    table = tables.transitions.c
+    query = sa.select(tables.transitions).where(table.node.in_(list(nodes))).order_by(table.number)
+    found: dict[NodeName, list[Transition]] = {name: [] for name in nodes}
+    for move in _transitions(journal, query):
+        found[move.node].append(move)
+    return {name: tuple(moves) for name, moves in found.items()}
+
+
 def last_transitions(journal: Journal, *, limit: int, pool: PoolName | None = None) -> tuple[Transition, ...]:
     """The fleet's, or one pool's, last moves, newest first."""
     table = tables.transitions.c

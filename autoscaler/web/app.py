@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
-from autoscaler.web import routes
+from autoscaler.web import routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Reader
@@ -46,6 +46,9 @@ def application(reader: Reader, writing: Writing, *, version: str, secure: bool)
         routes.records(reader),
         routes.news(ticks),
         routes.orders(reader, writing),
+        site.fleet(reader),
+        site.portraits_of(reader),
+        site.files(),
     )
     for part in parts:
         app.include_router(part)
