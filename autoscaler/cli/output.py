@@ -37,9 +37,14 @@ def console(*, errors: bool = False) -> Console:
     )
 
 
+def on_terminal() -> bool:
+    """Whether what is said goes to one."""
+    return sys.stdout.isatty()
+
+
 def width(elsewhere: int) -> int:
     """Columns of the terminal; so many where there is none."""
-    return console().width if sys.stdout.isatty() else elsewhere
+    return console().width if on_terminal() else elsewhere
 
 
 def clean(text: str) -> str:
