@@ -1,5 +1,5 @@
-"""What a browser and a program see of the daemon.
+"""What the daemon shows and takes by HTTP: the page, the API, metrics, and orders on their way to the journal.
 
-In go the journal's values as `views` reads them, out come pages and documents over HTTP; orders go into the journal.
-What never happens here: a tick, a look at a broker or a cloud.
+It reads the journal by `views` and writes nothing but orders. What never happens here: a look at a broker or a cloud, a
+touch of the loop, and anything that a tick could have to wait for.
 """
