@@ -23,15 +23,13 @@ from providers.contract import ProviderName
 
 _TOGETHER = 50
 """Ranges that one statement asks for: a statement a range would be a round trip each, and SQLite joins at most 500."""
-_FINE_S, _FINER_UP_TO_S = 1.0, 60.0
-_COARSE_S, _COARSER_UP_TO_S = 10.0, 3600.0
-_COARSEST_S = 60.0
-"""Waits are counted by the second up to a minute, by ten up to an hour, by the minute beyond: some thousand numbers at
-most, each within a sixtieth of the truth or a second of it."""
+_TENTHS_UP_TO_S, _SECONDS_UP_TO_S = 10.0, 600.0
+"""Waits are counted by the tenth of a second up to ten, by the second up to ten minutes, by the minute beyond: some
+thousand numbers at most, each within a tenth of the truth or less."""
 
 Range = tuple[float, float]
 """From an instant, included, to another, which is not."""
-Maker = Callable[[int], sa.Select[Any] | sa.CompoundSelect[Any]]
+Maker = Callable[[int], sa.CompoundSelect[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,12 +239,14 @@ def _waits(
     connection: sa.Connection, pool: PoolName, since_at: float, until_at: float
 ) -> tuple[tuple[float, int], ...]:
     table = tables.samples.c
-    step_s = sa.case(
-        (table.wait_s <= _FINER_UP_TO_S, _FINE_S),
-        (table.wait_s <= _COARSER_UP_TO_S, _COARSE_S),
-        else_=_COARSEST_S,
+    tenths, seconds, minutes = (
+        sa.cast(table.wait_s * per_s, sa.BigInteger) for per_s in (10.0, 1.0, 1.0 / 60.0)
     )
-    about = (sa.cast(table.wait_s / step_s, sa.BigInteger) * step_s).label("about")
+    about = sa.case(
+        (table.wait_s <= _TENTHS_UP_TO_S, tenths),
+        (table.wait_s <= _SECONDS_UP_TO_S, seconds + 90),
+        else_=minutes + 680,
+    ).label("about")
     query = sa.select(about, sa.func.max(table.wait_s), sa.func.count()).where(
         table.pool == pool, table.at.between(since_at, until_at), table.wait_s.is_not(None)
     )
