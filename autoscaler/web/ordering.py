@@ -58,7 +58,7 @@ class Hold(_Wish):
 
     kind: Literal["hold"]
     target: _Target
-    workers: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=100_000)]
+    workers: Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
     for_: Annotated[str, Field(alias="for", max_length=20, pattern=f"^{DURATION.pattern}$")]
     """A duration with its unit: 30m, 2h, 1d."""
 
