@@ -17,7 +17,7 @@ from autoscaler.views.history import History
 from autoscaler.views.portraits import NodePortrait, PoolPortrait
 from autoscaler.views.standing import PoolStanding, Standing
 from autoscaler.web import bars, charts, deeds, reasons, rendering, rows, wording
-from policies.sentence import explain
+from policies.account import explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

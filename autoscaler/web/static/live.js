@@ -2,11 +2,12 @@
 // Nothing is replaced that stayed the same: focus, selection, open details and scroll are kept.
 "use strict";
 (() => {
-  const STALE_MS = 60000;
+  const QUIET_MS = 15000;
   const pulse = document.getElementById("pulse");
   const word = document.getElementById("pulse-word");
   const told = document.getElementById("told");
-  let last = Number(document.body.dataset.at) || 0;
+  if (!pulse || !word || !told) return;
+  let tick = Number(document.body.dataset.at) || 0, last = null;
   let heardAt = Date.now(), fetching = false, again = false, source = null;
 
   const clock = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
@@ -63,36 +64,46 @@
     document.dispatchEvent(new CustomEvent("taken"));
   };
 
+  const stale = () => say("stale", `stale since ${clock(heardAt / 1000)}`);
   const renew = async () => {
     if (fetching) { again = true; return; }
     fetching = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(15000) });
-      if (answer.ok) take(await answer.text());
-    } catch { /* the next tick tries again; the pulse tells when none comes */ }
+      // What is gone, or cannot be read now, is told in the page that comes instead.
+      take(await answer.text());
+      heardAt = Date.now();
+    } catch { stale(); }
     fetching = false;
     if (again) { again = false; renew(); }
   };
 
+  // The first word of a stream tells what the page has already, unless a tick came in between.
   const heard = (event) => {
-    let at = 0;
-    try { at = Number(JSON.parse(event.data).tick_at) || 0; } catch { return; }
+    let at = tick;
+    try { const news = JSON.parse(event.data).tick; at = Number(Array.isArray(news) ? news[0] : news) || at; } catch { return; }
+    const known = last === null ? at === tick : event.data === last;
+    last = event.data;
+    tick = at;
     heardAt = Date.now();
-    say("live", `live, ${clock(at)}`);
-    if (at !== last) { last = at; if (!document.hidden) renew(); else again = true; }
+    say("live", at ? `live, ${clock(at)}` : "live");
+    if (known) return;
+    if (document.hidden) again = true; else renew();
   };
 
   const listen = () => {
     if (source) source.close();
     source = new EventSource("/api/v1/live");
     source.addEventListener("tick", heard);
-    source.addEventListener("error", () => say("stale", `stale since ${clock(last || heardAt / 1000)}`));
+    source.addEventListener("error", stale);
+    source.addEventListener("open", () => { if (tick) say("live", `live, ${clock(tick)}`); });
   };
 
   // While nobody looks nothing is fetched; whoever comes back sees the newest at once.
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) { again = false; renew(); } });
+  // Where no tick comes, time passes all the same: the page says how long ago the last one was.
   setInterval(() => {
-    if (Date.now() - heardAt > STALE_MS) say("stale", `stale since ${clock(last || heardAt / 1000)}`);
+    if (!document.hidden && Date.now() - heardAt > QUIET_MS) renew();
     if (source && source.readyState === EventSource.CLOSED) listen();
   }, 5000);
   if (window.EventSource) listen();

@@ -52,8 +52,25 @@
     return `the daemon answered ${status}`;
   };
 
+  const tell = (told) => {
+    const state = (told && told.state) || "waiting";
+    answer(`${state[0].toUpperCase()}${state.slice(1)}${told && told.says ? `: ${told.says}` : ""}`, { refused: "bad", "carried out": "good" }[state] || "soft");
+  };
+
+  // The daemon answers with a tick of its own; whoever waits sees it, and whoever does not finds it on the page Orders.
+  const follow = async (number) => {
+    for (let tries = 0; number && tries < 40 && dialog.open && asked.number === number; tries += 1) {
+      await new Promise((done) => { setTimeout(done, 750); });
+      try {
+        const got = await fetch("/api/v1/orders?limit=50", { cache: "no-store", signal: AbortSignal.timeout(10000) });
+        const order = got.ok && (await got.json()).orders.find((each) => each.number === number);
+        if (order && order.state !== "waiting") { if (asked.number === number) tell(order); return; }
+      } catch { /* asked again */ }
+    }
+  };
+
   const give = async () => {
-    const order = { ...asked };
+    const order = { kind: asked.kind, target: asked.target, force: asked.force };
     if (!order.force) delete order.force;
     if (order.kind === "hold") { order.workers = Number(part("workers").value); order.for = part("for").value.trim(); }
     const by = part("by").value.trim();
@@ -79,13 +96,14 @@
       else {
         stored.set("token", secret);
         stored.set("by", by);
-        const state = (told && told.state) || "waiting";
-        answer(`${state[0].toUpperCase()}${state.slice(1)}${told && told.says ? `: ${told.says}` : ""}`, state === "refused" ? "bad" : "good");
+        asked.number = told && told.order;
         part("give").hidden = true;
         part("close").textContent = "Close";
         part("close").focus();
         know();
-        if (window.renewPage) window.renewPage();
+        tell(told);
+        busy = false;
+        await follow(told && told.order);
       }
     } catch {
       answer("No answer came. Whether the order was taken shows on the page Orders.", "bad");
