@@ -14,7 +14,7 @@ DOCS := .venv-docs/.ready
 PACKAGES := autoscaler providers policies bootstrap
 DEBIAN_PACKAGES := rabbitmq-server
 STACK_PACKAGES := $(DEBIAN_PACKAGES) nginx
-TEST_PACKAGES := $(STACK_PACKAGES) postgresql
+TEST_PACKAGES := $(STACK_PACKAGES) postgresql chromium
 MACHINE_PACKAGES := $(DEBIAN_PACKAGES) qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring uidmap fakeroot e2fsprogs genisoimage
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
@@ -45,7 +45,7 @@ check: lint test-servers ## lint, types, import rules, unit and property tests: 
 test: lint test-servers $(OLD_WORKER) $(STACK) $(DOCS) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 35 minutes on 2 cores
 	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
-	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
+	@$(PYTEST) -q -n 3 --dist loadfile tests/integration tests/browser  # they wait for servers more than they compute
 
 e2e: $(READY) ## virtual machines behind a cloud on loopback, from order to destroy: build/e2e.json
 	@scripts/debian-packages.sh $(MACHINE_PACKAGES)
