@@ -8,6 +8,7 @@ here: a clock, a request, or a memory without a bound.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from autoscaler.notices import pairs
 from autoscaler.notices.contract import Choice, Notice, Said
@@ -41,6 +42,8 @@ class Chooser:
         self._choice = choice
         self._told: dict[Key, _Told] = {}
         self._troubles: dict[Key, _Trouble] = {}
+        self._untold: dict[Key, _Trouble] = {}
+        """Those of them that wait for their time. Few: looked through often, while who speaks waits."""
 
     def go_by(self, choice: Choice) -> None:
         """Another choice from now on. The ends of what was told are told all the same."""
@@ -62,8 +65,13 @@ class Chooser:
         trouble = pairs.trouble_of(said.event, said.fields)
         if trouble is not None:
             standing = self._troubles.setdefault(trouble, _Trouble(said=said, told=False))
-            standing.told = standing.told or not too_soon
-            _bound(self._troubles)
+            if too_soon and not standing.told:
+                self._untold[trouble] = standing
+            else:
+                standing.told = True
+                self._untold.pop(trouble, None)
+            for dropped in _bound(self._troubles):
+                self._untold.pop(dropped, None)
         if too_soon and before is not None:
             before.unsaid += 1
             return None
@@ -71,16 +79,12 @@ class Chooser:
 
     def due(self, on: float) -> tuple[Notice, ...]:
         """Troubles that came back too soon to be told, stand still, and may be told now."""
-        return tuple(
-            self._late(trouble, on)
-            for trouble in self._troubles.values()
-            if not trouble.told and self._may_be_told_on(trouble) <= on
-        )
+        ready = [key for key, trouble in self._untold.items() if self._may_be_told_on(trouble) <= on]
+        return tuple(self._late(self._untold.pop(key), on) for key in ready)
 
     def next_due_on(self) -> float | None:
         """When `due` will have something, unless that ends before."""
-        waiting = [self._may_be_told_on(each) for each in self._troubles.values() if not each.told]
-        return min(waiting, default=None)
+        return min(map(self._may_be_told_on, self._untold.values()), default=None)
 
     def _is_chosen(self, said: Said) -> bool:
         wanted = self._choice.pools
@@ -88,11 +92,11 @@ class Chooser:
         return said.event in self._choice.events and (not wanted or pool is None or str(pool) in wanted)
 
     def _end_of(self, said: Said) -> Notice | None:
-        ended = [
-            standing
-            for key in pairs.troubles_ended(said.event, said.fields)
-            if (standing := self._troubles.pop(key, None)) is not None and standing.told
-        ]
+        keys = pairs.troubles_ended(said.event, said.fields)
+        for key in keys:
+            self._untold.pop(key, None)
+        stood = [self._troubles.pop(key) for key in keys if key in self._troubles]
+        ended = [trouble for trouble in stood if trouble.told]
         if not ended:
             return None
         first = min(ended, key=lambda trouble: trouble.said.on)
@@ -116,10 +120,12 @@ class Chooser:
         return _notice(said, unsaid=before.unsaid if before else 0)
 
 
-def _bound(remembered: dict[Key, _Told] | dict[Key, _Trouble]) -> None:
-    """Forget the first that came, where there are too many."""
-    while len(remembered) > LARGEST:
-        del remembered[next(iter(remembered))]
+def _bound(remembered: dict[Key, _Told] | dict[Key, _Trouble]) -> tuple[Key, ...]:
+    """Forget the first that came, where there are too many; those."""
+    gone = tuple(islice(remembered, max(0, len(remembered) - LARGEST)))
+    for key in gone:
+        del remembered[key]
+    return gone
 
 
 def _notice(said: Said, *, ends: str = "", stood_s: float | None = None, unsaid: int = 0) -> Notice:
