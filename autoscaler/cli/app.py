@@ -23,6 +23,7 @@ from autoscaler.cli import (
     identity,
     image,
     nodes,
+    notify,
     orphans,
     output,
     past,
@@ -40,7 +41,7 @@ from autoscaler.cli import (
 
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Set up": {"init": setup.init, "check": setup.check, "image": image.image},
+    "Set up": {"init": setup.init, "check": setup.check, "image": image.image, "notify": notify.notify},
     "Run": {"run": service.run},
     "Look": {
         "status": status.status,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,14 @@ from autoscaler.telling import in_short
 from policies import seasons
 
 if TYPE_CHECKING:
+    from autoscaler.notices import Notices
     from autoscaler.running import Fleet
     from autoscaler.wiring import Works
 
 _FIRST_SIGHT_S = 3.0
 """How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
+_LAST_NOTICE_S = 3.0
+"""For notices of a daemon that ends itself because it hangs."""
 _PURGES_AT_ONCE = 20
 """A purge takes a bounded number of rows; after a long pause of the daemon there is more than one purge's worth."""
 
@@ -42,9 +46,8 @@ def run(config: options.Config = None) -> None:
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
-    log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
-    watch = _watch(settings, log)
-    with ExitStack() as everything:
+    with _log(settings) as log, ExitStack() as everything:
+        watch = _watch(settings, log)
         watch.start()
         everything.callback(watch.stop)
         terms = standby.terms_for(settings.loop.tick_s)
@@ -90,6 +93,7 @@ def run(config: options.Config = None) -> None:
             clock=opened.CLOCK,
             log=log,
             stopping=watch.stopping,
+            farewell=log.close,
             tick_s=settings.loop.tick_s,
             jitter_s=settings.loop.jitter_s,
         )
@@ -97,12 +101,29 @@ def run(config: options.Config = None) -> None:
     raise typer.Exit(code)
 
 
-def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, log: telemetry.Log) -> Fleet:
+def _log(settings: Settings) -> AbstractContextManager[Notices]:
+    """What is said, and told to those who chose it. Raises ConfigError."""
+    # Brings an HTTP client along, as below.
+    from autoscaler.notices import opened as told  # noqa: PLC0415
+
+    plain = telemetry.open_log(level=settings.log.level, form=settings.log.format)
+    return told(plain, settings, opened.CLOCK)
+
+
+def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, log: Notices) -> Fleet:
     """What goes by one configuration, and by the next one when that is taken in."""
     # Clients of brokers and clouds are slow to import, and commands share this.
     from autoscaler.running import Fleet  # noqa: PLC0415
 
-    fleet = Fleet(works, journal, config=config, by=identity.user(), clock=opened.CLOCK, log=log)
+    fleet = Fleet(
+        works,
+        journal,
+        config=config,
+        by=identity.user(),
+        clock=opened.CLOCK,
+        log=log,
+        prepare=log.prepare,
+    )
     everything.callback(fleet.close)
     return fleet
 
@@ -127,7 +148,7 @@ def _serve(everything: ExitStack, settings: Callable[[], Settings], log: telemet
         everything.callback(server.stop)
 
 
-def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
+def _watch(settings: Settings, log: Notices) -> vigil.Vigil:
     """From the first moment on: what hangs before the first tick is ended, too."""
     loop = settings.loop
     return vigil.Vigil(
@@ -137,7 +158,18 @@ def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
             tick_s=loop.tick_s, jitter_s=loop.jitter_s, observe_timeout_s=loop.observe_timeout_s
         ),
         monotonic=opened.CLOCK.monotonic,
+        end=lambda: _end_at_once(log),
     )
+
+
+def _end_at_once(log: Notices) -> None:
+    """The end of a daemon that hangs. Somebody is told, if that takes no longer than a moment."""
+    try:
+        telling = threading.Thread(target=log.close, args=(_LAST_NOTICE_S,), name="farewell", daemon=True)
+        telling.start()
+        telling.join(_LAST_NOTICE_S + 1.0)
+    finally:
+        vigil.end_at_once()
 
 
 def _hears(works: Works) -> bool:
