@@ -21,6 +21,8 @@ from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
+from autoscaler.metering import Metered
+from autoscaler.meters import Tally
 from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
 from policies import seasons
@@ -41,7 +43,8 @@ def run(config: options.Config = None) -> None:
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
-    log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
+    counted = Tally(opened.CLOCK)
+    log = telemetry.open_log(level=settings.log.level, form=settings.log.format, counted=counted)
     watch = _watch(settings, log)
     with ExitStack() as everything:
         watch.start()
@@ -58,7 +61,7 @@ def run(config: options.Config = None) -> None:
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(
-            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True)
+            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True, counted=counted)
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
@@ -81,7 +84,7 @@ def run(config: options.Config = None) -> None:
         )
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=watch.over(keeper, in_short),
+            loop=watch.over(Metered(keeper, counted), in_short),
             calls=fleet.relay,
             purge=lambda: _purge(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
