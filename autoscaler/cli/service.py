@@ -23,6 +23,8 @@ from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
+from autoscaler.metering import Metered
+from autoscaler.meters import Tally
 from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
 from policies import seasons
@@ -46,7 +48,8 @@ def run(config: options.Config = None) -> None:
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
-    with _log(settings) as log, ExitStack() as everything:
+    counted = Tally(opened.CLOCK)
+    with _log(settings, counted) as log, ExitStack() as everything:
         watch = _watch(settings, log)
         watch.start()
         everything.callback(watch.stop)
@@ -62,7 +65,7 @@ def run(config: options.Config = None) -> None:
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(
-            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True)
+            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True, counted=counted)
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
@@ -83,10 +86,10 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
-        _serve(everything, lambda: reloading.settings, log)
+        _serve(everything, lambda: reloading.settings, counted, log)
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=watch.over(keeper, in_short),
+            loop=watch.over(Metered(keeper, counted), in_short),
             calls=fleet.relay,
             purge=lambda: _purge(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
@@ -101,12 +104,12 @@ def run(config: options.Config = None) -> None:
     raise typer.Exit(code)
 
 
-def _log(settings: Settings) -> AbstractContextManager[Notices]:
+def _log(settings: Settings, counted: Tally) -> AbstractContextManager[Notices]:
     """What is said, and told to those who chose it. Raises ConfigError."""
     # Brings an HTTP client along, as below.
     from autoscaler.notices import opened as told  # noqa: PLC0415
 
-    plain = telemetry.open_log(level=settings.log.level, form=settings.log.format)
+    plain = telemetry.open_log(level=settings.log.level, form=settings.log.format, counted=counted)
     return told(plain, settings, opened.CLOCK)
 
 
@@ -128,7 +131,9 @@ def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, 
     return fleet
 
 
-def _serve(everything: ExitStack, settings: Callable[[], Settings], log: telemetry.Log) -> None:
+def _serve(
+    everything: ExitStack, settings: Callable[[], Settings], counted: Tally, log: telemetry.Log
+) -> None:
     """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
     if settings().web.address is None:
         return
@@ -140,6 +145,7 @@ def _serve(everything: ExitStack, settings: Callable[[], Settings], log: telemet
         settings,
         journal,
         lambda: opened.journal(settings(), read_only=False),
+        counted=counted.read,
         version=identity.version(),
         clock=opened.CLOCK,
         log=log,

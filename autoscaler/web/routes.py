@@ -16,9 +16,10 @@ from starlette.concurrency import run_in_threadpool
 
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import documents, history
+from autoscaler.meters import Reading
+from autoscaler.views import documents, history, measures
 from autoscaler.views.history import History
-from autoscaler.web import live, ordering, schemas
+from autoscaler.web import live, metrics, ordering, schemas
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.schemas import Problem
@@ -194,6 +195,30 @@ def records(reader: Reader) -> APIRouter:
             ("orders", limit),
             lambda now: documents.orders(read.orders(reader.journal, limit=limit), now.at),
         )
+
+    return routes
+
+
+def measured(reader: Reader, counted: Callable[[], Reading], version: str) -> APIRouter:
+    """What Prometheus scrapes."""
+    routes = APIRouter(tags=["health"])
+    text: dict[int | str, dict[str, Any]] = {
+        200: {
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+            "description": "Prometheus's text format.",
+        }
+    }
+
+    @routes.get("/metrics", response_class=Response, responses=text)
+    def metrics_() -> Response:
+        """Everything that is measured; without the journal, what the daemon counts of itself."""
+        try:
+            picture = reader.picture()
+            found = measures.look(reader.journal, reader.settings(), picture.standing)
+        except JournalUnavailable:
+            found = None
+        body = metrics.exposition(found, counted(), at=reader.clock.now(), version=version)
+        return Response(body, media_type=metrics.CONTENT_TYPE)
 
     return routes
 
