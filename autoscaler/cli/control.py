@@ -225,7 +225,8 @@ def _about_pool(
     most = settings.pools[name].limits.max_workers
     if workers is not None and workers > most:
         raise exits.CommandFailed(
-            f"{name} may have at most {count(most, 'worker')} (max_workers); it cannot be held at {workers}.",
+            f"{name} may have at most {count(most, 'worker')} (max_workers); it cannot be held at {workers}. "
+            f"Hold it at fewer, or raise pools.{name}.limits.max_workers first.",
             code=exits.USAGE,
         )
     until_at = None if for_s is None else opened.CLOCK.now() + for_s

@@ -63,7 +63,7 @@ def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = F
     if password == UNSET:
         raise exits.CommandFailed(
             "The journal's password is in an environment variable that is not set in this shell "
-            "(journal.password names it).",
+            "(journal.password names it). Set it, or give the command as the daemon's user with its environment.",
             code=exits.UNREACHABLE,
         )
     return open_journal(given.journal.url, password=password, read_only=read_only, make=make)
@@ -163,7 +163,12 @@ def unknown_node(name: str, known: tuple[str, ...]) -> NoReturn:
     """Raise CommandFailed for a node that is not on record, naming some that are."""
     shown = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
     raise exits.CommandFailed(
-        f"No node {name!r} is on record. " + (f"On record are: {shown}." if known else "There are none now.")
+        f"No node {name!r} is on record. "
+        + (
+            f"On record are: {shown}."
+            if known
+            else "There are none now; `autoscaler nodes` shows them once there are."
+        )
     )
 
 
