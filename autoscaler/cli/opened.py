@@ -65,7 +65,7 @@ def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = F
     if password == UNSET:
         raise exits.CommandFailed(
             "The journal's password is in an environment variable that is not set in this shell "
-            "(journal.password names it).",
+            "(journal.password names it). Set it, or give the command as the daemon's user with its environment.",
             code=exits.UNREACHABLE,
         )
     return open_journal(given.journal.url, password=password, read_only=read_only, make=make)

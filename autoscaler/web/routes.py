@@ -45,7 +45,7 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
 }
 Writing = Callable[[], AbstractContextManager[Journal]]
 _DAY_S = 86_400.0
-Since = Annotated[float, Query(gt=0.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
+Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
 PoolOf = Annotated[str | None, Query(max_length=100, description="Only of this pool.")]
 
 
