@@ -34,6 +34,11 @@ _NEEDS_RESTART: frozenset[Path] = frozenset(
         ("journal", "url"),
         ("journal", "password"),
         ("log",),
+        ("web", "listen"),
+        ("web", "token"),
+        ("web", "tls_certificate"),
+        ("web", "tls_key"),
+        ("web", "hosts"),
     }
 )
 """What links, the lease and the pacemaker were made of, or what the records are written in."""

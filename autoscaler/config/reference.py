@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, str] = {
     "[broker]": "Broker",
     "[journal]": "Journal",
     "[log]": "Log",
+    "[web]": "Web",
     '[providers.NAME], kind = "local"': "LocalProvider",
     '[providers.NAME], kind = "simulated"': "SimulatedProvider",
     **clouds.SECTIONS,

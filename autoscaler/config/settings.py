@@ -11,6 +11,7 @@ from autoscaler.config.daemon import Broker, Fleet, Journal, Log, Loop
 from autoscaler.config.pools import Pool
 from autoscaler.config.providers import Provider
 from autoscaler.config.values import Section, Text
+from autoscaler.config.web import Web
 
 Name = Annotated[
     str, Text(r"[a-z][a-z0-9-]{0,29}", "a name of 1 to 30 lower case letters, digits and `-`, a letter first")
@@ -25,6 +26,7 @@ class Settings(Section):
     broker: Broker
     journal: Journal = Field(default_factory=Journal)
     log: Log = Field(default_factory=Log)
+    web: Web = Field(default_factory=Web)
     providers: Annotated[Mapping[Name, Provider], Field(min_length=1)]
     """Where machines come from, each account under a name of your choice."""
     pools: Annotated[Mapping[Name, Pool], Field(min_length=1)]

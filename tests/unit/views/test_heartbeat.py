@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from autoscaler.views.heartbeat import Heartbeat
 from autoscaler.journal import LeaseHolder
+from autoscaler.views.heartbeat import Heartbeat
 
 HOLDER = LeaseHolder(owner="pid 7 on here", epoch=3, since_at=100.0)
 
