@@ -48,6 +48,10 @@ def demo(
     history: Annotated[
         str, typer.Option("--history", metavar="TIME", help="How much has happened before you look.")
     ] = "24h",
+    listen: Annotated[
+        str,
+        typer.Option("--listen", metavar="ADDRESS", help="Where the page is; port 0 is any that is free."),
+    ] = configured.LISTEN,
     lasts: Annotated[
         str | None,
         typer.Option("--for", metavar="TIME", help="End by itself after this real time.", show_default=False),
@@ -69,7 +73,7 @@ def demo(
     with ExitStack() as everything:
         asked = everything.enter_context(keys.ends())
         place = _place(everything, directory)
-        config = configured.write(place)
+        config = configured.write(place, listen=listen)
         settings = opened.settings(config)
         journal = open_journal(settings.journal.url)
         everything.callback(journal.close)

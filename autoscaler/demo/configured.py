@@ -7,6 +7,7 @@ simulation's. What never happens here: a value that does not stand in the config
 from __future__ import annotations
 
 import json
+import secrets
 from importlib import resources
 from pathlib import Path
 
@@ -19,19 +20,24 @@ from providers.contract import ProviderName
 
 FILE = "config.toml"
 """What the copy beside the journal is called."""
-_UNASKED_FILE = "password"
+_UNASKED_FILE, TOKEN_FILE = "password", "token"
+LISTEN = "127.0.0.1:8480"
+"""Where the page is, as everybody's is who says nothing."""
 BOOT_S = 70.0
 _TASK_S = {"images": 20.0, "mails": 3.0, "reports": 90.0}
 """Seconds that a task of each pool takes on average."""
 
 
-def write(directory: Path) -> Path:
-    """Put the configuration into that directory, which is its journal's too; its path."""
+def write(directory: Path, *, listen: str = LISTEN) -> Path:
+    """Put the configuration into that directory, which is its journal's too, with a token for orders; its path."""
     text = resources.files("autoscaler.demo").joinpath("demo.toml").read_text("utf-8")
-    (directory / _UNASKED_FILE).write_text("nobody asks for it\n", "utf-8")
-    path = directory / FILE
     # A path may hold what ends a string in TOML, and JSON's way to write it is one of TOML's.
-    path.write_text(text.replace("@DIRECTORY@", json.dumps(str(directory))[1:-1]), "utf-8")
+    for sign, given in (("@DIRECTORY@", str(directory)), ("@LISTEN@", listen)):
+        text = text.replace(sign, json.dumps(given)[1:-1])
+    for name, secret in ((_UNASKED_FILE, "nobody asks for it"), (TOKEN_FILE, secrets.token_urlsafe(12))):
+        (directory / name).write_text(f"{secret}\n", "utf-8")
+    path = directory / FILE
+    path.write_text(text, "utf-8")
     return path
 
 
