@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from autoscaler.cli import exits
-from autoscaler.clock import SystemClock
+from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
 from autoscaler.demo import pace
@@ -48,7 +48,8 @@ class FleetClock:
         self._course = pace.course_beside(config) if played else None
 
 
-CLOCK = FleetClock()
+_OF_FLEET = FleetClock()
+CLOCK: Clock = _OF_FLEET
 _IN_MEMORY = "sqlite://"
 _SAMPLE_SEED = "000000000"
 """In place of the nine characters that make a name a new one."""
@@ -80,7 +81,7 @@ def settings(config: Path | None, *, secrets: bool = True) -> Settings:
     """The configuration that is meant. Raises ConfigError. Without `secrets` those in variables need not be there."""
     path = config_path(config)
     given = load(path, os.environ if secrets else EVERY_VARIABLE_SET)
-    CLOCK.of(path, given)
+    _OF_FLEET.of(path, given)
     return given
 
 
