@@ -37,6 +37,11 @@ def console(*, errors: bool = False) -> Console:
     )
 
 
+def width(elsewhere: int) -> int:
+    """Columns of the terminal; so many where there is none."""
+    return console().width if sys.stdout.isatty() else elsewhere
+
+
 def clean(text: str) -> str:
     """The text without what a terminal would obey."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +80,7 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
+        _serve(everything, lambda: reloading.settings, log)
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
             loop=watch.over(keeper, in_short),
@@ -103,6 +105,26 @@ def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, 
     fleet = Fleet(works, journal, config=config, by=identity.user(), clock=opened.CLOCK, log=log)
     everything.callback(fleet.close)
     return fleet
+
+
+def _serve(everything: ExitStack, settings: Callable[[], Settings], log: telemetry.Log) -> None:
+    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
+    if settings().web.address is None:
+        return
+    from autoscaler.web.serving import open_web  # noqa: PLC0415 - where nothing is served none of it is loaded
+
+    journal = opened.open_the_journal(settings(), read_only=True)
+    everything.callback(journal.close)
+    server = open_web(
+        settings,
+        journal,
+        lambda: opened.journal(settings(), read_only=False),
+        version=identity.version(),
+        clock=opened.CLOCK,
+        log=log,
+    )
+    if server is not None:
+        everything.callback(server.stop)
 
 
 def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:

@@ -113,6 +113,14 @@ def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:
         return tuple(codec.read_order(row) for row in connection.execute(query).mappings())
 
 
+def order_marks(journal: Journal) -> tuple[int | None, int]:
+    """What changes when an order is given or answered: the newest one's number, and how many were answered."""
+    query = sa.select(sa.func.max(tables.orders.c.number), sa.func.count(tables.orders.c.answered_at))
+    with journal.reading("see whether there are new orders") as connection:
+        newest, answered = connection.execute(query).one()
+    return newest, answered
+
+
 def boots(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, BootRecord]:
     """What is known of how these machines became workers, or failed to; of those that never said anything nothing."""
     query = sa.select(tables.boots).where(tables.boots.c.node.in_(list(nodes)))

@@ -85,8 +85,10 @@ class Standing:
     """Of all pools together, those that are no longer configured too."""
 
 
-def look(journal: Journal, settings: Settings, at: float) -> Standing:
-    """Read it all. Raises JournalUnavailable."""
+def look(journal: Journal, settings: Settings, now: float) -> Standing:
+    """Read it all, as of the last tick while ticks come. Raises JournalUnavailable."""
+    daemon = heartbeat.listen(journal, settings, now)
+    at = daemon.instant(now)
     nodes = journal.live_nodes()
     memory = journal.memory()
     decisions = read.last_decisions(journal)
@@ -98,7 +100,7 @@ def look(journal: Journal, settings: Settings, at: float) -> Standing:
         at=at,
         fleet=settings.fleet.name,
         currency=settings.fleet.currency,
-        daemon=heartbeat.listen(journal, settings, at),
+        daemon=daemon,
         pools=tuple(
             _pool(
                 name,
