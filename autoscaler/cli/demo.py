@@ -244,7 +244,9 @@ class _Screen:
             (f"demo, {clock.speed:g}× time", output.STRONG), (f"  ·  {says}, {_HINT}", output.DIM)
         )
         hints = Text("\n").join(output.words(hint, output.DIM) for hint in self._hints)
-        return output.together(head, status.page(now), Text("\n").join(news) if news else None, hints)
+        return output.together(
+            head, status.page(now, clock.now()), Text("\n").join(news) if news else None, hints
+        )
 
 
 def _heed(typed: str, clock: Pace) -> None:

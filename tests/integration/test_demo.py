@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
 
 from autoscaler.demo import configured, pace
 from testbed.waiting import wait_until
@@ -194,3 +195,24 @@ def test_a_directory_with_something_in_it_is_refused(visitor: Visitor) -> None:
     assert 2 == started.returncode
     assert "is not empty" in said
     assert ["journal.db"] == [each.name for each in visitor.directory.iterdir()]
+
+
+def test_the_page_shows_and_takes_orders(visitor: Visitor) -> None:
+    """Under a name that says that it is a demo; with the token that the terminal tells, and not without."""
+    started = visitor.kept_demo("--history", "1h")
+    assert started.stdout is not None
+    url = next(word for line in started.stdout for word in line.split() if word.startswith("http://"))
+    token = (visitor.directory / configured.TOKEN_FILE).read_text().strip()
+    order = {"kind": "pause", "target": "images"}
+
+    assert "demo, 60× time" == requests.get(f"{url}api/v1/status", timeout=10).json()["fleet"]
+    assert 401 == requests.post(f"{url}api/v1/orders", json=order, timeout=10).status_code
+    given = requests.post(
+        f"{url}api/v1/orders", json=order, headers={"Authorization": f"Bearer {token}"}, timeout=10
+    )
+    assert given.ok, given.text
+    wait_until(lambda: visitor.pool("images")["paused"], 20, "images to be paused")
+
+    _ended(started, signal.SIGINT)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=5)
