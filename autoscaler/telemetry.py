@@ -187,7 +187,26 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "pool node",
             "a machine serves, and what runs on it does not answer where it would be published: it enters once it does",
         ),
+        "web.opened": _kind(
+            "info",
+            "url orders",
+            "the page, the API and metrics are served there; whether orders are taken there",
+        ),
+        "web.failed": _kind(
+            "error", "why", "the page, the API and metrics are not served; everything else goes on"
+        ),
         "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
+        "notice.failed": _kind(
+            "warning",
+            "notice about why tries",
+            "what should have been told by a webhook was given up; `autoscaler notify` tries one",
+        ),
+        "notice.dropped": _kind(
+            "warning",
+            "notice count why",
+            "so many things that should have been told by a webhook never will be",
+        ),
+        "notice.recovered": _kind("info", "notice", "that webhook takes notices again"),
     }
 )
 

@@ -23,8 +23,10 @@ from autoscaler.cli import (
     identity,
     image,
     nodes,
+    notify,
     orphans,
     output,
+    past,
     plan,
     reasons,
     schedule,
@@ -39,11 +41,12 @@ from autoscaler.cli import (
 
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Set up": {"init": setup.init, "check": setup.check, "image": image.image},
+    "Set up": {"init": setup.init, "check": setup.check, "image": image.image, "notify": notify.notify},
     "Run": {"run": service.run},
     "Look": {
         "status": status.status,
         "nodes": nodes.nodes,
+        "history": past.history,
         "why": reasons.why,
         "plan": plan.plan,
         "schedule": schedule.schedule,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from autoscaler import meters
+from autoscaler import meters, wanted
 from autoscaler.cli import exits
 from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
@@ -157,17 +157,12 @@ def pool(given: Settings, name: str) -> PoolName:
     """That pool's name. Raises CommandFailed, naming the pools there are."""
     if name in given.pools:
         return PoolName(name)
-    raise exits.CommandFailed(
-        f"There is no pool {name!r}; the configuration has: {', '.join(given.pools)}.", code=exits.USAGE
-    )
+    raise exits.CommandFailed(wanted.no_pool(name, given.pools), code=exits.USAGE)
 
 
 def unknown_node(name: str, known: tuple[str, ...]) -> NoReturn:
     """Raise CommandFailed for a node that is not on record, naming some that are."""
-    shown = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
-    raise exits.CommandFailed(
-        f"No node {name!r} is on record. " + (f"On record are: {shown}." if known else "There are none now.")
-    )
+    raise exits.CommandFailed(wanted.no_node(name, known))
 
 
 def wait_for(condition: Callable[[], bool], deadline_s: float, *, pause_s: float = 0.1) -> bool:

@@ -37,6 +37,16 @@ def console(*, errors: bool = False) -> Console:
     )
 
 
+def on_terminal() -> bool:
+    """Whether what is said goes to one."""
+    return sys.stdout.isatty()
+
+
+def width(elsewhere: int) -> int:
+    """Columns of the terminal; so many where there is none."""
+    return console().width if on_terminal() else elsewhere
+
+
 def clean(text: str) -> str:
     """The text without what a terminal would obey."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

@@ -17,10 +17,12 @@ from rich.live import Live
 from rich.text import Text
 
 from autoscaler.cli import exits, opened, options, output
+from autoscaler.config import Settings
 from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.projection import Projection
 from autoscaler.core.published import Published
+from autoscaler.journal import Journal
 from autoscaler.views import documents, heartbeat, standing
 from autoscaler.views.standing import AccountStanding, PoolStanding, Standing
 from policies.phrases import ago, count, duration
@@ -63,11 +65,11 @@ def status(
         if as_json:
             output.say_json(documents.status(standing.look(journal, settings, opened.CLOCK.now())))
         elif not watch:
-            output.say(page(standing.look(journal, settings, opened.CLOCK.now())))
+            output.say(_now(journal, settings))
         else:
             with _ctrl_c() as asked, Live(console=output.console(), auto_refresh=False) as live:
                 while not asked:
-                    live.update(page(standing.look(journal, settings, opened.CLOCK.now())), refresh=True)
+                    live.update(_now(journal, settings), refresh=True)
                     _pause(asked)
 
 
@@ -99,13 +101,18 @@ def _pause(asked: list[int]) -> None:
         time.sleep(_HEED_S)
 
 
-def page(now: Standing) -> RenderableType:
-    """All of it for people."""
+def _now(journal: Journal, settings: Settings) -> RenderableType:
+    now = opened.CLOCK.now()
+    return page(standing.look(journal, settings, now), now)
+
+
+def page(now: Standing, asked_at: float) -> RenderableType:
+    """All of it for people, who asked at that instant."""
     head = Text.assemble(
         ("fleet ", output.DIM),
         (now.fleet, output.STRONG),
         ("  ·  ", output.DIM),
-        output.words(now.daemon.says(now.at), output.OK if now.daemon.running else output.BAD),
+        output.words(now.daemon.says(asked_at), output.OK if now.daemon.running else output.BAD),
     )
     table = output.columns(
         ("POOL", *_NUMBERS[:-1], f"{now.currency} PER HOUR"),

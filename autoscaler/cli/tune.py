@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autoscaler import pool_rules
 from autoscaler.cli import exits, files, inputs, opened, options, output, replays, tuned
 from autoscaler.cli.tuned import Findings, Tried
 from autoscaler.config import ConfigError, Settings, config_path
@@ -131,7 +132,7 @@ def tune(
     settings = opened.settings(config, secrets=False)
     name = inputs.pool_of(settings, pool)
     rules, _ = inputs.rules_of(settings, name)
-    wait_s = inputs.target_s(target_wait) or inputs.own_target_s(rules) or inputs.TARGET_WAIT_S
+    wait_s = inputs.target_s(target_wait) or pool_rules.own_target_s(rules) or inputs.TARGET_WAIT_S
     given = replays.given(task_seconds, task_cv, boot_seconds)
     if workload is not None:
         played = _of_file(workload, given, seed)

@@ -52,6 +52,16 @@ def transitions_of(journal: Journal, node: NodeName) -> tuple[Transition, ...]:
     )
 
 
+def lives(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, tuple[Transition, ...]]:
+    """The lives of these nodes so far, each oldest first."""
+    table = tables.transitions.c
+    query = sa.select(tables.transitions).where(table.node.in_(list(nodes))).order_by(table.number)
+    found: dict[NodeName, list[Transition]] = {name: [] for name in nodes}
+    for move in _transitions(journal, query):
+        found[move.node].append(move)
+    return {name: tuple(moves) for name, moves in found.items()}
+
+
 def last_transitions(journal: Journal, *, limit: int, pool: PoolName | None = None) -> tuple[Transition, ...]:
     """The fleet's, or one pool's, last moves, newest first."""
     table = tables.transitions.c
@@ -122,6 +132,14 @@ def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:
     query = sa.select(tables.orders).order_by(tables.orders.c.number.desc()).limit(limit)
     with journal.reading("read the orders") as connection:
         return tuple(codec.read_order(row) for row in connection.execute(query).mappings())
+
+
+def order_marks(journal: Journal) -> tuple[int | None, int]:
+    """What changes when an order is given or answered: the newest one's number, and how many were answered."""
+    query = sa.select(sa.func.max(tables.orders.c.number), sa.func.count(tables.orders.c.answered_at))
+    with journal.reading("see whether there are new orders") as connection:
+        newest, answered = connection.execute(query).one()
+    return newest, answered
 
 
 def boots(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, BootRecord]:

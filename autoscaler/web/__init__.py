@@ -1,5 +1,5 @@
-"""The daemon's own page, API and metrics over HTTP: what `views` tells, for browsers, programs and Prometheus.
+"""What the daemon shows and takes by HTTP: the page, the API, metrics, and orders on their way to the journal.
 
-In go the journal and the settings, out come answers. What never happens here: a look at a broker or a cloud, a choice,
-or a write to the journal but of an operator's order.
+It reads the journal by `views` and writes nothing but orders. What never happens here: a look at a broker or a cloud, a
+touch of the loop, and anything that a tick could have to wait for.
 """
