@@ -81,3 +81,12 @@ def of(name: str, pool: configured.Pool) -> PoolRules:
             if written.slots is not None and written.slots != pool.slots
         },
     )
+
+
+def own_target_s(*pools: PoolRules) -> float | None:
+    """The shortest target of the policies `wait` of the first of these pools that has any; None where none has."""
+    for pool in pools:
+        own_s = [float(str(spec.options["target_wait_s"])) for spec in pool.policies if spec.kind == "wait"]
+        if own_s:
+            return min(own_s)
+    return None

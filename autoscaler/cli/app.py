@@ -26,6 +26,7 @@ from autoscaler.cli import (
     notify,
     orphans,
     output,
+    past,
     plan,
     reasons,
     schedule,
@@ -45,6 +46,7 @@ _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "Look": {
         "status": status.status,
         "nodes": nodes.nodes,
+        "history": past.history,
         "why": reasons.why,
         "plan": plan.plan,
         "schedule": schedule.schedule,

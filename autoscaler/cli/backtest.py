@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler import pool_rules
 from autoscaler.cli import backtested, exits, inputs, opened, options, output, replays
 from autoscaler.cli.replays import Job, Past
 from autoscaler.cli.timeline import written
@@ -75,7 +76,7 @@ def backtest(
     name = inputs.pool_of(settings, pool)
     rules, tick_s = inputs.rules_of(settings, name)
     others, other_tick_s = _tried(config_path(config), candidate, name)
-    wait_s = target_s or inputs.own_target_s(rules) or inputs.own_target_s(others) or inputs.TARGET_WAIT_S
+    wait_s = target_s or pool_rules.own_target_s(rules, others) or inputs.TARGET_WAIT_S
     past = replays.past(settings, rules, asked_s, said, target_wait_s=wait_s, seed=seed)
     jobs = [
         _job(past, rules, tick_s, wait_s, seed, rows=timeline is not None),

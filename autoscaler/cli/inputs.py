@@ -97,12 +97,6 @@ def rules_of(settings: Settings, name: str) -> tuple[PoolRules, float]:
     return found, settings.loop.tick_s
 
 
-def own_target_s(pool: PoolRules) -> float | None:
-    """The shortest target of its policies `wait`; None where it has none."""
-    own_s = [float(str(spec.options["target_wait_s"])) for spec in pool.policies if spec.kind == "wait"]
-    return min(own_s, default=None)
-
-
 def of_pool(
     pool: PoolRules, tick_s: float, *, boot: tuple[float, float], target_wait_s: float
 ) -> tuple[Configured, Terms]:

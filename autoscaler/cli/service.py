@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
+from autoscaler.metering import Metered
+from autoscaler.meters import Tally
 from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
 from policies import seasons
@@ -45,7 +48,8 @@ def run(config: options.Config = None) -> None:
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
-    with _log(settings) as log, ExitStack() as everything:
+    counted = Tally(opened.CLOCK)
+    with _log(settings, counted) as log, ExitStack() as everything:
         watch = _watch(settings, log)
         watch.start()
         everything.callback(watch.stop)
@@ -61,7 +65,7 @@ def run(config: options.Config = None) -> None:
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(
-            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True)
+            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True, counted=counted)
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
@@ -82,9 +86,10 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
+        _serve(everything, lambda: reloading.settings, counted, log)
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=watch.over(keeper, in_short),
+            loop=watch.over(Metered(keeper, counted), in_short),
             calls=fleet.relay,
             purge=lambda: _purge(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
@@ -99,12 +104,12 @@ def run(config: options.Config = None) -> None:
     raise typer.Exit(code)
 
 
-def _log(settings: Settings) -> AbstractContextManager[Notices]:
+def _log(settings: Settings, counted: Tally) -> AbstractContextManager[Notices]:
     """What is said, and told to those who chose it. Raises ConfigError."""
     # Brings an HTTP client along, as below.
     from autoscaler.notices import opened as told  # noqa: PLC0415
 
-    plain = telemetry.open_log(level=settings.log.level, form=settings.log.format)
+    plain = telemetry.open_log(level=settings.log.level, form=settings.log.format, counted=counted)
     return told(plain, settings, opened.CLOCK)
 
 
@@ -124,6 +129,29 @@ def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, 
     )
     everything.callback(fleet.close)
     return fleet
+
+
+def _serve(
+    everything: ExitStack, settings: Callable[[], Settings], counted: Tally, log: telemetry.Log
+) -> None:
+    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
+    if settings().web.address is None:
+        return
+    from autoscaler.web.serving import open_web  # noqa: PLC0415 - where nothing is served none of it is loaded
+
+    journal = opened.open_the_journal(settings(), read_only=True)
+    everything.callback(journal.close)
+    server = open_web(
+        settings,
+        journal,
+        lambda: opened.journal(settings(), read_only=False),
+        counted=counted.read,
+        version=identity.version(),
+        clock=opened.CLOCK,
+        log=log,
+    )
+    if server is not None:
+        everything.callback(server.stop)
 
 
 def _watch(settings: Settings, log: Notices) -> vigil.Vigil:

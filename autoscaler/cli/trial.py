@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler import pool_rules
 from autoscaler.cli import bound, inputs, options, outcomes, output, playing, plotting
 from autoscaler.config import config_path
 from autoscaler.config.load import DEFAULT_PATH
@@ -212,9 +213,9 @@ def _trial(config: Path | None, pool: str, target_s: float | None, boot: tuple[f
         terms = Terms(boot_s=boot[0], boot_cv=boot[1], target_wait_s=target_s or inputs.TARGET_WAIT_S)
         configured = replace(running.default(terms.target_wait_s, terms.quantum_s), name="configured")
         return _Trial(configured=configured, terms=terms, beware=_WITHOUT)
-    pool_rules = rules if target_s is None else inputs.with_target(rules, target_s)
-    own_s = target_s or inputs.own_target_s(rules) or inputs.TARGET_WAIT_S
-    configured, terms = inputs.of_pool(pool_rules, tick_s, boot=boot, target_wait_s=own_s)
+    own_rules = rules if target_s is None else inputs.with_target(rules, target_s)
+    own_s = target_s or pool_rules.own_target_s(rules) or inputs.TARGET_WAIT_S
+    configured, terms = inputs.of_pool(own_rules, tick_s, boot=boot, target_wait_s=own_s)
     return _Trial(configured=configured, terms=terms, beware="" if terms.price_per_h else inputs.FOR_NOTHING)
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autoscaler import pool_rules
 from autoscaler.cli import exits, files, inputs, opened, options, output, replays, tuned
 from autoscaler.cli.tuned import Findings, Tried
 from autoscaler.config import ConfigError, Settings, config_path
@@ -131,7 +132,7 @@ def tune(
     settings = opened.settings(config, secrets=False)
     name = inputs.pool_of(settings, pool)
     rules, _ = inputs.rules_of(settings, name)
-    wait_s = inputs.target_s(target_wait) or inputs.own_target_s(rules) or inputs.TARGET_WAIT_S
+    wait_s = inputs.target_s(target_wait) or pool_rules.own_target_s(rules) or inputs.TARGET_WAIT_S
     given = replays.given(task_seconds, task_cv, boot_seconds)
     if workload is not None:
         played = _of_file(workload, given, seed)
@@ -170,7 +171,7 @@ def _may_be_written(to: Path, kept: Mapping[str, Path | None]) -> None:
     except OSError as error:
         why, taken = str(error.strerror), []
     if why:
-        raise exits.CommandFailed(output.clean(f"{to} cannot be written: {why}."))
+        raise exits.CommandFailed(output.clean(f"{to} cannot be written: {why}. {exits.ELSEWHERE}"))
     if taken:
         raise inputs.usage(f"--output {to} would overwrite the {taken[0]}; expected a file of its own.")
 
@@ -351,6 +352,6 @@ def _tell(found: Findings, played: _Played, to: Path | None, *, as_json: bool) -
     try:
         to.write_text(tuned.fragment(found), encoding="utf-8")
     except OSError as error:
-        raise exits.CommandFailed(f"{to} cannot be written: {error.strerror}.") from error
+        raise exits.CommandFailed(f"{to} cannot be written: {error.strerror}. {exits.ELSEWHERE}") from error
     if not as_json:
         output.note(f"The settings are in {to}; `autoscaler backtest --candidate {to}` tries them once more.")

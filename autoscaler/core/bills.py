@@ -78,6 +78,17 @@ def in_all(offer: Offer, since_at: float, until_at: float) -> float:
     return _of_quanta(offer, max(1, _before(offer, _known(since_at), _known(until_at))))
 
 
+def within(
+    offer: Offer, since_at: float, until_at: float, *, ordered_at: float, gone_at: float | None
+) -> float:
+    """What a machine cost in that time: the quanta of it that began after `since_at` and by `until_at`."""
+    end_at = until_at if gone_at is None else min(gone_at, until_at)
+    if end_at < ordered_at or end_at <= since_at < until_at:
+        return 0.0
+    before = in_all(offer, ordered_at, since_at) if ordered_at < since_at else 0.0
+    return in_all(offer, ordered_at, end_at) - before
+
+
 def in_all_of_node(node: Node, at: float) -> float:
     """What this node cost by now. One that never had a machine cost nothing."""
     is_gone = node.state is NodeState.GONE

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-Points = tuple[tuple[float, float], ...]
-"""(second, value), in order of time."""
+Points = tuple[tuple[float, float | None], ...]
+"""(second, value), in order of time. None is "not known": nothing is drawn from there to the next value."""
 
 
 class Shape(StrEnum):
@@ -56,6 +56,29 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Something that happened at an instant; drawn as a line across all panels."""
+
+    at_s: float
+    label: str
+    """Some signs, which are drawn where there is room."""
+    says: str
+    """A sentence, for who points at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """That the axis shows instants of a clock and not seconds since a start."""
+
+    begins_at: float
+    """Epoch seconds of its second 0."""
+    ahead_s: float
+    """By how much the shown clock is ahead of UTC, all the time."""
+    zone: str
+    """What that is called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Words in columns. All but the first column are numbers and stand to the right."""
 
@@ -77,6 +100,13 @@ class Picture:
     panels: tuple[Panel, ...]
     table: Table
     notes: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    calendar: Calendar | None = None
+
+    @property
+    def axis(self) -> str:
+        """What the axis of time counts."""
+        return self.calendar.zone if self.calendar else "time since the start of the workload"
 
 
 class PlotsUnavailable(Exception):

@@ -17,6 +17,8 @@ from autoscaler.plots.contract import Panel, Picture, PlotsUnavailable, Series, 
 
 _INK, _FAINT = "#1c2430", "#d5dae1"
 _WIDTH_IN, _PANEL_IN, _HEAD_IN, _DPI = 11.0, 1.75, 1.15, 120
+_LABEL_SHARE = 0.06
+"""Of the width that a moment's label takes."""
 _OPACITY = {Shape.AREA: 0.55, Shape.LIGHT_AREA: 0.3, Shape.LIGHTEST_AREA: 0.15}
 _SETTINGS = {
     "text.parse_math": False,  # a name may hold a dollar
@@ -57,6 +59,7 @@ def png(picture: Picture) -> bytes:
         axes = figure.subplots(rows, 1, sharex=True, squeeze=False, gridspec_kw=grid)[:, 0]
         for ax, panel in zip(axes, picture.panels, strict=True):
             _draw(ax, panel, picture)
+        _moments(axes, picture)
         _time_axis(axes[-1], picture)
         _head(figure, picture, height_in)
         kept = BytesIO()
@@ -96,7 +99,8 @@ def _draw(ax: Any, panel: Panel, picture: Picture) -> None:
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     for series in sorted(shown, key=lambda series: -(series.owner or 0)):
-        _line(ax, series, [at_s for at_s, _ in series.points], [share(value) for _, value in series.points])
+        for part in scales.stretches(series.points):
+            _line(ax, series, [at_s for at_s, _ in part], [share(value) for _, value in part])
     if panel.mark:
         label, level = panel.mark
         ax.axhline(share(level), color=_INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=5)
@@ -104,6 +108,18 @@ def _draw(ax: Any, panel: Panel, picture: Picture) -> None:
             label, (0.0, share(level)), xycoords=("axes fraction", "data"), xytext=(6, 2), textcoords="offset points",
             ha="left", va="bottom", fontsize=8.5, zorder=6,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0},
+        )  # fmt: skip
+
+
+def _moments(axes: Any, picture: Picture) -> None:
+    """A line through every panel, and on the first what there is room for."""
+    for ax in axes:
+        for moment in picture.moments:
+            ax.axvline(moment.at_s, color=_INK, linewidth=0.6, alpha=0.35, zorder=1.5)
+    for moment in scales.labelled(picture.moments, picture.span_s, _LABEL_SHARE):
+        axes[0].annotate(
+            moment.label, (moment.at_s, 1.0), xycoords=("data", "axes fraction"), xytext=(2, -3),
+            textcoords="offset points", ha="left", va="top", fontsize=7.5, color="#4a5563", zorder=6,
         )  # fmt: skip
 
 
@@ -123,10 +139,10 @@ def _line(ax: Any, series: Series, seconds: list[float], shares: list[float]) ->
 
 
 def _time_axis(ax: Any, picture: Picture) -> None:
-    ticks = scales.time_ticks(picture.span_s)
+    ticks = scales.ticks_of(picture)
     ax.set_xlim(0.0, picture.span_s)
     ax.set_xticks([at_s for at_s, _ in ticks], [label for _, label in ticks])
-    ax.set_xlabel("time since the start of the workload", fontsize=8.5, labelpad=4)
+    ax.set_xlabel(picture.axis, fontsize=8.5, labelpad=4)
 
 
 def _colour(owner: int | None) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
-from autoscaler.plots.contract import Panel, Scale
+from autoscaler.plots.contract import Calendar, Moment, Panel, Picture, Points, Scale
 from policies.phrases import duration
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
@@ -38,10 +39,68 @@ def time_ticks(span_s: float, about: int = 9) -> tuple[Tick, ...]:
     )
 
 
+def ticks_of(picture: Picture) -> tuple[Tick, ...]:
+    """Where the marks of its axis of time stand."""
+    if picture.calendar is None:
+        return time_ticks(picture.span_s)
+    return calendar_ticks(picture.calendar, picture.span_s)
+
+
+def calendar_ticks(calendar: Calendar, span_s: float, about: int = 9) -> tuple[Tick, ...]:
+    """Round instants of that clock; midnights bear their date."""
+    step_s = next(
+        (step for step in _TIME_STEPS_S if span_s / step <= about), math.ceil(span_s / about / DAY_S) * DAY_S
+    )
+    begins_at = calendar.begins_at + calendar.ahead_s
+    first = math.ceil(begins_at / step_s)
+    last = math.floor((begins_at + span_s) / step_s)
+    return tuple(
+        (place * step_s - begins_at, _clock(place * step_s, step_s)) for place in range(first, last + 1)
+    )
+
+
+def _clock(at: float, step_s: float) -> str:
+    shown = datetime.fromtimestamp(at, UTC)
+    if at % DAY_S == 0:
+        return f"{shown.day} {shown:%b}"
+    return f"{shown:%H:%M:%S}" if step_s < MINUTE_S else f"{shown:%H:%M}"
+
+
+def instant(calendar: Calendar | None, second: float) -> str:
+    """That second of a picture in words."""
+    if calendar is None:
+        return duration(second)
+    shown = datetime.fromtimestamp(calendar.begins_at + calendar.ahead_s + second, UTC)
+    return f"{shown.day} {shown:%b %H:%M:%S}"
+
+
+def labelled(moments: Sequence[Moment], span_s: float, least_share: float) -> tuple[Moment, ...]:
+    """Those whose labels have room, none closer to the one before than this share of the axis, nor to its end."""
+    kept: list[Moment] = []
+    for moment in moments:
+        if moment.at_s > span_s * (1 - least_share):
+            break
+        if not kept or moment.at_s - kept[-1].at_s >= span_s * least_share:
+            kept.append(moment)
+    return tuple(kept)
+
+
+def stretches(points: Points) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """The parts of a line that are known; a single point of them is drawn as long as nothing."""
+    parts: list[list[tuple[float, float]]] = [[]]
+    for at_s, value in points:
+        if value is not None:
+            parts[-1].append((at_s, value))
+        elif parts[-1]:
+            parts.append([])
+    return tuple(tuple(part) for part in parts if part)
+
+
 def top(panel: Panel) -> float:
     """The highest value that must have room; above zero."""
     values = (value for series in panel.series for _, value in series.points)
-    highest = _HEADROOM[panel.scale] * max((value for value in values if math.isfinite(value)), default=0.0)
+    known = (value for value in values if value is not None and math.isfinite(value))
+    highest = _HEADROOM[panel.scale] * max(known, default=0.0)
     if panel.mark:
         highest = max(highest, panel.mark[1] * max(_ROOM_FOR_WORDS, _HEADROOM[panel.scale]))
     return highest if highest > 0 else 1.0

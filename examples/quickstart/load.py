@@ -12,7 +12,7 @@ from itertools import cycle
 from celery import Celery
 from place import POOL, QUEUE
 
-from autoscaler.cli.standing import Standing
+from autoscaler.views.standing import Standing
 from policies.phrases import count, duration
 from testbed.rabbitmq import PrivateRabbitMQ
 

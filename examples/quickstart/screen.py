@@ -21,9 +21,9 @@ from rich.live import Live
 from rich.text import Text
 
 from autoscaler.cli import output, status
-from autoscaler.cli.standing import Standing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node
+from autoscaler.views.standing import Standing
 from policies.phrases import duration
 
 _STYLES: Mapping[NodeState, str] = {NodeState.READY: output.OK, NodeState.LOST: output.BAD}

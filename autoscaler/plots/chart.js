@@ -1,13 +1,20 @@
 "use strict";
 (() => {
-  const facts = JSON.parse(document.getElementById("figures").textContent);
-  const chart = document.getElementById("chart");
+const places = new Map();  // of cursors, by chart: one that is put anew into the page goes on where it was
+
+function start(figure) {
+  if (figure.dataset.started) return;
+  figure.dataset.started = "yes";
+  const facts = JSON.parse(figure.querySelector("template.figures").content.textContent);
+  const chart = figure.querySelector(".chart");
   const svg = chart.querySelector("svg");
-  const cursor = document.getElementById("cursor");
-  const readout = document.getElementById("readout");
+  const cursor = svg.querySelector(".cursor");
+  const readout = chart.querySelector(".readout");
+  const lines = [...svg.querySelectorAll(".moment")];
   const left = Number(svg.dataset.left), across = Number(svg.dataset.across);
-  const buttons = [...document.querySelectorAll("[data-toggles]")];
-  const shown = new Set(buttons.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => Number(b.dataset.toggles)));
+  const buttons = [...figure.querySelectorAll("[data-toggles]")];
+  const pressed = buttons.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => Number(b.dataset.toggles));
+  const shown = new Set(buttons.length ? pressed : facts.owners.keys());
   const isShown = (series) => series.owner === null || shown.has(series.owner);
   const DURATIONS = [0, 1, 10, 60, 600, 3600, 36000, 345600];
   let now = null;
@@ -30,13 +37,32 @@
     return String(Number(value.toPrecision(3)));
   }
 
+  const instant = (second) => {
+    if (facts.begins === null) return duration(second);
+    const at = new Date((facts.begins + second) * 1000);
+    const month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][at.getUTCMonth()];
+    return `${at.getUTCDate()} ${month} ${at.toISOString().slice(11, 19)}`;
+  };
+
+  // The moments that share the nearest line, if it is near enough to be meant.
+  function happened(second) {
+    let nearest = -1;
+    facts.moments.forEach((moment, n) => {
+      if (nearest < 0 || Math.abs(moment.t - second) < Math.abs(facts.moments[nearest].t - second)) nearest = n;
+    });
+    if (nearest < 0 || Math.abs(facts.moments[nearest].t - second) > facts.span / 150) nearest = -1;
+    lines.forEach((line, n) => line.classList.toggle("near", n === nearest));
+    return nearest < 0 ? null : facts.moments[nearest];
+  }
+
   const told = (panel, value) => (value === null ? "–" : panel.scale === "duration" ? duration(value) : number(value));
   const lift = (panel, value) => (panel.scale === "duration" ? Math.log1p(Math.max(value, 0)) : value);
 
   // Of two points of a span the later one stands until the next: what was, at that instant.
   function valueAt(series, second) {
-    const t = series.t;
+    const t = facts.times[series.t];
     if (!t.length || second < 0 || second > facts.span) return null;
+    if (second < t[0]) return null;
     let low = 0, high = t.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
@@ -56,6 +82,7 @@
 
   function show(second, x) {
     now = Math.min(Math.max(second, 0), facts.span);
+    places.set(figure.id, (facts.begins || 0) + now);
     const place = left + (now / facts.span) * across;
     cursor.setAttribute("x1", place);
     cursor.setAttribute("x2", place);
@@ -63,10 +90,10 @@
     const owners = [...shown].sort((a, b) => a - b);
     const table = document.createElement("table");
     const head = table.createTHead().insertRow();
-    cell(head, "th", duration(now));
+    cell(head, "th", instant(now));
     owners.forEach((owner) => cell(head, "th", facts.owners[owner], owner));
     const body = table.createTBody();
-    const spoken = [duration(now)];
+    const spoken = [instant(now)];
     for (const panel of facts.panels) {
       const names = [...new Set(panel.series.filter(isShown).map((series) => series.name))];
       names.forEach((name, place) => {
@@ -82,6 +109,13 @@
       });
     }
     readout.replaceChildren(table);
+    const moment = happened(now);
+    if (moment) {
+      const words = document.createElement("p");
+      words.textContent = `${instant(moment.t)}: ${moment.says || moment.label}`;
+      readout.append(words);
+      spoken.push(words.textContent);
+    }
     readout.style.display = "block";
     const wide = chart.clientWidth, at = (place / svg.viewBox.baseVal.width) * wide;
     readout.style.left = at + 16 + readout.offsetWidth < wide ? `${at + 16}px` : `${Math.max(0, at - 16 - readout.offsetWidth)}px`;
@@ -91,6 +125,8 @@
 
   function hide() {
     now = null;
+    places.delete(figure.id);
+    lines.forEach((line) => line.classList.remove("near"));
     cursor.style.visibility = "hidden";
     readout.style.display = "none";
   }
@@ -118,7 +154,7 @@
       const drawn = box.querySelector(".drawn"), high = Number(drawn.dataset.height);
       const room = panel.scale === "duration" ? 2.5 : 1.06;
       let top = 0;
-      for (const series of panel.series) if (isShown(series)) for (const value of series.v) if (value > top) top = value;
+      for (const series of panel.series) if (isShown(series)) for (const value of series.v) if (value !== null && value > top) top = value;
       top = Math.max(top * room, (panel.mark || 0) * Math.max(1.25, room)) || 1;
       const factor = lift(panel, Number(box.dataset.top)) / lift(panel, top);
       drawn.setAttribute("transform", `translate(0 ${high * (1 - factor)}) scale(1 ${factor})`);
@@ -148,6 +184,15 @@
   chart.addEventListener("pointerleave", hide);
   chart.addEventListener("blur", hide);
   chart.addEventListener("keydown", (event) => {
+    if (event.shiftKey && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+      // From one marked moment to the next.
+      const ahead = event.key === "ArrowRight", from = now === null ? (ahead ? -1 : Infinity) : now;
+      const times = facts.moments.map((moment) => moment.t);
+      const next = ahead ? times.find((t) => t > from + 0.05) : times.findLast((t) => t < from - 0.05);
+      event.preventDefault();
+      if (next !== undefined) show(next);
+      return;
+    }
     const step = facts.span / 300;
     const moves = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: 10 * step, PageDown: -10 * step, Home: -Infinity, End: Infinity };
     if (event.key === "Escape") hide();
@@ -155,4 +200,17 @@
     event.preventDefault();
     show(now === null ? 0 : now + moves[event.key]);
   });
+  // A chart that was put anew: the pointer or the keys still stand at that instant.
+  const before = places.get(figure.id);
+  if (before !== undefined && facts.begins !== null) show(before - facts.begins);
+}
+
+const find = (root) => {
+  if (root.matches && root.matches("figure.chart-of")) start(root);
+  root.querySelectorAll("figure.chart-of").forEach(start);
+};
+find(document);
+new MutationObserver((changes) => changes.forEach((change) => change.addedNodes.forEach((node) => {
+  if (node.nodeType === Node.ELEMENT_NODE) find(node);
+}))).observe(document.documentElement, { childList: true, subtree: true });
 })();
