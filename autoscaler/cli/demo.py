@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,7 +36,7 @@ from policies.phrases import duration
 
 _REAL = SystemClock()
 _LONGEST_HISTORY_S = 7 * 86_400.0
-_NEWS_SHOWN = 4
+_NEWS_SHOWN = 3
 _HINT = "Ctrl-C ends it and leaves nothing behind"
 
 
@@ -90,7 +91,8 @@ def demo(
         everything.callback(lambda: clock.go_on(virtual_at=played.now(), speed=0.0))
         url = _serve(everything, settings, clock)
         if url and opens:
-            webbrowser.open(url)
+            # Some browsers are waited for until they are closed.
+            threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
         ends_on = _REAL.monotonic() + lasts_s
         screen = _Screen(played, clock, config, url)
         screen.run(lambda: bool(asked) or _REAL.monotonic() >= ends_on)
@@ -245,10 +247,9 @@ class _Screen:
         head = Text.assemble(
             (f"demo, {clock.speed:g}× time", output.STRONG), (f"  ·  {says}, {_HINT}", output.DIM)
         )
-        hints = Text("\n").join(output.words(hint, output.DIM) for hint in self._hints)
-        return output.together(
-            head, status.page(now, clock.now()), Text("\n").join(news) if news else None, hints
-        )
+        # First what a small window must not cut off.
+        top = [head, *(output.words(hint, output.DIM) for hint in self._hints), *news]
+        return output.together(Text("\n").join(top), status.page(now, clock.now()))
 
 
 def _heed(typed: str, clock: Pace) -> None:

@@ -199,12 +199,18 @@ def test_a_directory_with_something_in_it_is_refused(visitor: Visitor) -> None:
 
 def test_the_page_shows_and_takes_orders(visitor: Visitor) -> None:
     """Under a name that says that it is a demo; with the token that the terminal tells, and not without."""
-    started = visitor.kept_demo("--history", "1h")
+    browser, opened = visitor.temporary / "browser", visitor.temporary / "opened"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}.new" && mv "{opened}.new" "{opened}"\n')
+    browser.chmod(0o700)
+    visitor.environment["BROWSER"] = f"{browser} %s"
+    started = visitor.kept_demo("--history", "1h", "--open")
     assert started.stdout is not None
     url = next(word for line in started.stdout for word in line.split() if word.startswith("http://"))
     token = (visitor.directory / configured.TOKEN_FILE).read_text().strip()
     order = {"kind": "pause", "target": "images"}
 
+    wait_until(opened.exists, 20, "a browser to be opened")
+    assert url == opened.read_text()
     assert "demo, 60× time" == requests.get(f"{url}api/v1/status", timeout=10).json()["fleet"]
     assert 401 == requests.post(f"{url}api/v1/orders", json=order, timeout=10).status_code
     given = requests.post(
