@@ -107,6 +107,17 @@ def samples_between(journal: Journal, pool: PoolName, since_at: float, until_at:
         )
 
 
+def waits_since(journal: Journal, since_at: float) -> Mapping[PoolName, tuple[float, ...]]:
+    """How old the message at the head was on each tick since then, of every pool of which that was seen."""
+    table = tables.samples.c
+    query = sa.select(table.pool, table.wait_s).where(table.at >= since_at, table.wait_s.is_not(None))
+    found: dict[PoolName, list[float]] = {}
+    with journal.reading("read how long tasks waited") as connection:
+        for pool, wait_s in connection.execute(query):
+            found.setdefault(PoolName(pool), []).append(float(wait_s))
+    return MappingProxyType({pool: tuple(waits) for pool, waits in found.items()})
+
+
 def sampled(journal: Journal, pool: PoolName) -> tuple[float, float] | None:
     """The instants of a pool's first and last sample; None where there is none."""
     table = tables.samples.c

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
+from autoscaler.meters import Reading
 from autoscaler.web import routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.live import Live
@@ -28,7 +29,9 @@ Instants are epoch seconds (UTC), durations seconds, sums in the fleet's currenc
 """
 
 
-def application(reader: Reader, writing: Writing, *, version: str, secure: bool) -> ASGIApp:
+def application(
+    reader: Reader, writing: Writing, *, counted: Callable[[], Reading], version: str, secure: bool
+) -> ASGIApp:
     """Everything that is served."""
     app = FastAPI(
         title="autoscaler",
@@ -43,7 +46,9 @@ def application(reader: Reader, writing: Writing, *, version: str, secure: bool)
     parts = (
         routes.health(reader),
         routes.facts(reader),
-        routes.records(reader),
+        routes.things(reader),
+        routes.happened(reader),
+        routes.measured(reader, counted, version),
         routes.news(ticks),
         routes.orders(reader, writing),
         site.fleet(reader),

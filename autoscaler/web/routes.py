@@ -16,9 +16,10 @@ from starlette.concurrency import run_in_threadpool
 
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import documents, history
+from autoscaler.meters import Reading
+from autoscaler.views import documents, history, measures
 from autoscaler.views.history import History
-from autoscaler.web import live, ordering, schemas
+from autoscaler.web import live, metrics, ordering, schemas
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.schemas import Problem
@@ -44,7 +45,7 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
 }
 Writing = Callable[[], AbstractContextManager[Journal]]
 _DAY_S = 86_400.0
-Since = Annotated[float, Query(gt=0.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
+Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
 PoolOf = Annotated[str | None, Query(max_length=100, description="Only of this pool.")]
 
 
@@ -114,8 +115,8 @@ def facts(reader: Reader) -> APIRouter:
     return routes
 
 
-def records(reader: Reader) -> APIRouter:
-    """What is on record about one thing, or happened."""
+def things(reader: Reader) -> APIRouter:
+    """What is on record about one thing."""
     routes = APIRouter(prefix=API, tags=["facts"], default_response_class=Response)
 
     @routes.get("/nodes/{name}", response_model=schemas.NodeLife, responses=_NOT_FOUND)
@@ -171,6 +172,13 @@ def records(reader: Reader) -> APIRouter:
             ),
         )
 
+    return routes
+
+
+def happened(reader: Reader) -> APIRouter:
+    """What happened, and what was ordered."""
+    routes = APIRouter(prefix=API, tags=["facts"], default_response_class=Response)
+
     @routes.get("/events", response_model=schemas.Events, responses=_UNAVAILABLE)
     def events(
         pool: PoolOf = None,
@@ -194,6 +202,30 @@ def records(reader: Reader) -> APIRouter:
             ("orders", limit),
             lambda now: documents.orders(read.orders(reader.journal, limit=limit), now.at),
         )
+
+    return routes
+
+
+def measured(reader: Reader, counted: Callable[[], Reading], version: str) -> APIRouter:
+    """What Prometheus scrapes."""
+    routes = APIRouter(tags=["health"])
+    text: dict[int | str, dict[str, Any]] = {
+        200: {
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+            "description": "Prometheus's text format.",
+        }
+    }
+
+    @routes.get("/metrics", response_class=Response, responses=text)
+    def metrics_() -> Response:
+        """Everything that is measured; without the journal, what the daemon counts of itself."""
+        try:
+            picture = reader.picture()
+            found = measures.look(reader.journal, reader.settings(), picture.standing)
+        except JournalUnavailable:
+            found = None
+        body = metrics.exposition(found, counted(), at=reader.clock.now(), version=version)
+        return Response(body, media_type=metrics.CONTENT_TYPE)
 
     return routes
 
