@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
+from testbed.waiting import wait_until
 from tests.browser.shown import Shown
 
 WIDE, NARROW = 1400, 360
@@ -64,6 +65,16 @@ class Visitor:
     def excuse(self, *words: str) -> None:
         """Complaints with these words are meant to come; that they did not would be a failure."""
         self._excused += words
+
+    def wait_for_complaint(self, page: Page, words: str) -> None:
+        """Until the browser has complained so."""
+        wait_until(
+            # The tab's own waiting lets the browser tell us.
+            lambda: page.wait_for_timeout(100) or any(words in each for each in self.complaints),
+            DEADLINE_MS / 1000.0,
+            words,
+            pause_s=0.0,
+        )
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

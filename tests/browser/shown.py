@@ -87,11 +87,10 @@ def show(broker: PrivateRabbitMQ, directory: Path, fleet: str, *, workers: int =
         broker=broker,
         fleet=fleet,
         vhost=fleet,
-        listen="127.0.0.1:0",
         web=KEYS,
         secrets={"WEB_TOKEN": TOKEN, "ELSEWHERE_BROKER": "amqp://broker.example:5672"},
         more_pools=_ELSEWHERE,
-        **{"slots": 1, "ceiling": workers, **settings},
+        **{"listen": "127.0.0.1:0", "slots": 1, "ceiling": workers, **settings},
     )
     try:
         stage.start_daemon()

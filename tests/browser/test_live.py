@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from testbed.ports import free_port
 from tests.browser.looking import DEADLINE_MS, Visitor
 from tests.browser.shown import POOL, Shown
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-STAGE = {"workers": 5}
-"""So that the pool has had more moves than are shown at once."""
+STAGE = {"workers": 5, "listen": f"127.0.0.1:{free_port()}"}
+"""Five, so that the pool has had more moves than are shown at once; and where a second daemon answers, too."""
 expect.set_options(timeout=DEADLINE_MS)
 
 _SHIFTS = """
@@ -95,4 +96,10 @@ def test_a_page_says_that_it_is_old_once_nobody_answers_and_lives_again_when_som
     expect(page.locator("#pulse-word")).to_contain_text("stale since")
     expect(page.locator("#told")).to_contain_text("stale since")
     assert POOL in page.locator("#pools").inner_text()
-    visitor.excuse("ERR_CONNECTION_REFUSED")
+    visitor.excuse("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_REFUSED")
+    visitor.wait_for_complaint(page, "ERR_CONNECTION_REFUSED")
+
+    shown.stage.start_daemon()
+
+    expect(page.locator("#pulse")).to_have_attribute("data-state", "live", timeout=60_000)
+    changes(page, "#fleet")
