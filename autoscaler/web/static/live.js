@@ -54,6 +54,7 @@
   };
 
   const take = (text) => {
+    const held = document.activeElement;
     const fresh = new DOMParser().parseFromString(text, "text/html");
     // A region that is new or gone changes the page's order of regions: it comes with the content of main.
     const ids = (page) => [...page.querySelectorAll("[data-live]")].map((part) => part.id).join(" ");
@@ -62,6 +63,8 @@
       const here = document.getElementById(part.id);
       if (here) morph(here, part);
     }
+    // What was moved among its neighbours has lost the focus by that.
+    if (held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
     document.title = fresh.title;
     document.dispatchEvent(new CustomEvent("taken"));
   };
