@@ -117,11 +117,11 @@
   // Where a chart is wider than the screen its end is now.
   for (const wide of document.querySelectorAll(".chart-of .wide")) wide.scrollLeft = wide.scrollWidth;
 
-  // Finding a pool among many.
+  // Finding a pool among many, by its name or by what stands out of it.
   const find = document.getElementById("find"), wanted = document.getElementById("find-pool");
   const sift = () => {
     const text = wanted.value.trim().toLowerCase();
-    for (const row of document.querySelectorAll("#pools tbody tr")) row.hidden = !row.firstElementChild.textContent.toLowerCase().includes(text);
+    for (const row of document.querySelectorAll("#pools tbody tr")) row.hidden = !row.textContent.toLowerCase().includes(text);
   };
   if (find) {
     find.hidden = false;
