@@ -102,7 +102,8 @@ def _span(text: str, option: str) -> float:
     try:
         return seconds(text)
     except ValueError as error:
-        raise exits.CommandFailed(f"{option}: {error}", code=exits.USAGE) from error
+        says = f"{option} {text!r} is no duration; expected one such as 30s, 10m or 2h."
+        raise exits.CommandFailed(says, code=exits.USAGE) from error
 
 
 def _place(everything: ExitStack, directory: Path | None) -> Path:
