@@ -134,6 +134,7 @@ def boot(of: Boot | None, node: Node) -> tuple[Step, ...]:
                 time.from_s - begins_s,
                 time.to_s - begins_s,
                 whole_s,
+                f"{time.phase.value} {time.took_s:.1f} s",
             ),
             phase=time.phase.value,
             from_s=time.from_s,
@@ -149,6 +150,6 @@ def share(kind: str, amount: float, whole: float) -> tuple[Piece, ...]:
     return (_piece(kind, 0.0, amount, whole),) if whole > 0 else ()
 
 
-def _piece(kind: str, from_: float, to: float, whole: float) -> Piece:
+def _piece(kind: str, from_: float, to: float, whole: float, says: str = "") -> Piece:
     x = min(WIDTH - _LEAST, round(from_ / whole * WIDTH))
-    return Piece(kind=kind, x=x, width=max(_LEAST, min(WIDTH, round(to / whole * WIDTH)) - x))
+    return Piece(kind=kind, x=x, width=max(_LEAST, min(WIDTH, round(to / whole * WIDTH)) - x), says=says)

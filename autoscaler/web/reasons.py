@@ -6,7 +6,6 @@ that the decision does not hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from autoscaler.core import enrolment
@@ -16,162 +15,37 @@ from autoscaler.core.reports import Phase
 from autoscaler.views.boots import Known
 from autoscaler.web import bars, wording
 from autoscaler.web.bars import Piece
-from policies.contract import Demand, QueueDemand, Reading, Supply, Traffic, Trust
-from policies.phrases import count, duration, plain
-from policies.traffic import ASSUMED_BOOT_S
+from policies.account import Part, account
+from policies.phrases import duration
 
 MEANINGS = {phase.value: says for phase, says in _MEANINGS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One figure that was seen, and how far it is to be believed."""
-
-    name: str
-    value: str
-    trust: str = ""
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What one policy asked for."""
-
-    policy: str
-    asks: str
-    why: str
-    more: tuple[str, ...]
-    won: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """What one rule made of the number."""
-
-    rule: str
-    before: int
-    after: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
-    """A decision, laid out."""
+    """A decision's account in two columns: what was seen, and what was made of it."""
 
     at: float
     sentence: str
-    present: int
     wanted: int
-    facts: tuple[Fact, ...]
-    queues: tuple[QueueDemand, ...]
-    warnings: tuple[str, ...]
-    wishes: tuple[Wish, ...]
-    links: tuple[Link, ...]
-    binding: str
-    held: str
-    would_change: str
+    seen: tuple[Part, ...]
+    made: tuple[Part, ...]
+
+
+_SEEN = 3
+"""After its headline an account begins with demand, workers and machines."""
 
 
 def of(stored: PoolDecision) -> Reasons:
     """All of it."""
-    decided = stored.decision
-    given = decided.input
+    _, *parts = account(stored.decision)
     return Reasons(
         at=stored.at,
         sentence=wording.tail(stored.sentence, stored.pool),
-        present=given.supply.workers,
-        wanted=decided.wanted,
-        facts=(
-            *_demand(given.demand, given.demand_missing),
-            *_supply(given.supply, given.supply_missing),
-            *_measured(given.history.traffic),
-        ),
-        queues=given.demand.queues if given.demand else (),
-        warnings=given.demand.warnings if given.demand else (),
-        wishes=tuple(
-            Wish(
-                policy=each.policy,
-                asks="no opinion" if each.workers is None else count(each.workers, "worker"),
-                why=each.why,
-                more=tuple(
-                    filter(
-                        None, (each.at_most_why if each.at_most_why != each.why else "", each.would_change)
-                    )
-                ),
-                won=each.workers is not None and each.workers == decided.recommended,
-            )
-            for each in decided.proposals
-        ),
-        links=tuple(
-            Link(rule=step.rule.value.replace("_", " "), before=step.before, after=step.after, why=step.why)
-            for step in decided.steps
-        ),
-        binding=decided.binding.replace("_", " "),
-        held=decided.held,
-        would_change=decided.would_change,
+        wanted=stored.decision.wanted,
+        seen=tuple(parts[:_SEEN]),
+        made=tuple(parts[_SEEN:]),
     )
-
-
-def _demand(demand: Demand | None, missing: str) -> Iterator[Fact]:
-    if demand is None:
-        yield Fact(name="Demand", value="not seen", trust="absent", why=missing or "no reason given")
-        return
-    yield Fact(name="Waiting", value=wording.number(demand.backlog))
-    yield Fact(name="In progress", value=wording.number(demand.in_progress))
-    yield _read("Oldest", demand.wait_s, duration)
-    yield _read("Arrivals", demand.arrivals_per_s, _per_s)
-    yield _read("Completions", demand.completions_per_s, _per_s)
-
-
-def _read(name: str, reading: Reading, say: Callable[[float], str]) -> Fact:
-    if reading.value is None:
-        return Fact(name=name, value="not measured", why=reading.why)
-    trust = "" if reading.trust is Trust.SOLID else reading.trust.value
-    return Fact(name=name, value=say(reading.value), trust=trust, why=reading.why)
-
-
-def _per_s(rate: float) -> str:
-    return f"{plain(round(rate, 3))} a second"
-
-
-def _supply(supply: Supply, missing: str) -> Iterator[Fact]:
-    by_state = ", ".join(
-        f"{amount} {name}"
-        for name, amount in (
-            ("serving", supply.serving),
-            ("arriving", supply.arriving),
-            ("leaving", supply.leaving),
-            ("lost", supply.lost),
-        )
-    )
-    yield Fact(
-        name="Workers",
-        value=by_state,
-        trust="absent" if missing else "",
-        why=f"could not be seen: {missing}" if missing else f"{count(supply.slots, 'slot')} each",
-    )
-    hands = "not heard" if supply.tasks_in_hand is None else count(supply.tasks_in_hand, "task")
-    yield Fact(name="In their hands", value=hands, why=f"{count(supply.idle, 'worker')} idle")
-
-
-def _measured(traffic: Traffic) -> Iterator[Fact]:
-    if traffic.boots >= 1.0:
-        each = duration(traffic.boot_s / traffic.boots)
-        machines = count(round(traffic.boots), "machine")
-        why = "; ".join(filter(None, (f"over {machines}", traffic.boots_of, traffic.boots_why)))
-        yield Fact(name="Boot time", value=each, why=why)
-    else:
-        yield Fact(
-            name="Boot time",
-            value=duration(ASSUMED_BOOT_S),
-            trust="assumed",
-            why="no machine has become a worker yet",
-        )
-    if traffic.drains >= 1.0:
-        each = duration(traffic.drain_s / traffic.drains)
-        yield Fact(
-            name="Drain time", value=each, why=f"over {count(round(traffic.drains), 'drain')} of idle workers"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

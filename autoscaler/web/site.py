@@ -25,8 +25,10 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _ORDERS = 200
 _POOL_SPAN = "6h"
 _WHOLE_SPAN = "24h"
+_SHORTEST_S = 60.0
 _LONGEST_S = 30 * 86_400.0
 Name = Annotated[str, Path(max_length=100)]
+At = Annotated[float, Path(ge=0.0, le=1e11, allow_inf_nan=False)]
 Made = Callable[[Picture, Manner], bytes | None]
 
 
@@ -95,7 +97,7 @@ def portraits_of(reader: Reader) -> APIRouter:
         return _page(reader, ("history", name, since), make)
 
     @routes.get("/pools/{name}/decisions/{at}")
-    def decision(name: Name, at: float) -> Response:
+    def decision(name: Name, at: At) -> Response:
         def make(now: Picture, manner: Manner) -> bytes | None:
             stored = read.decision_at(reader.journal, PoolName(name), at)
             return pages.decision(now.standing, stored, manner) if stored is not None else None
@@ -138,7 +140,7 @@ def _past(reader: Reader, pool: str, since: str, until_at: float) -> history.His
         reader.journal,
         settings,
         PoolName(pool),
-        since_at=until_at - min(seconds(since), _LONGEST_S),
+        since_at=until_at - min(max(seconds(since), _SHORTEST_S), _LONGEST_S),
         until_at=until_at,
         paas_price_per_month=settings.web.paas_price_per_month,
     )

@@ -26,7 +26,9 @@
   const redraw = (old, fresh) => {
     if (figures(old) === figures(fresh)) return;
     const had = old.contains(document.activeElement), put = document.importNode(fresh, true);
+    const wide = old.querySelector(".wide"), at = wide ? wide.scrollLeft : 0;
     old.replaceWith(put);
+    if (wide) put.querySelector(".wide").scrollLeft = at;
     if (had) put.querySelector("[tabindex]")?.focus({ preventScroll: true });
   };
   const morph = (old, fresh) => {
@@ -108,6 +110,9 @@
   }, 5000);
   if (window.EventSource) listen();
   window.renewPage = renew;
+
+  // Where a chart is wider than the screen its end is now.
+  for (const wide of document.querySelectorAll(".chart-of .wide")) wide.scrollLeft = wide.scrollWidth;
 
   // Finding a pool among many.
   const find = document.getElementById("find"), wanted = document.getElementById("find-pool");
