@@ -24,6 +24,7 @@ from autoscaler.cli import (
     identity,
     image,
     nodes,
+    notify,
     orphans,
     output,
     past,
@@ -41,7 +42,7 @@ from autoscaler.cli import (
 
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Set up": {"init": setup.init, "check": setup.check, "image": image.image},
+    "Set up": {"init": setup.init, "check": setup.check, "image": image.image, "notify": notify.notify},
     "Run": {"demo": demo.demo, "run": service.run},
     "Look": {
         "status": status.status,

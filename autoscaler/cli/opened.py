@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from autoscaler import wanted
+from autoscaler import meters, wanted
 from autoscaler.cli import exits
 from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
 from autoscaler.demo import pace
 from autoscaler.journal import Journal, JournalAbsent, open_journal
+from autoscaler.meters import Meters
 from bootstrap.contract import ImageScript, UserData
 from providers.contract import NodeName, ProviderTraits
 
@@ -92,7 +93,7 @@ def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = F
     if password == UNSET:
         raise exits.CommandFailed(
             "The journal's password is in an environment variable that is not set in this shell "
-            "(journal.password names it).",
+            "(journal.password names it). Set it, or give the command as the daemon's user with its environment.",
             code=exits.UNREACHABLE,
         )
     return open_journal(given.journal.url, password=password, read_only=read_only, make=make)
@@ -139,13 +140,14 @@ def works(
     may_act: Callable[[], bool] = _nobody_beside_us,
     ticks: bool = False,
     buys: bool = False,
+    counted: Meters = meters.NOBODY,
 ) -> Iterator[Works]:
     """Every part that touches the outside; connected to nothing yet. `ticks`: for a daemon, not for one look. Who
     `buys` is refused offers that are where no machine may stand."""
     # Clients of clouds and brokers are slow to import, and most commands do without them.
     from autoscaler import wiring  # noqa: PLC0415
 
-    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks, buys=buys)
+    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks, buys=buys, counted=counted)
     try:
         yield opened
     finally:

@@ -31,15 +31,21 @@ def console(*, errors: bool = False) -> Console:
     return Console(
         stderr=errors,
         width=None if terminal else _UNBOUNDED_COLUMNS,
+        force_terminal=terminal,  # colours nowhere else, whatever FORCE_COLOR says; NO_COLOR is heeded by Rich
         markup=False,  # a queue may be called [red]
         emoji=False,
         highlight=False,
     )
 
 
+def on_terminal() -> bool:
+    """Whether what is said goes to one."""
+    return sys.stdout.isatty()
+
+
 def width(elsewhere: int) -> int:
     """Columns of the terminal; so many where there is none."""
-    return console().width if sys.stdout.isatty() else elsewhere
+    return console().width if on_terminal() else elsewhere
 
 
 def clean(text: str) -> str:

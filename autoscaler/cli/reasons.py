@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from autoscaler.cli import boots, exits, opened, options, output
 from autoscaler.config.values import seconds
 from autoscaler.journal import read
 from autoscaler.views import boots as boot_views
 from autoscaler.views import documents, replaying
+from policies import account
+from policies.contract import Decision
 from policies.phrases import ago
-from policies.sentence import explain
 
 
 def why(
@@ -51,9 +54,9 @@ def why(
         raise exits.CommandFailed(
             f"Nothing is on record about {name} "
             + (
-                "yet: the daemon has not decided about it."
+                "yet: the daemon has not decided about it. `autoscaler status` says whether one runs."
                 if at is None
-                else f"at {output.local(instant)} or before."
+                else f"at {output.local(instant)} or before. `autoscaler history {name}` shows what there is."
             )
         )
     if as_json:
@@ -63,7 +66,7 @@ def why(
         output.words(f"Decided {output.local(stored.at)} ({ago(stored.at, now)})", output.DIM),
         output.words(stored.sentence, output.STRONG),
         "",
-        explain(stored.decision),
+        _account(stored.decision),
     )
     # What is known of boots is known now; of another time it would be no reason.
     took = boots.of_pool(memory, settings, name) if at is None else None
@@ -72,6 +75,36 @@ def why(
     if replay:
         same, says = replaying.replayed(stored)
         output.say("", output.words(says, output.OK if same else output.BAD))
+
+
+def _account(decision: Decision) -> RenderableType:
+    """On a terminal columns of one grid, whose words fold within theirs; elsewhere the lines as they are."""
+    if not output.on_terminal():
+        return output.words(account.explain(decision))
+    parts = account.account(decision)
+    widths = account.widths(parts)
+    shown: list[RenderableType] = []
+    for part in parts:
+        head, _, rest = part.head.partition(": ")
+        shown.append(
+            Text.assemble(
+                (output.clean(part.head if not rest else f"{head}: "), output.STRONG), output.clean(rest)
+            )
+        )
+        if part.rows:
+            shown.append(
+                output.rows([_row(row, widths) for row in part.rows], widths=(widths[0] + 2, widths[1]))
+            )
+    return Group(*shown)
+
+
+def _row(row: account.Row, widths: tuple[int, int]) -> tuple[Text, Text, Text]:
+    style = output.NOTE if row.label in {"warning", "unseen"} else ""
+    return (
+        output.words(f"  {row.label}", output.DIM),
+        output.words(f"{row.figure:>{widths[1]}}", output.STRONG),
+        output.words(row.words, style),
+    )
 
 
 def instant_of(text: str, now: float) -> float:
@@ -84,7 +117,8 @@ def instant_of(text: str, now: float) -> float:
         )
     if at > now:
         raise exits.CommandFailed(
-            f"{output.local(at)} is still to come; nothing was decided then.", code=exits.USAGE
+            f"{output.local(at)} is still to come; nothing was decided then. Expected a time that has passed.",
+            code=exits.USAGE,
         )
     return at
 

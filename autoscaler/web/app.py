@@ -16,7 +16,8 @@ from starlette.types import ASGIApp
 
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
-from autoscaler.web import routes
+from autoscaler.meters import Reading
+from autoscaler.web import routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Reader
@@ -28,7 +29,9 @@ Instants are epoch seconds (UTC), durations seconds, sums in the fleet's currenc
 """
 
 
-def application(reader: Reader, writing: Writing, *, version: str, secure: bool) -> ASGIApp:
+def application(
+    reader: Reader, writing: Writing, *, counted: Callable[[], Reading], version: str, secure: bool
+) -> ASGIApp:
     """Everything that is served."""
     app = FastAPI(
         title="autoscaler",
@@ -44,8 +47,12 @@ def application(reader: Reader, writing: Writing, *, version: str, secure: bool)
         routes.health(reader),
         routes.facts(reader),
         routes.records(reader),
+        routes.measured(reader, counted, version),
         routes.news(ticks),
         routes.orders(reader, writing),
+        site.fleet(reader),
+        site.portraits_of(reader),
+        site.files(),
     )
     for part in parts:
         app.include_router(part)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, MutableMapping
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 65_536
 """The longest body; an order takes some hundred bytes, a candidate of a configuration some thousand."""
+READERS = 4
+"""Threads that read the journal and make pages, so that a crowd takes no more of the processor than a few do."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _HEADERS = {
@@ -41,6 +44,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        current_default_thread_limiter().total_tokens = READERS
         answer = self._refusal(scope)
         if answer is not None:
             await answer(scope, receive, self._with_headers(send))

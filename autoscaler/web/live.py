@@ -52,7 +52,7 @@ class Live:
             while True:
                 if self._now is not None and told != self._now:
                     told = self._now
-                    yield f"event: tick\ndata: {json.dumps({'tick': told})}\n\n"
+                    yield f"event: tick\ndata: {json.dumps(told)}\n\n"
                     continue
                 try:
                     async with asyncio.timeout(_BEAT_S), self._news:

@@ -6,7 +6,7 @@ Any thread may ask; one at a time reads. What never happens here: a write, or wo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.clock import Clock
@@ -62,9 +62,10 @@ class Reader:
         """Whether a daemon ticks. Raises JournalUnavailable."""
         return heartbeat.listen(self.journal, self.settings(), self.clock.now())
 
-    def news(self) -> Hashable:
-        """What is another thing after each tick and each order. Raises JournalUnavailable."""
-        return read.last_tick_at(self.journal), *read.order_marks(self.journal)
+    def news(self) -> Mapping[str, float | None]:
+        """What is another after each tick and each order. Raises JournalUnavailable."""
+        newest, answered = read.order_marks(self.journal)
+        return {"tick_at": read.last_tick_at(self.journal), "orders": newest, "answered": answered}
 
     def picture(self) -> Picture:
         """The newest. Raises JournalUnavailable."""

@@ -16,8 +16,10 @@ from starlette.concurrency import run_in_threadpool
 
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import documents
-from autoscaler.web import live, ordering, schemas
+from autoscaler.meters import Reading
+from autoscaler.views import documents, history, measures
+from autoscaler.views.history import History
+from autoscaler.web import live, metrics, ordering, schemas
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.schemas import Problem
@@ -42,6 +44,8 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
     413: {"description": "The body is too long."},
 }
 Writing = Callable[[], AbstractContextManager[Journal]]
+_DAY_S = 86_400.0
+Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
 PoolOf = Annotated[str | None, Query(max_length=100, description="Only of this pool.")]
 
 
@@ -144,6 +148,30 @@ def records(reader: Reader) -> APIRouter:
             raise HTTPException(404, f"Nothing is on record about {pool!r} at that time or before.")
         return Response(documents.encoded(documents.decision(stored)), media_type=_JSON)
 
+    @routes.get("/history", response_model=History, responses=_NOT_FOUND)
+    def history_(
+        pool: Annotated[str, Query(max_length=100)],
+        since: Since = _DAY_S,
+    ) -> Response:
+        """A pool's demand, wait, supply and cost over a time, as `autoscaler history --json` has it."""
+        settings = reader.settings()
+        if pool not in settings.pools:
+            raise HTTPException(404, f"There is no pool {pool!r}.")
+        return _once(
+            reader,
+            ("history", pool, since),
+            lambda now: documents.history(
+                history.look(
+                    reader.journal,
+                    settings,
+                    PoolName(pool),
+                    since_at=now.at - since,
+                    until_at=now.at,
+                    paas_price_per_month=settings.web.paas_price_per_month,
+                )
+            ),
+        )
+
     @routes.get("/events", response_model=schemas.Events, responses=_UNAVAILABLE)
     def events(
         pool: PoolOf = None,
@@ -167,6 +195,30 @@ def records(reader: Reader) -> APIRouter:
             ("orders", limit),
             lambda now: documents.orders(read.orders(reader.journal, limit=limit), now.at),
         )
+
+    return routes
+
+
+def measured(reader: Reader, counted: Callable[[], Reading], version: str) -> APIRouter:
+    """What Prometheus scrapes."""
+    routes = APIRouter(tags=["health"])
+    text: dict[int | str, dict[str, Any]] = {
+        200: {
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+            "description": "Prometheus's text format.",
+        }
+    }
+
+    @routes.get("/metrics", response_class=Response, responses=text)
+    def metrics_() -> Response:
+        """Everything that is measured; without the journal, what the daemon counts of itself."""
+        try:
+            picture = reader.picture()
+            found = measures.look(reader.journal, reader.settings(), picture.standing)
+        except JournalUnavailable:
+            found = None
+        body = metrics.exposition(found, counted(), at=reader.clock.now(), version=version)
+        return Response(body, media_type=metrics.CONTENT_TYPE)
 
     return routes
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.journal import Journal
+from autoscaler.meters import Reading
 from autoscaler.telemetry import Log
 from autoscaler.web import live
 from autoscaler.web.app import application
@@ -24,6 +25,7 @@ def open_web(
     journal: Journal,
     writing: Callable[[], AbstractContextManager[Journal]],
     *,
+    counted: Callable[[], Reading],
     version: str,
     clock: Clock,
     log: Log,
@@ -35,7 +37,9 @@ def open_web(
     tls = (
         Tls(certificate=web.tls_certificate, key=web.tls_key) if web.tls_certificate and web.tls_key else None
     )
-    app = application(Reader(journal, settings, clock), writing, version=version, secure=tls is not None)
+    app = application(
+        Reader(journal, settings, clock), writing, counted=counted, version=version, secure=tls is not None
+    )
     try:
         server = serve(app, web.address, tls=tls, streams=(live.PATH,))
     except CannotListen as error:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.account import explain
 from policies.contract import DecisionInput, Demand, Rule
 from policies.decide import decide
-from policies.sentence import explain, sentence
+from policies.sentence import sentence
 from tests.property.strategies import counts, decision_inputs, demands, left_to_policies
 
 BEGINNINGS = {Rule.PAUSED, Rule.HOLD, Rule.DEMAND_MISSING, Rule.NO_OPINION, Rule.PROPOSALS}

@@ -11,9 +11,10 @@ from autoscaler.core import holdings, supply
 from autoscaler.core.facts import SIGHTINGS_CLOCK, Hands, Holding, Memory, Missing, Snapshot
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.reconcile import reconcile
+from policies.account import explain
 from policies.contract import DecisionInput
 from policies.decide import decide
-from policies.sentence import explain, sentence
+from policies.sentence import sentence
 from tests.unit.core.builders import (
     CLOCKS,
     FLEET,

@@ -16,11 +16,11 @@ from autoscaler.core.model import Offer, PoolName
 from autoscaler.core.offers import for_pool
 from autoscaler.core.reconcile import reconcile
 from policies import traffic as traffics
+from policies.account import explain
 from policies.contract import Demand, Flow, Span, Supply, Traffic
 from policies.decide import decide
 from policies.evidence import Brake, Growth, Level
 from policies.prospect import Slice
-from policies.sentence import explain
 from providers.contract import NodeName
 from tests.unit.core.builders import (
     AT,

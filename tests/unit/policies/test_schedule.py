@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from policies import local_time
+from policies.account import explain
 from policies.contract import Decision, DecisionInput, Hold, Limits, PolicySpec, Recommendation, Rule
 from policies.decide import decide
 from policies.kinds import open_policies
 from policies.options import PolicyOptionsWrong
 from policies.schedule import Schedule
-from policies.sentence import explain, sentence
+from policies.sentence import sentence
 from tests.unit.policies.builders import (
     CALM,
     a_demand,
@@ -261,8 +262,8 @@ def test_the_whole_account_names_floor_and_ceiling() -> None:
     """`autoscaler why`."""
     told = explain(decided("2026-06-12 12:00", ("0 7 * * mon-fri", 11, 3, 40)))
 
-    assert "  schedule asks for 3: the schedule keeps 3 until Fri 18:00 (Europe/Oslo)\n" in told
-    assert "    the schedule allows 40 at most until Fri 18:00 (Europe/Oslo)\n" in told
+    assert "  schedule                3  the schedule keeps 3 until Fri 18:00 (Europe/Oslo)\n" in told
+    assert "   the schedule allows 40 at most until Fri 18:00 (Europe/Oslo)\n" in told
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from policies.account import explain
 from policies.contract import Hold, Limits, QueueDemand, Reading, Trust
 from policies.decide import decide
-from policies.sentence import explain, sentence
+from policies.sentence import sentence
 from tests.unit.policies.builders import (
     CALM,
     NOW,
@@ -117,24 +118,30 @@ def test_the_whole_account_names_facts_trust_wishes_rules_and_the_way_out() -> N
     assert """\
 images: 2 (1 arriving) → 4 workers
 Demand, measured 3 s before:
-  waiting      120
-  in progress  2
-  oldest       38 s (solid)
-  arrivals     12.5 a second (rough: one sample)
-  completions  not measured: not measured here
-  queue images: 120 waiting, 2 in progress, 1 consumer
-  queue thumbs: does not exist yet
-  warning: images has a priority
-Workers: 1 serving, 1 arriving, 0 leaving, 0 lost; 2 slots each; tasks in hand by their own word: 2
-Boot time: 1 min 30 s, assumed: no machine has become a worker yet
-Policies:
-  backlog asks for 13: 122 messages at 10 a worker ask for 13
-    9 more messages would ask for 14 workers, 2 fewer for 12
-  steps has no opinion: 120 waiting passes no threshold
-    381 more messages would add 2
+  waiting                  120
+  in progress                2
+  oldest                  38 s  solid
+  arrivals       12.5 a second  rough: one sample
+  completions                –  not measured: not measured here
+  queue images             120  waiting, 2 in progress, 1 consumer
+  queue thumbs               –  does not exist yet
+  warning                       images has a priority
+Workers, 2 slots each:
+  serving                    1
+  arriving                   1
+  leaving                    0
+  lost                       0
+  tasks in hand              2  by their own word
+Machines:
+  boot time         1 min 30 s  assumed: no machine has become a worker yet
+Policies, and the workers that each asks for:
+  backlog                   13  122 messages at 10 a worker ask for 13
+                                9 more messages would ask for 14 workers, 2 fewer for 12
+  steps                      –  has no opinion: 120 waiting passes no threshold
+                                381 more messages would add 2
 From the wish to the number:
-  proposals: 2 → 13: 122 messages at 10 a worker ask for 13
-  ceiling: 13 → 4: capped by max_workers 4
+  proposals             2 → 13  122 messages at 10 a worker ask for 13
+  ceiling               13 → 4  capped by max_workers 4
 Made by: ceiling
 What would change it: a higher max_workers would allow 13 workers; 9 more messages would ask for 14 workers, \
 2 fewer for 12""" == explain(decide(given))
@@ -145,6 +152,6 @@ def test_the_account_of_a_blind_tick_says_what_is_missing() -> None:
     told = explain(decide(an_input(None, 3, supply_missing="no event for 90 s")))
 
     assert "Demand: could not be seen: connection refused" in told
-    assert "  could not be seen now: no event for 90 s" in told
+    assert "could not be seen now: no event for 90 s" in told
     assert "Policies: not asked" in told
     assert "Held: cannot see demand (connection refused)" in told
