@@ -105,7 +105,9 @@ def _span(text: str, option: str) -> float:
     try:
         return seconds(text)
     except ValueError as error:
-        raise exits.CommandFailed(f"{option}: {error}", code=exits.USAGE) from error
+        raise exits.CommandFailed(
+            f"{option} {text}: expected a time such as `30s` or `2h`.", code=exits.USAGE
+        ) from error
 
 
 def _place(everything: ExitStack, directory: Path | None) -> Path:
