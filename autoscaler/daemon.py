@@ -44,6 +44,10 @@ _THREAD_GRACE_S = 1.0
 """For threads without work to notice that they are not needed any more; it takes them milliseconds."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class Ticking(Protocol):
     """What a tick is to its pacemaker."""
 
@@ -76,6 +80,8 @@ class Daemon:
     """How long calls under way may take to finish at the end. Those that do not are left to the journal."""
     tick_grace_s: float = _TICK_GRACE_S
     """The same for a tick under way. One that hangs may still write, so nothing is closed and no lease given back."""
+    farewell: Callable[[], None] = _nothing
+    """Called once all was said, whatever still hangs; must end by itself."""
 
     def run(self) -> int:
         """Tick until told to stop. Returns the exit code."""
@@ -102,6 +108,7 @@ class Daemon:
             if calm:
                 self.close()
             self.log.say("daemon.stopped", left_in_flight=len(left))
+            self.farewell()
         if left or not calm or _hanging(besides=before):
             # Threads that hang in a provider's call would keep the process; what they wait for is in the journal.
             sys.stdout.flush()

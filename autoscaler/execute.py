@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.core import actions
 from autoscaler.core.facts import CallKind, Outcome, OutcomeKind
@@ -25,6 +26,7 @@ from autoscaler.core.model import (
     WorkerName,
 )
 from autoscaler.gateways import contract as gateways
+from autoscaler.meters import Meters
 from providers.contract import (
     CapacityRefused,
     Instance,
@@ -190,6 +192,7 @@ class Executor:
         max_calls: int,
         may_act: MayAct = always,
         why_not_there: WhyNotThere = anywhere,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         self._ways = Ways(
             providers=providers,
@@ -199,6 +202,7 @@ class Executor:
             why_not_there=why_not_there,
         )
         self._clock = clock
+        self._meters = counted
         # Threads of its own for each account, and for the workers: one that hangs holds up none of the others. They
         # begin as they are needed.
         self._pools = {
@@ -265,10 +269,18 @@ class Executor:
             # Given up while it waited for a thread: begun now, a create would make a machine of a record long ended.
             if self._under_way.get(call.action.node) is not call:
                 return
-        outcome = carry_out(call.action, self._ways, self._clock)
+        outcome = self._carry_out(call)
         with self._ended:
             # A call that was given up has been answered for already; its late word is settled by looking.
             if self._under_way.get(call.action.node) is call:
                 del self._under_way[call.action.node]
                 self._mailbox.append(outcome)
             self._ended.notify_all()
+
+    def _carry_out(self, call: _Call) -> Outcome:
+        lane, kind = actions.lane(call.action), _CALLS[type(call.action)].value
+        meter, labels = (meters.PROVIDER_CALL, (lane, kind)) if lane else (meters.WORKER_CALL, (kind,))
+        with self._meters.timed(meter, *labels) as timing:
+            outcome = carry_out(call.action, self._ways, self._clock)
+            timing.outcome = outcome.kind.value
+        return outcome

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from autoscaler import enrolling
+from autoscaler import enrolling, meters
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.core.model import PoolName
@@ -19,6 +19,7 @@ from autoscaler.gateways.broker_rights import Celery
 from autoscaler.gateways.broker_users import BrokerUsers
 from autoscaler.gateways.fleet_voice import FleetVoice
 from autoscaler.gateways.management_api import ManagementAPI
+from autoscaler.meters import Meters
 from autoscaler.node_users import Access, Journal, NodeUsers, Sweep
 from autoscaler.telemetry import Log
 from bootstrap import worker
@@ -71,7 +72,9 @@ def sample_url(settings: Settings, pool_name: str, node: NodeName) -> str:
     return accesses(settings)[PoolName(pool_name)].url(user, _NOT_MADE)
 
 
-def open_users(settings: Settings, *, clock: Clock, may_act: MayAct = always) -> Granting | None:
+def open_users(
+    settings: Settings, *, clock: Clock, may_act: MayAct = always, counted: Meters = meters.NOBODY
+) -> Granting | None:
     """For a daemon whose machines have users of their own; None where no pool wants them."""
     pools = accesses(settings)
     if not pools:
@@ -84,6 +87,7 @@ def open_users(settings: Settings, *, clock: Clock, may_act: MayAct = always) ->
         ca_file=broker.ca_file,
         timeout_s=broker.timeout_s,
         clock=clock,
+        counted=counted,
     )
     users = BrokerUsers(api=api, vhost=broker.vhost, fleet=fleet, may_act=may_act)
     tokens = enrolling.tokens(settings)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.core import (
     holdings,
@@ -45,6 +46,7 @@ from autoscaler.core.reconcile import Reconciled
 from autoscaler.core.reports import Refusals, Report
 from autoscaler.core.true_time import carried_over
 from autoscaler.journal.contract import BootRecord, Sample, TickRecord
+from autoscaler.meters import Meters
 from autoscaler.observe import Seen
 from autoscaler.prospects import Prospects
 from autoscaler.telemetry import Log
@@ -155,6 +157,7 @@ class Loop:
         name_seed: Callable[[], str] = lambda: secrets.token_hex(4),
         left_overs: LeftOvers | None = None,
         upstreams: Upstreams | None = None,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         self._rulebook = rulebook
         self._rules = rulebook.pools
@@ -172,6 +175,7 @@ class Loop:
         self._name_seed = name_seed
         self._left_overs = left_overs
         self._upstreams = upstreams
+        self._meters = counted
         self._looked_at: float | None = None
         self._written: tuple[float, float] | None = None
         """The instant of our last tick that was written down, on the wall clock and on the one that is never set."""
@@ -181,7 +185,8 @@ class Loop:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
         unwritten, self._unwritten = self._unwritten, True
         tick = self.think(first=unwritten)
-        self._journal.commit(tick.record)
+        with self._meters.timed(meters.STAGE, meters.COMMIT):
+            self._journal.commit(tick.record)
         self._committed, self._unwritten = True, False
         if self._looked_at is not None:
             self._written = (tick.snapshot.at, self._looked_at)
@@ -190,7 +195,8 @@ class Loop:
             self._machines.forget(tick.snapshot.reports)
         if self._upstreams is not None:
             self._upstreams.tick(tick.plan.nodes, tick.snapshot.listings)
-        self._executor.dispatch(tick.plan.actions)
+        with self._meters.timed(meters.STAGE, meters.DISPATCH):
+            self._executor.dispatch(tick.plan.actions)
         self._teller.tell(tick)
         if self._machines is not None:
             self._teller.tell_refusals(self._machines.refusals())
@@ -204,7 +210,12 @@ class Loop:
 
     def think(self, *, first: bool = False) -> Tick:
         """All before the commit: changes nothing anywhere. `first`: the tick before it was not written down."""
-        snapshot = self._observe(first=first)
+        with self._meters.timed(meters.STAGE, meters.OBSERVE):
+            snapshot = self._observe(first=first)
+        with self._meters.timed(meters.STAGE, meters.THINK):
+            return self._thought(snapshot)
+
+    def _thought(self, snapshot: Snapshot) -> Tick:
         asked = orders.apply_to_pools(snapshot.orders, snapshot.wishes, self._rules)
         reconciled = reconcile.reconcile(snapshot, self._rules, self._fleet)
         decisions = self._decide(snapshot, reconciled, asked.wishes)

@@ -16,12 +16,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar, cast
 
+from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.core import rations
 from autoscaler.core.facts import Hands, Idleness, Missing, Sightings, SlowDown
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName, WorkerName
 from autoscaler.looks import Answered, Looks, Pace, Question
+from autoscaler.meters import Meters
 from policies.contract import Demand
 from providers.contract import (
     Instance,
@@ -115,6 +117,7 @@ class Observer:
         clock: Clock,
         pace: Pace,
         pool: Executor,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         """`pool` runs the looks: it needs room for one of each provider and four more, and `close` shuts it down."""
         self._broker = broker
@@ -125,6 +128,7 @@ class Observer:
         self._timeout_s = pace.timeout_s
         self._pace = pace
         self._pool = pool
+        self._meters = counted
         self._rate_limits: dict[ProviderName, RateLimit] = {}
         self._shown: dict[ProviderName, _Shown] = {}
         """Of accounts whose last look did not fail."""
@@ -236,7 +240,11 @@ class Observer:
 
     def _list(self, name: ProviderName, provider: Provider) -> Listing | Missing:
         try:
-            return sound(provider.list_instances(timeout_s=self._timeout_s))
+            with self._meters.timed(meters.PROVIDER_CALL, name, "list") as timing:
+                timing.outcome = meters.FAILED
+                listing = provider.list_instances(timeout_s=self._timeout_s)
+                timing.outcome = meters.DONE if listing.complete else "incomplete"
+            return sound(listing)
         except Throttled as error:
             return SlowDown(why=str(error), retry_after_s=error.retry_after_s)
         except ProviderError as error:

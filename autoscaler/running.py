@@ -33,6 +33,15 @@ FORESEEN = (ConfigError, ProviderOptionsWrong, PolicyOptionsWrong, ResidencyRefu
 _GRACE_S = 5.0
 
 
+Prepare = Callable[[Settings], Callable[[], None]]
+"""Makes ready for settings what goes by them besides, and returns what makes them count there. The first may raise what
+is foreseen; the second may not raise."""
+
+
+def _nothing_else(_: Settings) -> Callable[[], None]:
+    return lambda: None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     settings: Settings
@@ -43,7 +52,15 @@ class Fleet:
     """Everything that goes by the configuration in force. The loop's thread alone replaces it."""
 
     def __init__(
-        self, works: Works, journal: Journal, *, config: Path, by: str, clock: Clock, log: Log
+        self,
+        works: Works,
+        journal: Journal,
+        *,
+        config: Path,
+        by: str,
+        clock: Clock,
+        log: Log,
+        prepare: Prepare = _nothing_else,
     ) -> None:
         self._works = works
         self._journal = journal
@@ -51,6 +68,7 @@ class Fleet:
         self._by = by
         self._clock = clock
         self._log = log
+        self._prepare = prepare
         self._attending: Attending | None = None
         self.relay = Relay(works.executor)
         self._upstreams = Upstreams(clock=clock, log=log, may_act=journal.may_act)
@@ -85,6 +103,7 @@ class Fleet:
         return orders.give(self._journal, OrderKind.RELOAD, digest, by=by, at=at)
 
     def _replace(self, settings: Settings) -> _Parts:
+        take_in = self._prepare(settings)
         before = self._works
         after = wiring.renew(before, settings, clock=self._clock, may_act=self._journal.may_act)
         if self._attending is not None:
@@ -93,6 +112,7 @@ class Fleet:
         self.relay.succeed(after.executor, let_go=lambda: before.retire(after))
         self._works = after
         self.parts = self._parts_of(after)
+        take_in()
         return self.parts
 
     def _parts_of(self, works: Works) -> _Parts:

@@ -16,6 +16,9 @@ from typing import Protocol
 
 import structlog
 
+from autoscaler import meters
+from autoscaler.meters import Meters
+
 LEVELS = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
 _PRIORITIES = MappingProxyType({"debug": 7, "info": 6, "warning": 4, "error": 3})
 """As syslog(3) counts them."""
@@ -184,7 +187,26 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "pool node",
             "a machine serves, and what runs on it does not answer where it would be published: it enters once it does",
         ),
+        "web.opened": _kind(
+            "info",
+            "url orders",
+            "the page, the API and metrics are served there; whether orders are taken there",
+        ),
+        "web.failed": _kind(
+            "error", "why", "the page, the API and metrics are not served; everything else goes on"
+        ),
         "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
+        "notice.failed": _kind(
+            "warning",
+            "notice about why tries",
+            "what should have been told by a webhook was given up; `autoscaler notify` tries one",
+        ),
+        "notice.dropped": _kind(
+            "warning",
+            "notice count why",
+            "so many things that should have been told by a webhook never will be",
+        ),
+        "notice.recovered": _kind("info", "notice", "that webhook takes notices again"),
     }
 )
 
@@ -196,20 +218,24 @@ class Log(Protocol):
 
 
 class StructLog:
-    """Events through structlog: for people on a terminal, JSON elsewhere."""
+    """Events through structlog: for people on a terminal, JSON elsewhere. Each is counted where it is said."""
 
-    def __init__(self, logger: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(
+        self, logger: structlog.typing.FilteringBoundLogger, counted: Meters = meters.NOBODY
+    ) -> None:
         self._logger = logger
+        self._meters = counted
 
     def say(self, event: str, /, **fields: object) -> None:
         """Write one event. Raises `KeyError` or `ValueError` for one that the catalogue does not know."""
         kind = EVENTS[event]
         if fields.keys() != kind.fields:
             raise ValueError(f"{event} carries {sorted(kind.fields)}, not {sorted(fields)}")
+        self._meters.count(meters.EVENT, event)
         self._logger.log(LEVELS[kind.level], event, **fields)
 
 
-def open_log(*, level: str = "info", form: str = "auto") -> StructLog:
+def open_log(*, level: str = "info", form: str = "auto", counted: Meters = meters.NOBODY) -> StructLog:
     """A log on standard error. `form` is `json`, `console`, or `auto`: console on a terminal, else JSON.
 
     Where systemd's journal reads it, each line begins with its level as the journal knows them (sd-daemon(3)).
@@ -232,7 +258,7 @@ def open_log(*, level: str = "info", form: str = "auto") -> StructLog:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
     )
-    return StructLog(logger)
+    return StructLog(logger, counted)
 
 
 def _goes_to_the_journal() -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-from autoscaler import becoming, enrolling, granting, leftovers, pool_rules, whereabouts
+from autoscaler import becoming, enrolling, granting, leftovers, meters, pool_rules, whereabouts
 from autoscaler import loop as loops
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
@@ -27,6 +27,7 @@ from autoscaler.gateways.enrolment import EnrolmentLink
 from autoscaler.gateways.rabbitmq import RabbitMQ
 from autoscaler.looks import Pace
 from autoscaler.loop import Journal, Loop, Rulebook
+from autoscaler.meters import Meters
 from autoscaler.observe import Observer
 from autoscaler.telemetry import Log
 from policies import open_policies
@@ -39,7 +40,7 @@ from providers.contract import (
     always,
 )
 
-_TICKS_OF_A_DRAIN = 4
+TICKS_OF_A_DRAIN = 4
 """Told to stop, confirmed, proven idle, told to shut down, gone: each is seen on the tick after."""
 _PROOF_MARGIN_S = 6.0
 """Beyond the broker's statistics interval: its management plugin samples what it was told in steps of 5 s by default
@@ -65,6 +66,8 @@ class Works:
     providers: Mapping[ProviderName, Provider]
     observer: Observer
     executor: Executor
+    counted: Meters = meters.NOBODY
+    """Where all of them count what they do."""
     closing: threading.Event = field(default_factory=threading.Event)
 
     def loop(
@@ -87,6 +90,7 @@ class Works:
             log=log,
             left_overs=leftovers.watch(self.providers, clock=clock, log=log, stopped=self.closing.is_set),
             upstreams=upstreams,
+            counted=self.counted,
         )
 
     def look_no_more(self) -> None:
@@ -117,7 +121,13 @@ class Works:
 
 
 def open_works(
-    settings: Settings, *, clock: Clock, may_act: MayAct = always, ticks: bool = False, buys: bool = True
+    settings: Settings,
+    *,
+    clock: Clock,
+    may_act: MayAct = always,
+    ticks: bool = False,
+    buys: bool = True,
+    counted: Meters = meters.NOBODY,
 ) -> Works:
     """Open every part; connects to nothing yet. Each order to a provider or worker asks `may_act` before each send.
 
@@ -128,9 +138,10 @@ def open_works(
     """
     providers = open_providers(settings, clock=clock, may_act=may_act)
     links = _Links(
-        broker=open_broker(settings, clock=clock),
-        workers=open_workers(settings, clock=clock, may_act=may_act),
+        broker=open_broker(settings, clock=clock, counted=counted),
+        workers=open_workers(settings, clock=clock, may_act=may_act, counted=counted),
         machines=enrolling.open_link(settings, clock=clock, may_act=may_act) if ticks else None,
+        counted=counted,
     )
     return _over(links, providers, settings, clock=clock, may_act=may_act, ticks=ticks, buys=buys)
 
@@ -151,7 +162,9 @@ def renew(before: Works, settings: Settings, *, clock: Clock, may_act: MayAct) -
         or open_account(settings, name, fleet=settings.fleet.name, clock=clock, may_act=may_act)
         for name in settings.providers
     }
-    links = _Links(broker=before.broker, workers=before.workers, machines=before.machines)
+    links = _Links(
+        broker=before.broker, workers=before.workers, machines=before.machines, counted=before.counted
+    )
     return _over(links, opened, settings, clock=clock, may_act=may_act, ticks=True, buys=True)
 
 
@@ -162,6 +175,7 @@ class _Links:
     broker: RabbitMQ
     workers: CeleryLink
     machines: EnrolmentLink | None
+    counted: Meters
 
 
 def _over(
@@ -179,7 +193,7 @@ def _over(
         whereabouts.require(rules.pools, rules.fleet)
     for name, pool in settings.pools.items():
         open_policies(pool_rules.of(name, pool).policies)
-    users = granting.open_users(settings, clock=clock, may_act=may_act)
+    users = granting.open_users(settings, clock=clock, may_act=may_act, counted=links.counted)
     return Works(
         settings=settings,
         rulebook=rules,
@@ -199,6 +213,7 @@ def _over(
             ),
             # One thread for each thing that can be asked: none waits for another.
             pool=ThreadPoolExecutor(max_workers=len(providers) + 4, thread_name_prefix="look"),
+            counted=links.counted,
         ),
         executor=Executor(
             providers=providers,
@@ -208,11 +223,13 @@ def _over(
             max_calls=settings.loop.max_calls_in_flight,
             may_act=may_act,
             why_not_there=whereabouts.gate(rules.pools, rules.fleet),
+            counted=links.counted,
         ),
+        counted=links.counted,
     )
 
 
-def open_broker(settings: Settings, *, clock: Clock) -> RabbitMQ:
+def open_broker(settings: Settings, *, clock: Clock, counted: Meters = meters.NOBODY) -> RabbitMQ:
     """The broker's numbers."""
     broker = settings.broker
     return RabbitMQ(
@@ -225,10 +242,13 @@ def open_broker(settings: Settings, *, clock: Clock) -> RabbitMQ:
         timeout_s=broker.timeout_s,
         statistics_interval_s=broker.statistics_interval_s,
         clock=clock,
+        counted=counted,
     )
 
 
-def open_workers(settings: Settings, *, clock: Clock, may_act: MayAct = always) -> CeleryLink:
+def open_workers(
+    settings: Settings, *, clock: Clock, may_act: MayAct = always, counted: Meters = meters.NOBODY
+) -> CeleryLink:
     """The link to the workers; it begins to listen once it is started."""
     broker = settings.broker
     return CeleryLink(
@@ -241,6 +261,7 @@ def open_workers(settings: Settings, *, clock: Clock, may_act: MayAct = always) 
         event_exchange=broker.event_exchange,
         may_act=may_act,
         clock=clock,
+        counted=counted,
     )
 
 
@@ -278,7 +299,7 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             proof_lag_s=settings.broker.statistics_interval_s + _PROOF_MARGIN_S,
             drain_s=settings.broker.statistics_interval_s
             + _PROOF_MARGIN_S
-            + _TICKS_OF_A_DRAIN * settings.loop.tick_s,
+            + TICKS_OF_A_DRAIN * settings.loop.tick_s,
             max_calls=settings.loop.max_calls_in_flight,
             calls_per_minute={
                 ProviderName(name): provider.calls_per_minute for name, provider in settings.providers.items()

@@ -8,6 +8,7 @@ from pathlib import Path
 from autoscaler.cli import commands_page, events_page
 from autoscaler.config import json_schema, reference
 from autoscaler.core import lifecycle_page
+from autoscaler.web import metrics_page
 from providers import clouds_page
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +17,7 @@ PAGES = {
     "commands.md": commands_page.render,
     "events.md": events_page.render,
     "lifecycle.md": lifecycle_page.render,
+    "metrics.md": metrics_page.render,
     "config.schema.json": json_schema.text,
     "configuration.md": reference.text,
     "providers.md": clouds_page.render,

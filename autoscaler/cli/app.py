@@ -18,11 +18,13 @@ from typer.core import TyperGroup
 from autoscaler.cli import (
     backtest,
     control,
+    demo,
     doctor,
     exits,
     identity,
     image,
     nodes,
+    notify,
     orphans,
     output,
     past,
@@ -40,8 +42,8 @@ from autoscaler.cli import (
 
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Set up": {"init": setup.init, "check": setup.check, "image": image.image},
-    "Run": {"run": service.run},
+    "Set up": {"init": setup.init, "check": setup.check, "image": image.image, "notify": notify.notify},
+    "Run": {"demo": demo.demo, "run": service.run},
     "Look": {
         "status": status.status,
         "nodes": nodes.nodes,

@@ -58,6 +58,24 @@ def configuration(settings: Settings, works: Works) -> Iterator[Checked]:
                 _checked(where, finding, exits.CONFIG)
                 for finding in _time(name, rules, offer, works.providers[offer.provider].traits)
             )
+    yield from _notices(settings)
+
+
+def _notices(settings: Settings) -> Iterator[Checked]:
+    """Nothing is sent: that is what `notify` is for."""
+    from autoscaler.notices import routes  # noqa: PLC0415 - brings an HTTP client along
+
+    wrong = {problem.path: problem for problem in routes.problems(settings)}
+    for number, notice in enumerate(settings.notices):
+        found = [each for path, each in wrong.items() if path.startswith(f"notices[{number}].")]
+        says = f"{notice.shape}, {count(len(notice.chosen()), 'event')}; `autoscaler notify {notice.name}` tries it"
+        plain = not found and routes.is_plain(notice)
+        if plain:
+            says += "; its address is not encrypted, so who sees the network can write there too"
+        finding = Finding(
+            subject=notice.name, ok=not found, says="; ".join(map(str, found)) or says, note=plain
+        )
+        yield _checked("notices", finding, exits.CONFIG)
 
 
 def services(settings: Settings, works: Works) -> Iterator[Checked]:

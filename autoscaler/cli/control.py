@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli import completing, exits, opened, options, ordering, output
-from autoscaler.cli.ordering import Manner, Wanted
-from autoscaler.config import Settings, changes, config_path, parse, text_of
+from autoscaler.cli.ordering import Manner
+from autoscaler.config import changes, config_path, parse, text_of
 from autoscaler.config.values import seconds
-from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind
+from autoscaler.wanted import EVERYTHING, Wanted
 from policies.phrases import count
 
 _MAY_HOLD_WORK = frozenset({NodeState.READY, NodeState.LOST, NodeState.DRAINING})
@@ -90,14 +90,6 @@ def replace(
     manner = Manner(config=config, wait=not no_wait, as_json=as_json)
     settings = opened.settings(config, secrets=False)
     with opened.journal(settings, read_only=False) as journal:
-        if target not in settings.pools:
-            live = journal.live_nodes()
-            if all(target not in {n.name, n.machine} for n in live):
-                known = ", ".join((*settings.pools, *(n.name for n in live)))
-                raise exits.CommandFailed(
-                    f"There is no pool or live node {output.clean(target)!r}; there are: {known}.",
-                    code=exits.USAGE,
-                )
         wanted = Wanted(kind=OrderKind.REPLACE, target=target, force=everything)
         ordering.give(journal, settings, wanted, manner)
 
@@ -156,7 +148,7 @@ def sweep(
             "left behind will be ended. Go on?"
         )
         ordering.confirm(question, manner)
-        ordering.give(journal, settings, Wanted(kind=OrderKind.SWEEP, target=ordering.EVERYTHING), manner)
+        ordering.give(journal, settings, Wanted(kind=OrderKind.SWEEP, target=EVERYTHING), manner)
 
 
 def wake(
@@ -177,12 +169,6 @@ def wake(
     manner = Manner(config=config, wait=not no_wait, as_json=as_json)
     settings = opened.settings(config, secrets=False)
     with opened.journal(settings, read_only=False) as journal:
-        known = _wakeable(settings, journal.memory())
-        if target not in known:
-            raise exits.CommandFailed(
-                f"There is no pool, account or offer {output.clean(target)!r}; there are: {', '.join(known)}.",
-                code=exits.USAGE,
-            )
         ordering.give(journal, settings, Wanted(kind=OrderKind.WAKE, target=target), manner)
 
 
@@ -203,19 +189,6 @@ def reload(
         ordering.give(journal, settings, wanted, manner)
 
 
-def _wakeable(settings: Settings, memory: Memory) -> tuple[str, ...]:
-    """Names that can be woken: what is configured, and what rests though it is configured no more."""
-    offers = (
-        f"{offer.provider}/{offer.location}/{offer.size}/{offer.image}"
-        for pool in settings.pools.values()
-        for offer in pool.offers
-    )
-    resting = (*memory.account_rests, *memory.troubles, *memory.quotas)
-    return tuple(
-        dict.fromkeys((*settings.pools, *settings.providers, *offers, *resting, ordering.EVERYTHING))
-    )
-
-
 def _about_pool(
     kind: OrderKind,
     pool: str,
@@ -226,13 +199,6 @@ def _about_pool(
 ) -> None:
     settings = opened.settings(manner.config, secrets=False)
     name = opened.pool(settings, pool)
-    most = settings.pools[name].limits.max_workers
-    if workers is not None and workers > most:
-        raise exits.CommandFailed(
-            f"{name} may have at most {count(most, 'worker')} (max_workers); it cannot be held at {workers}. "
-            f"Hold it at fewer, or raise pools.{name}.limits.max_workers first.",
-            code=exits.USAGE,
-        )
     until_at = None if for_s is None else opened.CLOCK.now() + for_s
     with opened.journal(settings, read_only=False) as journal:
         wanted = Wanted(kind=kind, target=name, workers=workers, until_at=until_at)
@@ -242,14 +208,12 @@ def _about_pool(
 def _about_node(kind: OrderKind, name: str, manner: Manner, *, force: bool = False) -> None:
     settings = opened.settings(manner.config, secrets=False)
     with opened.journal(settings, read_only=False) as journal:
-        live = journal.live_nodes()
-        node = next((n for n in live if name in {n.name, n.machine}), None)
-        if node is None:
-            opened.unknown_node(name, tuple(n.name for n in live))
+        wanted = ordering.checked(Wanted(kind=kind, target=name, force=force), settings, journal)
+        node = next(n for n in journal.live_nodes() if n.name == wanted.target)
         question = _question(kind, node, force=force)
         if question:
             ordering.confirm(question, manner)
-        ordering.give(journal, settings, Wanted(kind=kind, target=node.name, force=force), manner)
+        ordering.give(journal, settings, wanted, manner)
 
 
 def _question(kind: OrderKind, node: Node, *, force: bool) -> str:

@@ -13,18 +13,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from autoscaler import meters, wanted
 from autoscaler.cli import exits
 from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
+from autoscaler.demo import pace
 from autoscaler.journal import Journal, JournalAbsent, open_journal
+from autoscaler.meters import Meters
 from bootstrap.contract import ImageScript, UserData
 from providers.contract import NodeName, ProviderTraits
 
 if TYPE_CHECKING:
     from autoscaler.wiring import Works
 
-CLOCK: Clock = SystemClock()
+
+class FleetClock:
+    """The machine's clocks; for the fleet of a demo its own, which runs faster. No real fleet has one."""
+
+    def __init__(self) -> None:
+        self._real = SystemClock()
+        self._course: pace.Course | None = None
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        at = self._real.now()
+        return at if self._course is None else self._course.now(at)
+
+    def monotonic(self) -> float:
+        """Real seconds."""
+        return self._real.monotonic()
+
+    def of(self, config: Path, given: Settings) -> None:
+        """From now on the time of that fleet. Where any machine is real, only the machine's clock is believed."""
+        played = all(account.kind == "simulated" for account in given.providers.values())
+        self._course = pace.course_beside(config) if played else None
+
+
+_OF_FLEET = FleetClock()
+CLOCK: Clock = _OF_FLEET
 _IN_MEMORY = "sqlite://"
 _SAMPLE_SEED = "000000000"
 """In place of the nine characters that make a name a new one."""
@@ -54,7 +81,10 @@ EVERY_VARIABLE_SET: Mapping[str, str] = _EveryVariableSet()
 
 def settings(config: Path | None, *, secrets: bool = True) -> Settings:
     """The configuration that is meant. Raises ConfigError. Without `secrets` those in variables need not be there."""
-    return load(config_path(config), os.environ if secrets else EVERY_VARIABLE_SET)
+    path = config_path(config)
+    given = load(path, os.environ if secrets else EVERY_VARIABLE_SET)
+    _OF_FLEET.of(path, given)
+    return given
 
 
 def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = False) -> Journal:
@@ -110,13 +140,14 @@ def works(
     may_act: Callable[[], bool] = _nobody_beside_us,
     ticks: bool = False,
     buys: bool = False,
+    counted: Meters = meters.NOBODY,
 ) -> Iterator[Works]:
     """Every part that touches the outside; connected to nothing yet. `ticks`: for a daemon, not for one look. Who
     `buys` is refused offers that are where no machine may stand."""
     # Clients of clouds and brokers are slow to import, and most commands do without them.
     from autoscaler import wiring  # noqa: PLC0415
 
-    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks, buys=buys)
+    opened = wiring.open_works(given, clock=CLOCK, may_act=may_act, ticks=ticks, buys=buys, counted=counted)
     try:
         yield opened
     finally:
@@ -154,22 +185,12 @@ def pool(given: Settings, name: str) -> PoolName:
     """That pool's name. Raises CommandFailed, naming the pools there are."""
     if name in given.pools:
         return PoolName(name)
-    raise exits.CommandFailed(
-        f"There is no pool {name!r}; the configuration has: {', '.join(given.pools)}.", code=exits.USAGE
-    )
+    raise exits.CommandFailed(wanted.no_pool(name, given.pools), code=exits.USAGE)
 
 
 def unknown_node(name: str, known: tuple[str, ...]) -> NoReturn:
     """Raise CommandFailed for a node that is not on record, naming some that are."""
-    shown = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
-    raise exits.CommandFailed(
-        f"No node {name!r} is on record. "
-        + (
-            f"On record are: {shown}."
-            if known
-            else "There are none now; `autoscaler nodes` shows them once there are."
-        )
-    )
+    raise exits.CommandFailed(wanted.no_node(name, known))
 
 
 def wait_for(condition: Callable[[], bool], deadline_s: float, *, pause_s: float = 0.1) -> bool:

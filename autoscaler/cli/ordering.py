@@ -13,14 +13,13 @@ from typing import NoReturn
 
 import typer
 
+from autoscaler import wanted as asked
 from autoscaler.cli import exits, identity, opened, output
 from autoscaler.config import Settings
-from autoscaler.core.model import OrderAnswer, OrderKind
+from autoscaler.core.model import OrderAnswer
 from autoscaler.journal import Journal, orders
 from autoscaler.views import heartbeat
-
-EVERYTHING = "*"
-"""The target of an order that names none."""
+from autoscaler.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,33 +33,10 @@ class Manner:
     """Whether the operator need not be asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is ordered, before it has a number. `target` is a node, a pool, EVERYTHING, or a configuration's digest."""
-
-    kind: OrderKind
-    target: str
-    workers: int | None = None
-    until_at: float | None = None
-    force: bool = False
-
-    def says(self) -> str:
-        whole = self.target == EVERYTHING or self.kind is OrderKind.RELOAD
-        return self.kind.value if whole else f"{self.kind.value} {self.target}"
-
-
-def give(journal: Journal, settings: Settings, wanted: Wanted, manner: Manner) -> NoReturn:
-    """Write the order down, tell what became of it, and end the command. Raises JournalUnavailable."""
-    number = orders.give(
-        journal,
-        wanted.kind,
-        wanted.target,
-        by=identity.user(),
-        at=opened.CLOCK.now(),
-        workers=wanted.workers,
-        until_at=wanted.until_at,
-        force=wanted.force,
-    )
+def give(journal: Journal, settings: Settings, wish: Wanted, manner: Manner) -> NoReturn:
+    """Write the order down, tell what became of it, and end the command. Raises CommandFailed, JournalUnavailable."""
+    wanted = checked(wish, settings, journal)
+    number = wanted.give(journal, by=identity.user(), at=opened.CLOCK.now())
     running = heartbeat.listen(journal, settings, opened.CLOCK.now()).running
     answer = _answer(journal, settings, number) if running and manner.wait else None
     says = answer.says if answer else _why_waiting(running=running, waited=manner.wait)
@@ -75,6 +51,15 @@ def give(journal: Journal, settings: Settings, wanted: Wanted, manner: Manner) -
         plain = state == "carried out" and says == f"{wanted.kind.value} by {identity.user()}"
         output.say(output.words(f"{wanted.says()}: {state}" + ("" if plain else f": {says}"), style))
     raise typer.Exit(exits.FAILED if state == "refused" else exits.DONE)
+
+
+def checked(wish: Wanted, settings: Settings, journal: Journal) -> Wanted:
+    """The order with its target's own name. Raises CommandFailed where there is no such target."""
+    try:
+        return asked.checked(wish, settings, journal)
+    except asked.NotOnRecord as error:
+        code = exits.FAILED if isinstance(error, asked.NoSuchNode) else exits.USAGE
+        raise exits.CommandFailed(output.clean(str(error)), code=code) from None
 
 
 def confirm(question: str, manner: Manner) -> None:

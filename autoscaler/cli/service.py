@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +23,21 @@ from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
+from autoscaler.metering import Metered
+from autoscaler.meters import Tally
 from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
 from policies import seasons
 
 if TYPE_CHECKING:
+    from autoscaler.notices import Notices
     from autoscaler.running import Fleet
     from autoscaler.wiring import Works
 
 _FIRST_SIGHT_S = 3.0
 """How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
+_LAST_NOTICE_S = 3.0
+"""For notices of a daemon that ends itself because it hangs."""
 _PURGES_AT_ONCE = 20
 """A purge takes a bounded number of rows; after a long pause of the daemon there is more than one purge's worth."""
 
@@ -41,9 +48,9 @@ def run(config: options.Config = None) -> None:
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
     settings = opened.settings(config)
-    log = telemetry.open_log(level=settings.log.level, form=settings.log.format)
-    watch = _watch(settings, log)
-    with ExitStack() as everything:
+    counted = Tally(opened.CLOCK)
+    with _log(settings, counted) as log, ExitStack() as everything:
+        watch = _watch(settings, log)
         watch.start()
         everything.callback(watch.stop)
         terms = standby.terms_for(settings.loop.tick_s)
@@ -58,7 +65,7 @@ def run(config: options.Config = None) -> None:
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(
-            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True)
+            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True, counted=counted)
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
@@ -79,15 +86,17 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
+        _serve(everything, lambda: reloading.settings, counted, log)
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=watch.over(keeper, in_short),
+            loop=watch.over(Metered(keeper, counted), in_short),
             calls=fleet.relay,
             purge=lambda: _purge(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
             clock=opened.CLOCK,
             log=log,
             stopping=watch.stopping,
+            farewell=log.close,
             tick_s=settings.loop.tick_s,
             jitter_s=settings.loop.jitter_s,
         )
@@ -95,17 +104,57 @@ def run(config: options.Config = None) -> None:
     raise typer.Exit(code)
 
 
-def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, log: telemetry.Log) -> Fleet:
+def _log(settings: Settings, counted: Tally) -> AbstractContextManager[Notices]:
+    """What is said, and told to those who chose it. Raises ConfigError."""
+    # Brings an HTTP client along, as below.
+    from autoscaler.notices import opened as told  # noqa: PLC0415
+
+    plain = telemetry.open_log(level=settings.log.level, form=settings.log.format, counted=counted)
+    return told(plain, settings, opened.CLOCK)
+
+
+def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, log: Notices) -> Fleet:
     """What goes by one configuration, and by the next one when that is taken in."""
     # Clients of brokers and clouds are slow to import, and commands share this.
     from autoscaler.running import Fleet  # noqa: PLC0415
 
-    fleet = Fleet(works, journal, config=config, by=identity.user(), clock=opened.CLOCK, log=log)
+    fleet = Fleet(
+        works,
+        journal,
+        config=config,
+        by=identity.user(),
+        clock=opened.CLOCK,
+        log=log,
+        prepare=log.prepare,
+    )
     everything.callback(fleet.close)
     return fleet
 
 
-def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
+def _serve(
+    everything: ExitStack, settings: Callable[[], Settings], counted: Tally, log: telemetry.Log
+) -> None:
+    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
+    if settings().web.address is None:
+        return
+    from autoscaler.web.serving import open_web  # noqa: PLC0415 - where nothing is served none of it is loaded
+
+    journal = opened.open_the_journal(settings(), read_only=True)
+    everything.callback(journal.close)
+    server = open_web(
+        settings,
+        journal,
+        lambda: opened.journal(settings(), read_only=False),
+        counted=counted.read,
+        version=identity.version(),
+        clock=opened.CLOCK,
+        log=log,
+    )
+    if server is not None:
+        everything.callback(server.stop)
+
+
+def _watch(settings: Settings, log: Notices) -> vigil.Vigil:
     """From the first moment on: what hangs before the first tick is ended, too."""
     loop = settings.loop
     return vigil.Vigil(
@@ -115,7 +164,18 @@ def _watch(settings: Settings, log: telemetry.Log) -> vigil.Vigil:
             tick_s=loop.tick_s, jitter_s=loop.jitter_s, observe_timeout_s=loop.observe_timeout_s
         ),
         monotonic=opened.CLOCK.monotonic,
+        end=lambda: _end_at_once(log),
     )
+
+
+def _end_at_once(log: Notices) -> None:
+    """The end of a daemon that hangs. Somebody is told, if that takes no longer than a moment."""
+    try:
+        telling = threading.Thread(target=log.close, args=(_LAST_NOTICE_S,), name="farewell", daemon=True)
+        telling.start()
+        telling.join(_LAST_NOTICE_S + 1.0)
+    finally:
+        vigil.end_at_once()
 
 
 def _hears(works: Works) -> bool:

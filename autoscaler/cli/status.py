@@ -14,10 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from autoscaler.cli import exits, opened, options, output, watching
+from autoscaler.config import Settings
 from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
 from autoscaler.core.projection import Projection
 from autoscaler.core.published import Published
+from autoscaler.journal import Journal
 from autoscaler.views import documents, heartbeat, standing
 from autoscaler.views.standing import AccountStanding, PoolStanding, Standing
 from policies.phrases import ago, count, duration
@@ -58,23 +60,33 @@ def status(
         if as_json:
             output.say_json(documents.status(standing.look(journal, settings, opened.CLOCK.now())))
         elif not watch:
-            output.say(page(standing.look(journal, settings, opened.CLOCK.now())))
+            output.say(_now(journal, settings))
         else:
-            watching.watch(lambda: watched(standing.look(journal, settings, opened.CLOCK.now())))
+            watching.watch(lambda: _watched_now(journal, settings))
 
 
-def page(now: Standing) -> RenderableType:
-    """All of it for people."""
-    return output.together(_head(now), _body(now))
+def _now(journal: Journal, settings: Settings) -> RenderableType:
+    now = opened.CLOCK.now()
+    return page(standing.look(journal, settings, now), now)
 
 
-def watched(now: Standing) -> RenderableType:
+def _watched_now(journal: Journal, settings: Settings) -> RenderableType:
+    now = opened.CLOCK.now()
+    return watched(standing.look(journal, settings, now), now)
+
+
+def page(now: Standing, asked_at: float) -> RenderableType:
+    """All of it for people, who asked at that instant."""
+    return output.together(_head(now, asked_at), _body(now))
+
+
+def watched(now: Standing, asked_at: float) -> RenderableType:
     """The same while it is renewed: with the time of day, and told when it is no news."""
     line = Table.grid(expand=True, padding=(0, 2, 0, 0))
     line.add_column()
     line.add_column(justify="right", no_wrap=True)
-    clock = output.local(now.at).partition(" ")[2][: len("23:59:59")]
-    line.add_row(_head(now), output.words(f"{clock}  Ctrl-C ends", output.DIM))
+    clock = output.local(asked_at).partition(" ")[2][: len("23:59:59")]
+    line.add_row(_head(now, asked_at), output.words(f"{clock}  Ctrl-C ends", output.DIM))
     stale = None
     if not now.daemon.running:
         stale = output.words(
@@ -84,12 +96,12 @@ def watched(now: Standing) -> RenderableType:
     return output.together(line, stale, _body(now))
 
 
-def _head(now: Standing) -> Text:
+def _head(now: Standing, asked_at: float) -> Text:
     return Text.assemble(
         ("fleet ", output.DIM),
         (now.fleet, output.STRONG),
         ("  ·  ", output.DIM),
-        output.words(now.daemon.says(now.at), output.OK if now.daemon.running else output.BAD),
+        output.words(now.daemon.says(asked_at), output.OK if now.daemon.running else output.BAD),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from autoscaler.config import bootstraps, budgets, clouds, places
+from autoscaler.config import bootstraps, budgets, clouds, notices, places
 from autoscaler.config.problem import Place, nearest
 from autoscaler.config.report import Finding
 from autoscaler.config.values import DURATION, seconds
@@ -58,6 +58,7 @@ def disagreements(document: Mapping[str, Any]) -> Iterator[Finding]:
     yield from places.disagreements(_table(document.get("fleet")), providers, pools)
     yield from _shared_queues(pools)
     yield from _shared_files(pools)
+    yield from notices.disagreements(_tables(document.get("notices")), pools)
 
 
 def _of_broker(broker: Mapping[str, Any]) -> Iterator[Finding]:

@@ -7,11 +7,12 @@ value in them that may hold a secret; of accounts, the broker and what machines 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from autoscaler.config.notice import Notice
 from autoscaler.config.pools import Pool
 from autoscaler.config.settings import Settings
 from autoscaler.config.values import duration
@@ -87,6 +88,7 @@ def changes(before: Settings, after: Settings) -> tuple[Change, ...]:
     for group, was, now in (
         ("pools", before.pools, after.pools),
         ("providers", before.providers, after.providers),
+        ("notices", _by_name(before.notices), _by_name(after.notices)),
     ):
         for name in (*was, *(n for n in now if n not in was)):
             if (name in was) == (name in now):
@@ -210,9 +212,19 @@ def _flat(section: BaseModel, path: Path = ()) -> Iterator[tuple[Path, _Value]]:
         key = field.alias or name
         # A time is written with its unit, and an attribute bears that in its name.
         marked = f"{key}:s" if name.endswith("_s") else key
-        yield from _leaves((*path, key), (*path, marked), getattr(section, name))
+        value = getattr(section, name)
+        if name == "notices":
+            # Each has a name, and its place in the file means nothing.
+            for each, notice in _by_name(value).items():
+                yield from _flat(notice, (*path, key, each))
+            continue
+        yield from _leaves((*path, key), (*path, marked), value)
     for name, value in (section.__pydantic_extra__ or {}).items():
         yield (*path, f"{name}:hidden"), value
+
+
+def _by_name(notices: Iterable[Notice]) -> Mapping[str, Notice]:
+    return {notice.name: notice for notice in notices}
 
 
 def _leaves(path: Path, leaf: Path, value: _Value) -> Iterator[tuple[Path, _Value]]:
@@ -264,4 +276,6 @@ def _spelled(path: Path) -> tuple[str, str]:
         return (parts[1] if rest else f"pool {parts[1]}"), ".".join(rest)
     if parts[0] == "providers":
         return (f"providers.{parts[1]}" if parts[2:] else f"account {parts[1]}"), ".".join(parts[2:])
+    if parts[0] == "notices":
+        return f"notice {parts[1]}", ".".join(parts[2:])
     return parts[0], ".".join(parts[1:])

@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, str] = {
     "[journal]": "Journal",
     "[log]": "Log",
     "[web]": "Web",
+    "[[notices]]": "Notice",
     '[providers.NAME], kind = "local"': "LocalProvider",
     '[providers.NAME], kind = "simulated"': "SimulatedProvider",
     **clouds.SECTIONS,

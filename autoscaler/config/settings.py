@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from autoscaler.config.daemon import Broker, Fleet, Journal, Log, Loop
+from autoscaler.config.notice import Notice
 from autoscaler.config.pools import Pool
 from autoscaler.config.providers import Provider
-from autoscaler.config.values import Section, Text
+from autoscaler.config.values import Many, Section, Text
 from autoscaler.config.web import Web
 
 Name = Annotated[
@@ -27,6 +28,8 @@ class Settings(Section):
     journal: Journal = Field(default_factory=Journal)
     log: Log = Field(default_factory=Log)
     web: Web = Field(default_factory=Web)
+    notices: Many[Notice] = ()
+    """Who is told of what, by webhooks."""
     providers: Annotated[Mapping[Name, Provider], Field(min_length=1)]
     """Where machines come from, each account under a name of your choice."""
     pools: Annotated[Mapping[Name, Pool], Field(min_length=1)]

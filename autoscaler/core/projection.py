@@ -50,7 +50,8 @@ def of_pools(
     before = bills.month_of(month.start_at - 1.0)
     spent = bills.spent(month, nodes, memory, rules, at)
     earlier = bills.spent(before, nodes, memory, rules, at)
-    prices = {name: supply.cost_per_h(supply.of_pool(nodes, name)) for name in (*rules, *spent)}
+    grouped = supply.by_pool(nodes)
+    prices = {name: supply.cost_per_h(grouped.get(name, ())) for name in (*rules, *spent)}
     return {
         name: Projection(
             month=month.name,

@@ -17,6 +17,15 @@ def of_pool(nodes: Iterable[Node], pool: str) -> tuple[Node, ...]:
     return tuple(n for n in nodes if n.pool == pool and n.state is not NodeState.GONE)
 
 
+def by_pool(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    """The same for every pool that has any, in one walk."""
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.state is not NodeState.GONE:
+            found.setdefault(node.pool, []).append(node)
+    return found
+
+
 def billable(nodes: Iterable[Node]) -> tuple[Node, ...]:
     """Nodes that may cost money, those of unknown outcome included."""
     return tuple(n for n in nodes if n.state in lifecycle.BILLABLE)

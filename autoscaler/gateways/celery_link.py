@@ -21,6 +21,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, NackError, UnroutableError
 from pika.spec import Basic, BasicProperties
 
+from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
@@ -28,6 +29,7 @@ from autoscaler.gateways import amqp, celery_consumers, celery_control, celery_e
 from autoscaler.gateways.celery_control import Errand, Request, Waiting
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.gateways.pauses import Pauses
+from autoscaler.meters import Meters
 from providers.contract import Finding, MayAct, always
 
 _SERVE_S = 0.25
@@ -54,12 +56,14 @@ class CeleryLink:
         control_exchange: str = "celery",
         event_exchange: str = "celeryev",
         may_act: MayAct = always,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         self._where = amqp.place(amqp_url)
         self._parameters = amqp.parameters(
             amqp_url, username=username, password=password, vhost=vhost, ca_file=ca_file
         )
         self._may_act = may_act
+        self._meters = counted
         self._clock = clock
         self._requests = celery_control.request_exchange(control_exchange)
         self._replies = celery_control.reply_exchange(control_exchange)
@@ -260,6 +264,8 @@ class CeleryLink:
                 why = "it was stopped"
             except Exception as error:  # noqa: BLE001 - around one connection: whatever pika does, the next one is tried
                 why = amqp.why(error, self._where)
+            if not self._stopping.is_set():
+                self._meters.count(meters.BROKER_LINK_LOSSES)
             self._down(why)
             self._stopping.wait(pauses.after_try_s())
 
@@ -349,9 +355,11 @@ class CeleryLink:
         self, _channel: BlockingChannel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
     ) -> None:
         now = self._clock.monotonic()
-        events = tuple(celery_events.read(body)) if method.routing_key != self._probe_key else ()
+        ours = method.routing_key == self._probe_key
+        events = () if ours else tuple(celery_events.read(body))
+        self._meters.count(meters.WORKER_MESSAGES, "probe" if ours else "heard" if events else "dropped")
         with self._lock:
-            if method.routing_key == self._probe_key:
+            if ours:
                 self._ears.take_probe(now)
             for event in events:
                 self._ears.hearing.take(event, now)

@@ -15,9 +15,11 @@ import requests
 import urllib3
 from requests.auth import HTTPBasicAuth
 
+from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.gateways import documents, http_deadline
 from autoscaler.gateways.contract import FactUnavailable
+from autoscaler.meters import Meters
 
 _LARGEST_BODY = 64 * 1024 * 1024
 """Bytes. 10,000 queues took 12 MB in one report."""
@@ -33,6 +35,9 @@ class Unreachable(FactUnavailable):
     """No whole answer came: asking for something else now would only wait again."""
 
 
+_OUTCOMES = ((NotFound, "absent"), (Unreachable, "unreachable"))
+
+
 class _StraightSession(requests.Session):
     """Sees no redirects. Even where none is followed, `requests` would read the whole body of one, however long, and
     stumble over an address in it that is none."""
@@ -45,11 +50,20 @@ class ManagementAPI:
     """One HTTP session to one broker. Calls may come from several threads."""
 
     def __init__(
-        self, *, url: str, username: str, password: str, ca_file: str | None, timeout_s: float, clock: Clock
+        self,
+        *,
+        url: str,
+        username: str,
+        password: str,
+        ca_file: str | None,
+        timeout_s: float,
+        clock: Clock,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._clock = clock
+        self._meters = counted
         self._user = username
         self._session = _StraightSession()
         http_deadline.keep(self._session, clock.monotonic)
@@ -96,6 +110,23 @@ class ManagementAPI:
         until: float | None = None,
         query: Mapping[str, str] | None = None,
         document: Mapping[str, object] | None = None,
+    ) -> bytes:
+        with self._meters.timed(meters.BROKER_REQUEST, method) as timing:
+            try:
+                return self._asked(method, where, until, query, document)
+            except FactUnavailable as error:
+                timing.outcome = next(
+                    (name for kind, name in _OUTCOMES if isinstance(error, kind)), "refused"
+                )
+                raise
+
+    def _asked(
+        self,
+        method: str,
+        where: str,
+        until: float | None,
+        query: Mapping[str, str] | None,
+        document: Mapping[str, object] | None,
     ) -> bytes:
         left_s = self._timeout_s
         if until is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Missing, Unconnected
 from autoscaler.core.model import PoolName, WorkerName
@@ -15,6 +16,7 @@ from autoscaler.gateways import rabbitmq_counters, rabbitmq_rows
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.gateways.management_api import ManagementAPI, NotFound, Unreachable
 from autoscaler.gateways.rabbitmq_counters import Counters, QueueHistory
+from autoscaler.meters import Meters
 from policies.contract import Demand, QueueDemand
 from providers.contract import Finding
 
@@ -56,10 +58,12 @@ class RabbitMQ:
         timeout_s: float = 5.0,
         statistics_interval_s: float = 5.0,
         api: API | None = None,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         """`api` is asked in place of one over HTTP, where a broker is played."""
         self._api = api or ManagementAPI(
-            url=management_url, username=username, password=password, ca_file=ca_file, timeout_s=timeout_s, clock=clock
+            url=management_url, username=username, password=password, ca_file=ca_file, timeout_s=timeout_s, clock=clock,
+            counted=counted,
         )  # fmt: skip
         self._user = username
         self._vhost = vhost

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from autoscaler.core.facts import Memory
-from autoscaler.core.model import Node, PoolDecision, PoolWish, Transition
+from autoscaler.core.model import Node, Offer, PoolDecision, PoolWish, Transition
 from autoscaler.core.reports import Boot
 from autoscaler.journal.contract import BootRecord, JournalUnavailable, OrderRecord, Sample
 from policies.contract import Decision, Past
@@ -42,6 +42,7 @@ BOOT = TypeAdapter(Boot)
 _BOOT_RECORD = TypeAdapter(BootRecord)
 
 PAST_FIELDS = ("at", "recommended", "wanted", "workers")
+_OFFER_COLUMNS = tuple((field.name, f"offer_{field.name}") for field in fields(Offer))
 _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})
 
 
@@ -68,8 +69,8 @@ def node_row(node: Node) -> dict[str, Any]:
 def read_node(row: Row) -> Node:
     """A node from its columns. Raises JournalUnavailable, like every `read_…` here, for a row that is damaged."""
     columns = dict(row)
-    offer = {name.removeprefix("offer_"): columns.pop(name) for name in row if name.startswith("offer_")}
     try:
+        offer = {name: columns.pop(column) for name, column in _OFFER_COLUMNS}
         columns["queues"] = json.loads(columns["queues"])
     except (ValueError, TypeError, RecursionError) as error:
         raise _damaged("nodes", row["name"], error) from error

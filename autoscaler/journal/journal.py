@@ -128,7 +128,11 @@ class Journal:
         live = tables.nodes.c.state.is_distinct_from(NodeState.GONE.value)
         query = sa.select(tables.nodes).where(live)
         with self.reading("read the nodes") as connection:
-            found = [codec.read_node(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query)
+            names = tuple(
+                rows.keys()
+            )  # of all rows at once: a mapping of each would cost as much as reading it
+            found = [codec.read_node(dict(zip(names, row, strict=True))) for row in rows]
         # Sorted here: databases differ in what comes first, `a-b` or `ab`.
         return tuple(sorted(found, key=lambda node: node.name))
 

@@ -52,6 +52,16 @@ def transitions_of(journal: Journal, node: NodeName) -> tuple[Transition, ...]:
     )
 
 
+def lives(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, tuple[Transition, ...]]:
+    """The lives of these nodes so far, each oldest first."""
+    table = tables.transitions.c
+    query = sa.select(tables.transitions).where(table.node.in_(list(nodes))).order_by(table.number)
+    found: dict[NodeName, list[Transition]] = {name: [] for name in nodes}
+    for move in _transitions(journal, query):
+        found[move.node].append(move)
+    return {name: tuple(moves) for name, moves in found.items()}
+
+
 def last_transitions(journal: Journal, *, limit: int, pool: PoolName | None = None) -> tuple[Transition, ...]:
     """The fleet's, or one pool's, last moves, newest first."""
     table = tables.transitions.c
@@ -97,6 +107,17 @@ def samples_between(journal: Journal, pool: PoolName, since_at: float, until_at:
         )
 
 
+def waits_since(journal: Journal, since_at: float) -> Mapping[PoolName, tuple[float, ...]]:
+    """How old the message at the head was on each tick since then, of every pool of which that was seen."""
+    table = tables.samples.c
+    query = sa.select(table.pool, table.wait_s).where(table.at >= since_at, table.wait_s.is_not(None))
+    found: dict[PoolName, list[float]] = {}
+    with journal.reading("read how long tasks waited") as connection:
+        for pool, wait_s in connection.execute(query):
+            found.setdefault(PoolName(pool), []).append(float(wait_s))
+    return MappingProxyType({pool: tuple(waits) for pool, waits in found.items()})
+
+
 def sampled(journal: Journal, pool: PoolName) -> tuple[float, float] | None:
     """The instants of a pool's first and last sample; None where there is none."""
     table = tables.samples.c
@@ -111,6 +132,14 @@ def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:
     query = sa.select(tables.orders).order_by(tables.orders.c.number.desc()).limit(limit)
     with journal.reading("read the orders") as connection:
         return tuple(codec.read_order(row) for row in connection.execute(query).mappings())
+
+
+def order_marks(journal: Journal) -> tuple[int | None, int]:
+    """What changes when an order is given or answered: the newest one's number, and how many were answered."""
+    query = sa.select(sa.func.max(tables.orders.c.number), sa.func.count(tables.orders.c.answered_at))
+    with journal.reading("see whether there are new orders") as connection:
+        newest, answered = connection.execute(query).one()
+    return newest, answered
 
 
 def boots(journal: Journal, nodes: Collection[NodeName]) -> Mapping[NodeName, BootRecord]:

@@ -5,6 +5,7 @@ In go values of this room and of the journal, out come plain values. What never 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +14,7 @@ from autoscaler.config import Settings
 from autoscaler.core import bills
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolDecision, PoolName, Transition
-from autoscaler.journal.contract import BootRecord
+from autoscaler.journal.contract import BootRecord, OrderRecord
 from autoscaler.views import boots, replaying
 from autoscaler.views.history import History
 from autoscaler.views.standing import Standing
@@ -75,3 +76,34 @@ def decision(stored: PoolDecision) -> dict[str, Any]:
 def history(past: History) -> dict[str, Any]:
     """A pool's time: points, gaps, what changed the number, totals, and what it would have cost otherwise."""
     return asdict(past)
+
+
+def pools(now: Standing) -> dict[str, Any]:
+    """Every pool, as it stands in `status`."""
+    return {"at": now.at, "currency": now.currency, "pools": [asdict(pool) for pool in now.pools]}
+
+
+def events(moves: Iterable[Transition], at: float) -> dict[str, Any]:
+    """What happened to nodes."""
+    return {"at": at, "events": [asdict(move) for move in moves]}
+
+
+def orders(given: Iterable[OrderRecord], at: float) -> dict[str, Any]:
+    """Orders with what became of them."""
+    return {"at": at, "orders": [order(each) for each in given]}
+
+
+def order(given: OrderRecord) -> dict[str, Any]:
+    """One order. `state` is "waiting", "carried out" or "refused"."""
+    answer = given.answer
+    return asdict(given.order) | {
+        "state": "waiting" if answer is None else "carried out" if answer.carried_out else "refused",
+        "answered_at": given.answered_at,
+        "carried_out": answer.carried_out if answer else None,
+        "says": answer.says if answer else None,
+    }
+
+
+def encoded(document: object) -> bytes:
+    """As JSON. Raises ValueError for a number that JSON has no word for."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, default=str).encode()

@@ -24,6 +24,10 @@ class Heartbeat:
     holder: LeaseHolder | None
     last_tick_at: float | None
 
+    def instant(self, now: float) -> float:
+        """Of which instant figures are: the last tick's while ticks come, so that all see the same; else now."""
+        return self.last_tick_at if self.running and self.last_tick_at is not None else now
+
     def says(self, now: float) -> str:
         """In one phrase."""
         if self.last_tick_at is None:

@@ -6,7 +6,7 @@ are counted as they are on record now. What never happens here: words for people
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ class PoolStanding:
     decided_at: float | None
     waiting: int | None
     oldest_s: float | None
+    target_wait_s: float | None
+    """Within which a task should start, by the strictest policy `wait`; None where there is none."""
     in_progress: int | None
     serving: int
     arriving: int
@@ -85,25 +87,28 @@ class Standing:
     """Of all pools together, those that are no longer configured too."""
 
 
-def look(journal: Journal, settings: Settings, at: float) -> Standing:
-    """Read it all. Raises JournalUnavailable."""
+def look(journal: Journal, settings: Settings, now: float) -> Standing:
+    """Read it all, as of the last tick while ticks come. Raises JournalUnavailable."""
+    daemon = heartbeat.listen(journal, settings, now)
+    at = daemon.instant(now)
     nodes = journal.live_nodes()
     memory = journal.memory()
     decisions = read.last_decisions(journal)
     wishes = journal.wishes()
     names = dict.fromkeys([*map(PoolName, settings.pools), *(node.pool for node in nodes)])
     rules = {PoolName(name): pool_rules.of(name, pool) for name, pool in settings.pools.items()}
+    grouped = supply.by_pool(nodes)
     bills = projection.of_pools(nodes, memory, rules, at)
     return Standing(
         at=at,
         fleet=settings.fleet.name,
         currency=settings.fleet.currency,
-        daemon=heartbeat.listen(journal, settings, at),
+        daemon=daemon,
         pools=tuple(
             _pool(
                 name,
                 settings,
-                nodes,
+                grouped.get(name, ()),
                 _Said(decisions.get(name), wishes.get(name), rules.get(name), bills[name]),
                 memory,
                 at,
@@ -154,10 +159,9 @@ class _Said(NamedTuple):
 
 
 def _pool(
-    name: PoolName, settings: Settings, nodes: Iterable[Node], said: _Said, memory: Memory, at: float
+    name: PoolName, settings: Settings, mine: Collection[Node], said: _Said, memory: Memory, at: float
 ) -> PoolStanding:
     last, wish, rules, bill = said
-    mine = supply.of_pool(nodes, name)
     counts_as = rules.counts_as if rules else supply.one_each
 
     def workers(states: Collection[NodeState]) -> int:
@@ -177,6 +181,7 @@ def _pool(
         decided_at=last.at if last else None,
         waiting=demand.backlog if demand else None,
         oldest_s=demand.wait_s.value if demand else None,
+        target_wait_s=pool_rules.own_target_s(rules) if rules else None,
         in_progress=demand.in_progress if demand else None,
         serving=workers(lifecycle.SERVING),
         arriving=workers(lifecycle.ARRIVING),

@@ -76,11 +76,12 @@ def follow(stage: Stage, machine: VirtualMachine, *, by_hand: bool = True) -> li
 
 
 def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Installed:
+    before = len(serving.orders(stage))
     ticked_at = serving.ticks(stage, machine, 0.0)
     (number,) = stage.send(QUEUE, [1.0])
-    node = stage.wait(lambda: serving.orders(stage), acts.BOOT_S, f"the daemon on {NAME} to order a machine")[
-        0
-    ]
+    (node,) = stage.wait(
+        lambda: serving.orders(stage)[before:], acts.BOOT_S, f"the daemon on {NAME} to order a machine"
+    )
     # Read now: it may be given back before all that follows was done.
     ordered_at = stage.wait(lambda: stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be made")[
         0
@@ -103,8 +104,9 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
     memory_bytes = int(serving.shown(machine, "MemoryCurrent"))
     exposure = run(machine, "systemd-analyze security --no-pager autoscaler | tail -1")
     stage.wait(lambda: not stage.cloud.machines.named(node), acts.WORK_S, f"{node} to be given back")
-    if done.node != node or serving.orders(stage) != [node]:
-        raise NotSo(f"{NAME}: {done.node} did task {number}, and ordered were {serving.orders(stage)}")
+    ordered = serving.orders(stage)[before:]
+    if done.node != node or ordered != [node]:
+        raise NotSo(f"{NAME}: {done.node} did task {number}, and ordered were {ordered}")
     return Installed(
         blocks_s=tuple(took),
         memory_mb=round(memory_bytes / 2**20, 1),
@@ -112,7 +114,7 @@ def _at_work(stage: Stage, machine: VirtualMachine, took: list[float]) -> Instal
         node=node,
         restarted_in=state,
         order_to_task_s=order_to_task_s,
-        machines_ordered=len(serving.orders(stage)),
+        machines_ordered=len(ordered),
         killed_back_s=killed_s,
         wedged_back_s=wedged_s,
         stopped_s=_stop(machine),

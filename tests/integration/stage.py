@@ -57,6 +57,10 @@ url = {journal_url}
 [log]
 format = "json"
 
+[web]
+listen = "{listen}"
+{web}
+
 [providers.here]
 {account}
 
@@ -137,6 +141,9 @@ class Stage:
     amqp_port: int | None = None
     """Where the daemon finds the broker itself; None for the broker's own."""
     broker_timeout: str = "5s"
+    listen: str = "off"
+    web: str = ""
+    """More keys of `[web]`, in TOML."""
     more_pools: str = ""
     """TOML: further providers and pools, beside the pool `flood`."""
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -165,6 +172,8 @@ class Stage:
                 scale_in_window=self.scale_in_window,
                 silence=self.silence,
                 broker_timeout=self.broker_timeout,
+                listen=self.listen,
+                web=self.web,
                 more_pools=self.more_pools,
                 worker_python=self.worker_python,
                 app=APP,

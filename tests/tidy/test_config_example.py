@@ -14,6 +14,7 @@ from autoscaler import config
 from autoscaler.clock import SystemClock
 from autoscaler.config import json_schema, lines, reference, shape
 from autoscaler.config.bootstrap import Bootstrap, BootstrapFile
+from autoscaler.config.notice import Notice
 from autoscaler.config.pools import (
     BacklogPolicy,
     Limits,
@@ -99,6 +100,7 @@ def tables(document: Mapping[str, Any]) -> Iterator[tuple[Place, type[Section], 
     for name, kind in shape.keys(Settings).items():
         if shape.sections(kind):
             yield (name,), shape.sections(kind)[0], document[name]
+    yield from ((("notices", n), Notice, notice) for n, notice in enumerate(document["notices"]))
     for name, provider in document["providers"].items():
         yield ("providers", name), PROVIDERS.get(provider["kind"], PluginProvider), provider
     for name, pool in document["pools"].items():

@@ -1,0 +1,96 @@
+"""The application: its routes behind their guards, and one answer for each thing that can go wrong.
+
+In go a reader and a way to write orders, out comes what a server serves. What never happens here: a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import ASGIApp
+
+from autoscaler.config import Settings
+from autoscaler.journal import JournalUnavailable
+from autoscaler.meters import Reading
+from autoscaler.web import routes, site
+from autoscaler.web.guards import Guarded, TooLong
+from autoscaler.web.live import Live
+from autoscaler.web.reader import Reader
+from autoscaler.web.routes import Writing
+
+_ABOUT = """\
+What the daemon has on record, and orders for it. Reading needs nothing; an order needs the token of `[web]`.
+Instants are epoch seconds (UTC), durations seconds, sums in the fleet's currency. `null` is "not known", never zero.
+"""
+
+
+def application(
+    reader: Reader, writing: Writing, *, counted: Callable[[], Reading], version: str, secure: bool
+) -> ASGIApp:
+    """Everything that is served."""
+    app = FastAPI(
+        title="autoscaler",
+        version=version,
+        description=_ABOUT,
+        openapi_url=f"{routes.API}/openapi.json",
+        # Their pages are fetched from elsewhere; the description is what programs need.
+        docs_url=None,
+        redoc_url=None,
+    )
+    ticks = Live(reader.news)
+    parts = (
+        routes.health(reader),
+        routes.facts(reader),
+        routes.things(reader),
+        routes.happened(reader),
+        routes.measured(reader, counted, version),
+        routes.news(ticks),
+        routes.orders(reader, writing),
+        site.fleet(reader),
+        site.portraits_of(reader),
+        site.files(),
+    )
+    for part in parts:
+        app.include_router(part)
+    app.add_exception_handler(JournalUnavailable, _unavailable)
+    app.add_exception_handler(TooLong, _too_long)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(405, _not_allowed(parts))
+    return Guarded(app, hosts=lambda: _names(reader.settings()), secure=secure)
+
+
+def _names(settings: Settings) -> Collection[str]:
+    address = settings.web.address
+    return (*settings.web.hosts, *((address[0],) if address else ()))
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": f"The journal cannot be read: {error}"}, 503)
+
+
+async def _too_long(_: Request, __: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "The body is too long."}, 413)
+
+
+def _not_allowed(parts: Iterable[APIRouter]) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    """An answer with every method of an address: its routes know their own alone."""
+
+    async def answer(request: Request, _: Exception) -> JSONResponse:
+        routes = [route for part in parts for route in part.routes if isinstance(route, APIRoute)]
+        here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+        methods = sorted({method for route in here for method in route.methods or ()})
+        return JSONResponse({"detail": "Method Not Allowed"}, 405, headers={"Allow": ", ".join(methods)})
+
+    return answer
+
+
+async def _not_valid(_: Request, error: Exception) -> JSONResponse:
+    """Without what was sent: it may be a token in the wrong place, or text that no JSON can hold."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    return JSONResponse({"detail": detail}, 422)

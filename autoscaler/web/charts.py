@@ -1,0 +1,28 @@
+"""A pool's past as a chart for a page, and the times that may be chosen.
+
+In goes a `History`, out comes markup that `plots` made and escaped. What never happens here: a look at the journal.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+from autoscaler.plots import chart
+from autoscaler.views import drawing
+from autoscaler.views.history import History
+
+SPANS = ("1h", "6h", "24h", "7d", "30d")
+"""As the configuration writes durations."""
+
+
+def of(past: History, name: str) -> Markup | None:
+    """The chart, by the daemon's own clock; None where nothing is on record of that time."""
+    if not past.points:
+        return None
+    then = datetime.fromtimestamp(past.until_at, UTC).astimezone()
+    ahead = then.utcoffset()
+    ahead_s = ahead.total_seconds() if ahead is not None else 0.0
+    picture = drawing.picture(past, ahead_s=ahead_s, zone=then.tzname() or "UTC")
+    return Markup(chart.fragment(picture, name))  # noqa: S704 - made and escaped by `plots`

@@ -1,0 +1,97 @@
+"""The journal as the web reads it: one picture for all who look between two ticks, and what was made of it.
+
+Any thread may ask; one at a time reads. What never happens here: a write, or words for people.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+
+from autoscaler.clock import Clock
+from autoscaler.config import Settings
+from autoscaler.core.facts import Memory
+from autoscaler.core.model import Node
+from autoscaler.journal import Journal, JournalUnavailable, read
+from autoscaler.views import heartbeat, standing
+from autoscaler.views.heartbeat import Heartbeat
+from autoscaler.views.standing import Standing
+
+_TRIES = 3
+"""Between two ticks there are seconds, and reading takes milliseconds."""
+_STALE_S = 1.0
+"""Without ticks time alone passes; nobody needs that more often."""
+_MOST_MADE = 256
+"""Pages kept until the next tick."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """All that is on record at one tick. `at`: the tick's instant while ticks come, else the instant it was read."""
+
+    at: float
+    standing: Standing
+    nodes: tuple[Node, ...]
+    memory: Memory
+    made: dict[Hashable, bytes] = field(default_factory=dict)
+    """What was made of it already, under the names that who makes it chose."""
+
+    def once(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """That thing, made if nobody has asked for it before."""
+        found = self.made.get(key)
+        if found is None:
+            found = make()
+            if len(self.made) < _MOST_MADE:
+                self.made[key] = found
+        return found
+
+
+class Reader:
+    """Reads one journal, by settings that may be replaced."""
+
+    def __init__(self, journal: Journal, settings: Callable[[], Settings], clock: Clock) -> None:
+        self.journal = journal
+        self.settings = settings
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._picture: Picture | None = None
+        self._key: Hashable = None
+
+    def heartbeat(self) -> Heartbeat:
+        """Whether a daemon ticks. Raises JournalUnavailable."""
+        return heartbeat.listen(self.journal, self.settings(), self.clock.now())
+
+    def news(self) -> Mapping[str, float | None]:
+        """What is another after each tick and each order. Raises JournalUnavailable."""
+        newest, answered = read.order_marks(self.journal)
+        return {"tick_at": read.last_tick_at(self.journal), "orders": newest, "answered": answered}
+
+    def picture(self) -> Picture:
+        """The newest. Raises JournalUnavailable."""
+        with self._lock:
+            heard = self.heartbeat()
+            key = self._now(heard)
+            if self._picture is None or key != self._key:
+                self._key, self._picture = self._look(heard)
+            return self._picture
+
+    def _now(self, heard: Heartbeat) -> Hashable:
+        passing = None if heard.running else int(self.clock.now() / _STALE_S)
+        return heard.last_tick_at, read.order_marks(self.journal), passing, id(self.settings())
+
+    def _look(self, heard: Heartbeat) -> tuple[Hashable, Picture]:
+        for _ in range(_TRIES):
+            key = self._now(heard)
+            ticked_at = heard.last_tick_at
+            at = heard.instant(self.clock.now())
+            picture = Picture(
+                at=at,
+                standing=standing.look(self.journal, self.settings(), at),
+                nodes=self.journal.live_nodes(),
+                memory=self.journal.memory(),
+            )
+            heard = self.heartbeat()
+            if heard.last_tick_at == ticked_at:
+                return key, picture
+        raise JournalUnavailable("the daemon writes faster than its journal can be read")

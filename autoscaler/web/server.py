@@ -1,0 +1,110 @@
+"""A server in a thread of its own: it listens, it ends in time, and what goes wrong with it ends nothing else.
+
+In go an ASGI application and an address; out comes where it can be reached. What never happens here: a route.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from autoscaler.web.patience import PatientForAWhile
+
+_GRACE_S = 1
+"""For answers under way when the end comes; streams do not end by themselves."""
+_END_S = 5.0
+_BACKLOG = 128
+_HEAD_BYTES = 16_384
+
+
+class CannotListen(Exception):
+    """The address is taken, is not this computer's, or its certificate is of no use; says so in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Files with a certificate and its key (PEM)."""
+
+    certificate: str
+    key: str
+
+
+class Server:
+    """One that runs."""
+
+    def __init__(self, server: uvicorn.Server, listening: socket.socket, url: str) -> None:
+        self._server = server
+        self._socket = listening
+        self.url = url
+        """Where it answers."""
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        # A server that fails is no reason for the daemon to: /healthz says so by not answering.
+        with contextlib.suppress(OSError):
+            self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Take in no more, and end in some seconds."""
+        self._server.should_exit = True
+        self._thread.join(_END_S)
+        self._socket.close()
+
+
+def serve(
+    app: ASGIApp, address: tuple[str, int], *, tls: Tls | None = None, streams: Collection[str] = ()
+) -> Server:
+    """Listen there. `streams`: paths whose answers do not end. Raises CannotListen."""
+    protocol = type("Protocol", (PatientForAWhile,), {"long": frozenset(streams)})
+    logging.getLogger("uvicorn").setLevel(
+        logging.CRITICAL
+    )  # what clients do wrong is not the operator's business
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise CannotListen(f"the certificate or its key cannot be used: {error.strerror or error}") from error
+    listening = _bound(address)
+    host, port = listening.getsockname()[:2]
+    named = f"[{host}]" if ":" in host else host
+    return Server(uvicorn.Server(config), listening, f"{'https' if tls else 'http'}://{named}:{port}/")
+
+
+def _bound(address: tuple[str, int]) -> socket.socket:
+    host, port = address
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotListen(f"{host} is no address of this computer: {error.strerror}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise CannotListen(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    listening.setblocking(False)
+    return listening

@@ -1,0 +1,49 @@
+"""The web as the daemon opens it: by its settings, over a journal of its own, and told once.
+
+In go settings and a way to open the journal, out comes a server that runs, or none. What never happens here: an end of
+the daemon because of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from autoscaler.clock import Clock
+from autoscaler.config import Settings
+from autoscaler.journal import Journal
+from autoscaler.meters import Reading
+from autoscaler.telemetry import Log
+from autoscaler.web import live
+from autoscaler.web.app import application
+from autoscaler.web.reader import Reader
+from autoscaler.web.server import CannotListen, Server, Tls, serve
+
+
+def open_web(
+    settings: Callable[[], Settings],
+    journal: Journal,
+    writing: Callable[[], AbstractContextManager[Journal]],
+    *,
+    counted: Callable[[], Reading],
+    version: str,
+    clock: Clock,
+    log: Log,
+) -> Server | None:
+    """Listen as `[web]` says. `settings`: those in force when asked; `journal`: to read, and the caller's to close."""
+    web = settings().web
+    if web.address is None:
+        return None
+    tls = (
+        Tls(certificate=web.tls_certificate, key=web.tls_key) if web.tls_certificate and web.tls_key else None
+    )
+    app = application(
+        Reader(journal, settings, clock), writing, counted=counted, version=version, secure=tls is not None
+    )
+    try:
+        server = serve(app, web.address, tls=tls, streams=(live.PATH,))
+    except CannotListen as error:
+        log.say("web.failed", why=str(error))
+        return None
+    log.say("web.opened", url=server.url, orders=web.token is not None)
+    return server

@@ -1,0 +1,61 @@
+"""Figures, instants and sums as pages write them: the same signs as commands print.
+
+Plain values go in, short text comes out. What never happens here: markup.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from autoscaler.core.model import Offer
+from policies.phrases import duration
+
+NOTHING = "–"
+"""Where there is nothing to show, which is not the same as zero."""
+
+
+def number(value: float | None) -> str:
+    """A count, or the sign for nothing."""
+    return NOTHING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def amount(sum_: float, currency: str = "") -> str:
+    """A sum with as many decimals as prices of machines need."""
+    return (
+        f"{sum_:.4f} {currency}".strip()
+        if 0 < abs(sum_) < 0.1
+        else f"{sum_:,.2f} {currency}".replace(",", "\u202f").strip()
+    )
+
+
+def span(seconds: float | None) -> str:
+    """How long."""
+    return NOTHING if seconds is None else duration(seconds)
+
+
+def local(at: float) -> str:
+    """An instant in the server's time, with its offset from UTC."""
+    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def clock(at: float, now: float) -> str:
+    """The same as short as it may be: the time of today, else with its day."""
+    then, today = (datetime.fromtimestamp(each, UTC).astimezone() for each in (at, now))
+    if then.date() == today.date():
+        return f"{then:%H:%M:%S}"
+    return f"{then:%-d %b %H:%M}" if then.year == today.year else f"{then:%-d %b %Y}"
+
+
+def machine_readable(at: float) -> str:
+    """For `<time datetime>`: in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def offer(bought: Offer) -> str:
+    """An offer without its image, which is often a long number."""
+    return "/".join(filter(None, (bought.provider, bought.location, bought.size)))
+
+
+def tail(sentence: str, pool: str) -> str:
+    """A pool's sentence where its name stands beside it already."""
+    return sentence.removeprefix(f"{pool}: ")

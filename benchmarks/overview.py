@@ -1,0 +1,236 @@
+"""`python -m benchmarks.overview`: what the dashboard's overview costs with 200 pools and 2,000 machines.
+
+A journal is made as a daemon would have left it, with a history behind each decision; then the page is read and
+rendered again and again, each time from the journal's file. The figures go to build/overview.json and, as the last
+lines, to the terminal; it fails above the limits. What never happens here: a server, a browser.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autoscaler import pool_rules
+from autoscaler.config import Settings, parse
+from autoscaler.core.facts import Memory
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node, PoolDecision, PoolName, PoolRules
+from autoscaler.journal import Journal, TickRecord, open_journal
+from autoscaler.views import standing
+from autoscaler.web import assets, pages
+from policies.contract import (
+    DecisionInput,
+    Demand,
+    History,
+    Past,
+    QueueDemand,
+    Reading,
+    Supply,
+    Traffic,
+    Trust,
+)
+from policies.decide import decide
+from policies.sentence import sentence
+from providers.contract import InstanceId, NodeName
+
+POOLS, NODES = 200, 2_000
+MOST_MS, MOST_BYTES = 200.0, 300_000
+_ROUNDS = 15
+_AT = 1_790_000_000.0
+_PAST = 60
+"""Earlier decisions behind each: five minutes of ticks of five seconds."""
+_OUT = Path("build/overview.json")
+_HEAD = """\
+[fleet]
+name = "shop"
+max_cost_per_month = 90000.0
+
+[broker]
+management_url = "http://127.0.0.1:1"
+amqp_url = "amqp://127.0.0.1:1"
+username = "autoscaler"
+password = {{ env = "PASSWORD" }}
+
+[journal]
+url = "sqlite:///{file}"
+
+[providers.cloud]
+kind = "local"
+directory = "/nonexistent"
+"""
+_POOL = """
+[pools.{name}]
+queues = ["{name}"]
+slots = 2
+
+[pools.{name}.limits]
+max_workers = 40
+
+[[pools.{name}.policies]]
+kind = "wait"
+target_wait = "{target}s"
+
+[[pools.{name}.offers]]
+provider = "cloud"
+location = "osl"
+size = "s"
+image = "debian-13"
+price_per_hour = 0.05
+billing_quantum = "60s"
+
+[pools.{name}.bootstrap]
+app = "shop.tasks"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured: medians of milliseconds of a processor, whatever else the computer did, and bytes."""
+
+    pools: int
+    nodes: int
+    look_ms: float
+    render_ms: float
+    waited_ms: float
+    """By the clock on the wall, of both together."""
+    page_bytes: int
+    weight_bytes: int
+    """Of the page with its style sheet and scripts, uncompressed."""
+
+
+def settings(file: Path, pools: int) -> Settings:
+    """A configuration with so many pools."""
+    parts = (_POOL.format(name=f"pool-{number:03}", target=30 + number) for number in range(pools))
+    text = _HEAD.format(file=file) + "".join(parts)
+    return parse(text, {"PASSWORD": "none"}, source="benchmark")
+
+
+def fill(journal: Journal, configured: Settings, nodes: int) -> None:
+    """One tick of that fleet."""
+    rules = [pool_rules.of(name, pool) for name, pool in configured.pools.items()]
+    shares = [nodes // len(rules) + (place < nodes % len(rules)) for place in range(len(rules))]
+    made = tuple(
+        _node(pool, number) for pool, share in zip(rules, shares, strict=True) for number in range(share)
+    )
+    decisions = tuple(
+        _decision(pool, place, share) for place, (pool, share) in enumerate(zip(rules, shares, strict=True))
+    )
+    memory = replace(Memory(), at=_AT, outdated={node.name: "its image" for node in made[:: len(rules)]})
+    journal.commit(TickRecord(at=_AT, new_nodes=made, decisions=decisions, memory=memory))
+
+
+def _node(pool: PoolRules, number: int) -> Node:
+    state = (NodeState.READY,) * 7 + (NodeState.BOOTING, NodeState.DRAINING, NodeState.CREATING)
+    name = NodeName(f"shop-{pool.name}-{number:04x}c77653")
+    at = _AT - 3600.0 - 17.0 * number
+    return Node(
+        name=name,
+        machine=name,
+        pool=pool.name,
+        offer=pool.offers[0],
+        slots=pool.slots,
+        queues=pool.queues,
+        state=state[number % len(state)],
+        reason=f"celery@{name} is heard",
+        ordered_at=at,
+        entered_at=at + 80.0,
+        entered_on=at + 80.0,
+        instance_id=InstanceId(f"i-{number:012x}"),
+        enrolled_at=at + 80.0,
+    )
+
+
+def _decision(pool: PoolRules, place: int, workers: int) -> PoolDecision:
+    backlog = (place * 37) % 400
+
+    def solid(value: float) -> Reading:
+        return Reading(value=value, trust=Trust.SOLID)
+
+    past = tuple(
+        Past(at=_AT - 5.0 * (_PAST - number), recommended=workers, wanted=workers, workers=workers)
+        for number in range(_PAST)
+    )
+    given = DecisionInput(
+        pool=pool.name,
+        at=_AT,
+        demand=Demand(
+            backlog=backlog,
+            in_progress=workers * 2,
+            arrivals_per_s=solid(3.5),
+            completions_per_s=solid(3.25),
+            wait_s=solid(backlog / 4.0),
+            measured_at=_AT - 2.0,
+            queues=(
+                QueueDemand(name=pool.name, backlog=backlog, in_progress=workers * 2, consumers=workers),
+            ),
+        ),
+        supply=Supply(
+            serving=workers - 3, arriving=2, leaving=1, lost=0, slots=pool.slots, tasks_in_hand=workers
+        ),
+        history=History(
+            past=past, good_looks=100, traffic=Traffic(tasks=500.0, busy_s=4200.0, boots=4.0, boot_s=320.0)
+        ),
+        policies=pool.policies,
+        limits=pool.limits,
+        stabilization=pool.stabilization,
+    )
+    decision = decide(given)
+    return PoolDecision(pool=PoolName(pool.name), at=_AT, decision=decision, sentence=sentence(decision))
+
+
+def measure(pools: int = POOLS, nodes: int = NODES, rounds: int = _ROUNDS) -> Figures:
+    """Make it, look at it so often, and say what that took."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "journal.db")
+        configured = settings(file, pools)
+        journal = open_journal(f"sqlite:///{file}")
+        try:
+            fill(journal, configured, nodes)
+            looks, renders, waits, page = [], [], [], b""
+            for _ in range(rounds):
+                on_the_wall, began = time.perf_counter(), time.process_time()
+                now = standing.look(journal, configured, _AT + 1.0)
+                looked = time.process_time()
+                page = pages.overview(now)
+                looks.append((looked - began) * 1000.0)
+                renders.append((time.process_time() - looked) * 1000.0)
+                waits.append((time.perf_counter() - on_the_wall) * 1000.0)
+        finally:
+            journal.close()
+    sent = sum(
+        len(assets.all_of_them()[name].content) for name in ("page.css", "theme.js", "live.js", "orders.js")
+    )
+    return Figures(
+        pools=pools,
+        nodes=nodes,
+        look_ms=round(statistics.median(looks), 1),
+        render_ms=round(statistics.median(renders), 1),
+        waited_ms=round(statistics.median(waits), 1),
+        page_bytes=len(page),
+        weight_bytes=len(page) + sent,
+    )
+
+
+def main() -> int:
+    """Measure, write it down, tell it; 1 above the limits."""
+    found = measure()
+    record = {name: getattr(found, name) for name in Figures.__dataclass_fields__}
+    _OUT.parent.mkdir(exist_ok=True)
+    _OUT.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    both_ms = found.look_ms + found.render_ms
+    sys.stdout.write(
+        f"overview of {found.pools} pools and {found.nodes} machines: {both_ms:.0f} ms of a processor "
+        f"({found.look_ms:.0f} to read, {found.render_ms:.0f} to render), limit {MOST_MS:.0f}; "
+        f"{found.waited_ms:.0f} ms by the clock\n"
+        f"weight with style and scripts: {found.weight_bytes / 1000:.0f} kB, limit {MOST_BYTES / 1000:.0f} kB\n"
+    )
+    return 0 if both_ms < MOST_MS and found.weight_bytes < MOST_BYTES else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
