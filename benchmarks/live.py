@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -79,9 +79,7 @@ def _serve(file: Path, tick_s: float, ready: Connection) -> None:
     configured = overview.settings(file, overview.POOLS, tick_s)
     journal = open_journal(f"sqlite:///{file}")
     reader = Reader(journal, lambda: configured, SystemClock())
-    app = application(
-        reader, lambda: open_journal(f"sqlite:///{file}"), counted=dict, version="0", secure=False
-    )
+    app = application(reader, lambda: nullcontext(journal), counted=dict, version="0", secure=False)
     server = serve(app, ("127.0.0.1", 0), streams=(live.PATH,))
     ready.send(server.url)
     ready.recv()  # until it is told to end
