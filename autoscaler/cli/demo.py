@@ -84,12 +84,15 @@ def demo(
         journal = open_journal(settings.journal.url)
         everything.callback(journal.close)
         journal.claim(identity.process())
-        played = Played(settings, journal, begins_at=_REAL.now() - history_s, history_s=history_s)
+        counted = Tally(_REAL)
+        played = Played(
+            settings, journal, begins_at=_REAL.now() - history_s, history_s=history_s, counted=counted
+        )
         with _bar(history_s) as watch:
             running.pass_history(played, history_s, over=lambda: bool(asked), watch=watch)
         clock = Pace(_REAL, virtual_at=played.now(), speed=speed, file=place / pace.FILE)
         everything.callback(lambda: clock.go_on(virtual_at=played.now(), speed=0.0))
-        url = _serve(everything, settings, clock)
+        url = _serve(everything, settings, clock, counted)
         if url and opens:
             # Some browsers are waited for until they are closed.
             threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
@@ -102,7 +105,9 @@ def _span(text: str, option: str) -> float:
     try:
         return seconds(text)
     except ValueError as error:
-        raise exits.CommandFailed(f"{option}: {error}", code=exits.USAGE) from error
+        raise exits.CommandFailed(
+            f"{option} {text}: expected a time such as `30s` or `2h`.", code=exits.USAGE
+        ) from error
 
 
 def _place(everything: ExitStack, directory: Path | None) -> Path:
@@ -150,7 +155,7 @@ class _Ears:
             self.failed = str(fields["why"])
 
 
-def _serve(everything: ExitStack, settings: Settings, clock: Pace) -> str:
+def _serve(everything: ExitStack, settings: Settings, clock: Pace, counted: Tally) -> str:
     """The page over the demo's journal; where it is, or nothing where it cannot be served."""
     from autoscaler.web.serving import open_web  # noqa: PLC0415 - slow to import, and every command imports this
 
@@ -161,14 +166,14 @@ def _serve(everything: ExitStack, settings: Settings, clock: Pace) -> str:
         shown.now,
         journal,
         lambda: opened.journal(settings, read_only=False),
-        counted=Tally(clock).read,
+        counted=counted.read,
         version=identity.version(),
         clock=clock,
         log=ears,
     )
     if server is None and settings.web.listen == configured.LISTEN:
         # Where everybody's page is there may be one already; a demo is happy anywhere.
-        return _serve(everything, _elsewhere(settings), clock)
+        return _serve(everything, _elsewhere(settings), clock, counted)
     if server is None:
         if ears.failed:
             raise exits.CommandFailed(f"--listen {settings.web.listen}: {ears.failed}")

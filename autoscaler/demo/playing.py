@@ -13,7 +13,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
-from autoscaler import wiring
+from autoscaler import meters, wiring
 from autoscaler.config import Settings
 from autoscaler.demo import configured, workload
 from autoscaler.demo.hurrying import Hurrying
@@ -22,13 +22,14 @@ from autoscaler.journal import Journal
 from autoscaler.looks import Pace
 from autoscaler.loop import Journal as Written
 from autoscaler.loop import Loop
+from autoscaler.metering import Metered
+from autoscaler.meters import Meters
 from autoscaler.observe import Observer
 from autoscaler.simulate import clouds, gateways
 from autoscaler.simulate.calls import Calls
 from autoscaler.simulate.contract import Scenario
 from autoscaler.simulate.speaking import Mailbox
 from autoscaler.simulate.world import World
-from autoscaler.telemetry import Log
 from policies import seasons
 
 _TIDY_S = 3_600.0
@@ -38,11 +39,16 @@ _NEWS_KEPT = 50
 _SEED = "demo"
 
 
-class Silence:
-    """A log that nobody reads: what the demo's daemon has to say stands in its journal."""
+class Counted:
+    """A log that nobody reads: what the demo's daemon has to say stands in its journal. Its events are counted."""
+
+    def __init__(self, counted: Meters) -> None:
+        self._meters = counted
 
     def say(self, event: str, /, **fields: object) -> None:
-        """Nothing."""
+        """Only that it was said."""
+        del fields
+        self._meters.count(meters.EVENT, event)
 
 
 class AtOnce(Executor):
@@ -68,7 +74,7 @@ class Played:
         *,
         begins_at: float,
         history_s: float,
-        log: Log | None = None,
+        counted: Meters = meters.NOBODY,
     ) -> None:
         self.settings = settings
         self.journal = journal
@@ -76,7 +82,8 @@ class Played:
         """What befell the fleet, in words, and when."""
         self.tick_s = settings.loop.tick_s * _UNWATCHED_TICKS
         """Between two ticks, at present."""
-        self._log = log or Silence()
+        self._meters = counted
+        self._log = Counted(counted)
         scenario = Scenario(seed=0, trouble_s=0.0)  # the world's own producers send nothing then
         script = Mishaps(begins_s=history_s, tell=self._tell)
         self.world = World(scenario, script, configured.fleet(settings, begins_at=begins_at))
@@ -98,6 +105,7 @@ class Played:
             clock=world.wall,
             pace=Pace(timeout_s=settings.loop.observe_timeout_s, tick_s=self.tick_s, wait=lambda *_: None),
             pool=AtOnce(),
+            counted=counted,
         )
         self._rules = wiring.rulebook(settings, {name: each.traits for name, each in providers.items()})
         self._unwatched = Hurrying(journal)
@@ -131,10 +139,10 @@ class Played:
             self._tidy_at_s += _TIDY_S
             self._tidy()
 
-    def _loop_over(self, journal: Written) -> Loop:
+    def _loop_over(self, journal: Written) -> Metered:
         """The production loop, as a daemon that starts now."""
         fleet = replace(self._rules.fleet, tick_s=self.tick_s, drain_s=self._drain_s())
-        return Loop(
+        loop = Loop(
             rulebook=replace(self._rules, fleet=fleet, tick_s=self.tick_s),
             journal=journal,
             observer=self._observer,
@@ -142,7 +150,9 @@ class Played:
             machines=Mailbox(self.world.speech, self.world.wall, self.world.broker_down),
             clock=self.world.wall,
             log=self._log,
+            counted=self._meters,
         )
+        return Metered(loop, self._meters)
 
     def _drain_s(self) -> float:
         """As many more ticks as a drain takes."""

@@ -12,7 +12,6 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import NodeName, OrderKind, PoolName
 from autoscaler.demo import configured, running
 from autoscaler.demo.hurrying import Hurrying
-from autoscaler.demo.mishaps import STROKES, TROUBLES
 from autoscaler.demo.playing import Played
 from autoscaler.journal import Journal, TickRecord, open_journal, orders, read
 
@@ -130,12 +129,3 @@ def test_a_drained_machine_goes(played: Played, journal: Journal) -> None:
     (one, *_) = ready()
     orders.give(journal, OrderKind.DRAIN, one, by="kari", at=played.now())
     _ticks_until(played, lambda: one not in {n.name for n in journal.live_nodes()}, f"the end of {one}")
-
-
-def test_every_trouble_comes_soon_and_is_told(played: Played) -> None:
-    """Whoever looks on for some minutes of his own sees each kind, and reads what it is."""
-    said = {each.says for each in (*TROUBLES, *STROKES)}
-    _ticks_until(played, lambda: said <= {told for _, told in played.news}, "all kinds of trouble")
-
-    assert not played.mistakes
-    assert played.elapsed - HISTORY_S < 6 * 3_600.0
