@@ -23,7 +23,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages docs deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-forecast crashes lock pages docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -67,6 +67,9 @@ bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenar
 
 bench-forecast: $(READY) ## what the policy forecast is worth beside wait: SCENARIOS=FILE; build/forecast.json
 	@$(BIN)/python -m benchmarks.forecast $(SCENARIOS)
+
+bench-overview: $(READY) ## the dashboard's overview of 200 pools and 2,000 machines, under 200 ms and 300 kB; build/overview.json
+	@$(BIN)/python -m benchmarks.overview
 
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest
