@@ -199,7 +199,7 @@ class Tally:
         """Add to a counter, which never falls; with 0 it begins, so that its first count is seen as a rise."""
         with self._lock:
             each = self._sum(meter, labels)
-            each.total += by if by > 0.0 else 0.0
+            each.total += max(0.0, by)
 
     @contextmanager
     def timed(self, meter: Meter, *labels: str) -> Iterator[Timing]:

@@ -99,7 +99,6 @@ app = typer.Typer(
     "lease, 78 the configuration is wrong.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
 )
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

@@ -185,12 +185,14 @@ def pool(given: Settings, name: str) -> PoolName:
     """That pool's name. Raises CommandFailed, naming the pools there are."""
     if name in given.pools:
         return PoolName(name)
-    raise exits.CommandFailed(wanted.no_pool(name, given.pools), code=exits.USAGE)
+    says = wanted.no_pool(name, given.pools)
+    raise exits.CommandFailed(says, code=exits.USAGE)
 
 
 def unknown_node(name: str, known: tuple[str, ...]) -> NoReturn:
     """Raise CommandFailed for a node that is not on record, naming some that are."""
-    raise exits.CommandFailed(wanted.no_node(name, known))
+    says = wanted.no_node(name, known)
+    raise exits.CommandFailed(says)
 
 
 def wait_for(condition: Callable[[], bool], deadline_s: float, *, pause_s: float = 0.1) -> bool:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import exits, files, inputs, opened, options, output, replays, tuned
+from autoscaler.cli import completing, exits, files, inputs, opened, options, output, replays, tuned
 from autoscaler.cli.tuned import Findings, Tried
 from autoscaler.config import ConfigError, Settings, config_path
 from autoscaler.config import fragment as fragments
@@ -66,7 +66,12 @@ def fared(pieces: Sequence[Piece], job: _Job) -> Outcome:
 PoolName = Annotated[
     str,
     typer.Option(
-        "--pool", "-p", metavar="POOL", help="Whose settings; by itself the only pool.", show_default=False
+        "--pool",
+        "-p",
+        metavar="POOL",
+        autocompletion=completing.pools,
+        help="Whose settings; by itself the only pool.",
+        show_default=False,
     ),
 ]
 File = Annotated[

@@ -23,7 +23,6 @@ _HTML = "text/html; charset=utf-8"
 _FOR_EVER = "public, max-age=31536000, immutable"
 """A file's address has a digest of what is in it."""
 _ORDERS = 200
-_POOL_SPAN = "6h"
 _WHOLE_SPAN = "24h"
 _SHORTEST_S = 60.0
 _LONGEST_S = 30 * 86_400.0
@@ -83,7 +82,8 @@ def portraits_of(reader: Reader) -> APIRouter:
             portrait = portraits.of_pool(reader.journal, reader.settings(), PoolName(name), now.at)
             if portrait is None or all(each.pool != name for each in now.standing.pools):
                 return None
-            return pages.pool(now.standing, portrait, manner, past=_past(reader, name, _POOL_SPAN, now.at))
+            span = charts.fitting(read.sampled(reader.journal, PoolName(name)), now.at)
+            return pages.pool(now.standing, portrait, manner, past=_past(reader, name, span, now.at))
 
         return _page(reader, ("pool", name), make)
 
