@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 BEGINS_WITHIN_S = 120.0
-ENDS_WITHIN_S = 10.0
-"""A second or two; more where tests of others keep the computer busy."""
+ENDS_WITHIN_S = 4.0
+"""A second or two, and as much again; on a computer that gives us its time."""
 PROGRAM = """\
 import os, sys
 abroad = os.open(os.environ["DEMO_ABROAD"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -107,15 +107,24 @@ def visitor(tmp_path: Path) -> Iterator[Visitor]:
         process.communicate()
 
 
+def _slower() -> float:
+    """How many times longer work takes here now than alone: others may keep the computer busy."""
+    began, spent = time.monotonic(), time.process_time()
+    while time.process_time() - spent < 0.2:
+        sum(range(10_000))
+    return max(1.0, (time.monotonic() - began) / 0.2)
+
+
 def _ended(started: subprocess.Popen[str], number: signal.Signals) -> str:
     """What it said, once it was told to end; it does in time, with 0, and nothing of it runs on."""
     family = psutil.Process(started.pid).children(recursive=True)
+    within_s = ENDS_WITHIN_S * _slower()
     began = time.monotonic()
     started.send_signal(number)
     said, _ = started.communicate(timeout=60)
 
     assert 0 == started.returncode, said
-    assert time.monotonic() - began < ENDS_WITHIN_S
+    assert time.monotonic() - began < within_s
     assert not [child for child in family if child.is_running()]
     return said
 
