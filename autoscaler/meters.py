@@ -196,10 +196,10 @@ class Tally:
         }
 
     def count(self, meter: Meter, *labels: str, by: float = 1.0) -> None:
-        """Add to a counter. What is not above 0 is no count: a counter never falls."""
-        if by > 0.0:
-            with self._lock:
-                self._sum(meter, labels).total += by
+        """Add to a counter, which never falls; with 0 it begins, so that its first count is seen as a rise."""
+        with self._lock:
+            each = self._sum(meter, labels)
+            each.total += max(0.0, by)
 
     @contextmanager
     def timed(self, meter: Meter, *labels: str) -> Iterator[Timing]:

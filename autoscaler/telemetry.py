@@ -195,6 +195,12 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         "web.failed": _kind(
             "error", "why", "the page, the API and metrics are not served; everything else goes on"
         ),
+        "traces.missed": _kind(
+            "warning",
+            "collector",
+            "the collector of traces is away, or does not take them: they are dropped, and nothing else waits",
+        ),
+        "traces.recovered": _kind("info", "collector", "it takes them again"),
         "order.answered": _kind("info", "order carried_out says", "an operator's order was taken up"),
         "notice.failed": _kind(
             "warning",

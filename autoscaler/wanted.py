@@ -95,7 +95,7 @@ def _check_pool(wanted: Wanted, settings: Settings) -> None:
     if wanted.workers is not None and wanted.workers > most:
         raise TooMany(
             f"{wanted.target} may have at most {count(most, 'worker')} (max_workers); it cannot be held at "
-            f"{wanted.workers}."
+            f"{wanted.workers}. Hold it at fewer, or raise pools.{wanted.target}.limits.max_workers first."
         )
 
 
@@ -119,5 +119,7 @@ def no_node(name: str, known: tuple[str, ...]) -> str:
     """That there is no such node, and some that are there."""
     shown = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
     return f"No node {name!r} is on record. " + (
-        f"On record are: {shown}." if known else "There are none now."
+        f"On record are: {shown}."
+        if known
+        else "There are none now; `autoscaler nodes` shows them once there are."
     )

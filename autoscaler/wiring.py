@@ -40,7 +40,7 @@ from providers.contract import (
     always,
 )
 
-_TICKS_OF_A_DRAIN = 4
+TICKS_OF_A_DRAIN = 4
 """Told to stop, confirmed, proven idle, told to shut down, gone: each is seen on the tick after."""
 _PROOF_MARGIN_S = 6.0
 """Beyond the broker's statistics interval: its management plugin samples what it was told in steps of 5 s by default
@@ -299,7 +299,7 @@ def rulebook(settings: Settings, traits: Mapping[ProviderName, ProviderTraits]) 
             proof_lag_s=settings.broker.statistics_interval_s + _PROOF_MARGIN_S,
             drain_s=settings.broker.statistics_interval_s
             + _PROOF_MARGIN_S
-            + _TICKS_OF_A_DRAIN * settings.loop.tick_s,
+            + TICKS_OF_A_DRAIN * settings.loop.tick_s,
             max_calls=settings.loop.max_calls_in_flight,
             calls_per_minute={
                 ProviderName(name): provider.calls_per_minute for name, provider in settings.providers.items()

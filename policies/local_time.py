@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from io import BytesIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY_S = 86_400
 HOUR_S = 3_600
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UTC = b"TZif" + bytes(32) + (1).to_bytes(4, "big") + (4).to_bytes(4, "big") + bytes(6) + b"UTC\0"
+"""That zone in the form of time zone data (RFC 9636): one kind of time, without a change. It needs no file."""
 _NEAR_S = 6 * DAY_S
 """So far ahead a day of the week says which day is meant."""
 
@@ -39,6 +42,8 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if name == "UTC":
+            return ZoneInfo.from_file(BytesIO(_UTC), key=name)
         raise ZoneUnknown(
             "a zone that this machine knows, such as Europe/Oslo or UTC; the zones come with the package tzdata"
         ) from error

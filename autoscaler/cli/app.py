@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from autoscaler.cli import (
     backtest,
     control,
+    demo,
     doctor,
     exits,
     identity,
@@ -42,7 +43,7 @@ from autoscaler.cli import (
 _DEBUG = "AUTOSCALER_DEBUG"
 _PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
     "Set up": {"init": setup.init, "check": setup.check, "image": image.image, "notify": notify.notify},
-    "Run": {"run": service.run},
+    "Run": {"demo": demo.demo, "run": service.run},
     "Look": {
         "status": status.status,
         "nodes": nodes.nodes,
@@ -98,7 +99,6 @@ app = typer.Typer(
     "lease, 78 the configuration is wrong.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
 )
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

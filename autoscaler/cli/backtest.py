@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import backtested, exits, inputs, opened, options, output, replays
+from autoscaler.cli import backtested, completing, exits, inputs, opened, options, output, replays
 from autoscaler.cli.replays import Job, Past
 from autoscaler.cli.timeline import written
 from autoscaler.config import config_path
@@ -24,6 +24,17 @@ from autoscaler.study.contract import Outcome
 from policies import PolicyOptionsWrong
 
 _CANDIDATE = "candidate"
+OfPool = Annotated[
+    str,
+    typer.Option(
+        "--pool",
+        "-p",
+        metavar="POOL",
+        autocompletion=completing.pools,
+        help="Whose record; by itself the only pool.",
+        show_default=False,
+    ),
+]
 
 
 def backtest(
@@ -36,16 +47,7 @@ def backtest(
         ),
     ],
     *,
-    pool: Annotated[
-        str,
-        typer.Option(
-            "--pool",
-            "-p",
-            metavar="POOL",
-            help="Whose record; by itself the only pool.",
-            show_default=False,
-        ),
-    ] = "",
+    pool: OfPool = "",
     since: Annotated[
         str, typer.Option("--since", metavar="DURATION", help="How far back, if the journal goes so far.")
     ] = "7d",

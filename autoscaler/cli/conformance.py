@@ -195,7 +195,8 @@ def _choose(settings: Settings, works: Works, asked: Asked) -> tuple[PoolName, O
     pool, offer, is_priced = min(found, key=lambda each: (not each[2], each[1].price_per_h))
     if not is_priced:
         raise exits.CommandFailed(
-            f"Offer {output.offer(offer)} of pool {pool} has no price_per_hour: nobody can say what this may cost.",
+            f"Offer {output.offer(offer)} of pool {pool} has no price_per_hour: nobody can say what this may cost. "
+            "Write it into the offer.",
             code=exits.CONFIG,
         )
     return pool, offer

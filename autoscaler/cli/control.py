@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import exits, opened, options, ordering, output
+from autoscaler.cli import completing, exits, opened, options, ordering, output
 from autoscaler.cli.ordering import Manner
 from autoscaler.config import changes, config_path, parse, text_of
 from autoscaler.config.values import seconds
@@ -73,7 +73,10 @@ def replace(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="POOL|NODE", help="A pool's outdated machines, or one node.", show_default=False
+            metavar="POOL|NODE",
+            autocompletion=completing.pools_and_nodes,
+            help="A pool's outdated machines, or one node.",
+            show_default=False,
         ),
     ],
     everything: Annotated[
@@ -153,6 +156,7 @@ def wake(
         str,
         typer.Argument(
             metavar="TARGET",
+            autocompletion=completing.pools,
             help="A pool, an account, an offer as `status` names it, or * for all.",
             show_default=False,
         ),

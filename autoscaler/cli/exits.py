@@ -24,6 +24,10 @@ UNREACHABLE, LEASE_HELD, CONFIG = 69, 75, 78  # EX_UNAVAILABLE, EX_TEMPFAIL and 
 INTERRUPTED = 130  # what shells say of a program that was ended by Ctrl-C
 
 
+ELSEWHERE = "Name a file in a directory that is there and that you may write to."
+"""What to do about a file that cannot be written."""
+
+
 class CommandFailed(Exception):
     """A command cannot do what was asked. The message says why, and what to do about it."""
 

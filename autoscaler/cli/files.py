@@ -57,8 +57,10 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise exits.CommandFailed(f"{path} cannot be written: {error.strerror}.") from error
+        raise exits.CommandFailed(f"{path} cannot be written: {error.strerror}. {exits.ELSEWHERE}") from error
     except RuntimeError as error:
         if "Symlink loop" not in str(error):
             raise
-        raise exits.CommandFailed(f"{path} cannot be written: its links lead in a circle.") from error
+        raise exits.CommandFailed(
+            f"{path} cannot be written: its links lead in a circle. {exits.ELSEWHERE}"
+        ) from error

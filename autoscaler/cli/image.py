@@ -113,7 +113,8 @@ def _ways(settings: Settings, pool: PoolName, text: str, path: Path) -> list[_Wa
                 found.append(_Way(number=index + 1, line=line, offer=offer, saving=measured))
     if not found:
         raise exits.CommandFailed(
-            f"No offer of {pool} names an image: its machines are processes, or a program of yours makes them."
+            f"No offer of {pool} names an image: its machines are processes, or a program of yours makes them. "
+            "A golden image is made of an offer's `image`: name one there."
         )
     return found
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from autoscaler.cli import boots, comparing, opened, options, output
+from autoscaler.cli import boots, comparing, completing, opened, options, output
 from autoscaler.cli.comparing import Comparison
 from autoscaler.config import Settings
 from autoscaler.core import bills, drift, lifecycle
@@ -47,12 +47,22 @@ def nodes(
     node: Annotated[
         str | None,
         typer.Argument(
-            metavar="NODE", help="One node, with its boot and every move it made.", show_default=False
+            metavar="NODE",
+            autocompletion=completing.nodes,
+            help="One node, with its boot and every move it made.",
+            show_default=False,
         ),
     ] = None,
     config: options.Config = None,
     pool: Annotated[
-        str | None, typer.Option("--pool", metavar="POOL", help="Only those of one pool.", show_default=False)
+        str | None,
+        typer.Option(
+            "--pool",
+            metavar="POOL",
+            autocompletion=completing.pools,
+            help="Only those of one pool.",
+            show_default=False,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Those that are gone, too.")] = False,
     cloud: Annotated[

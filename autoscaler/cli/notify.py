@@ -40,7 +40,8 @@ def notify(
     known = trying.names(settings)
     if name not in known:
         has = f"has: {', '.join(known)}" if known else "has none; docs/notices.md shows how to write one"
-        raise exits.CommandFailed(f"There is no notice {name!r}; the configuration {has}.", code=exits.USAGE)
+        says = f"There is no notice {name!r}; the configuration {has}."
+        raise exits.CommandFailed(says, code=exits.USAGE)
     began = opened.CLOCK.monotonic()
     answer = trying.send(settings, name, opened.CLOCK)
     took_s = opened.CLOCK.monotonic() - began

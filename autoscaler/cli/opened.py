@@ -18,6 +18,7 @@ from autoscaler.cli import exits
 from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
+from autoscaler.demo import pace
 from autoscaler.journal import Journal, JournalAbsent, open_journal
 from autoscaler.meters import Meters
 from bootstrap.contract import ImageScript, UserData
@@ -26,7 +27,31 @@ from providers.contract import NodeName, ProviderTraits
 if TYPE_CHECKING:
     from autoscaler.wiring import Works
 
-CLOCK: Clock = SystemClock()
+
+class FleetClock:
+    """The machine's clocks; for the fleet of a demo its own, which runs faster. No real fleet has one."""
+
+    def __init__(self) -> None:
+        self._real = SystemClock()
+        self._course: pace.Course | None = None
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        at = self._real.now()
+        return at if self._course is None else self._course.now(at)
+
+    def monotonic(self) -> float:
+        """Real seconds."""
+        return self._real.monotonic()
+
+    def of(self, config: Path, given: Settings) -> None:
+        """From now on the time of that fleet. Where any machine is real, only the machine's clock is believed."""
+        played = all(account.kind == "simulated" for account in given.providers.values())
+        self._course = pace.course_beside(config) if played else None
+
+
+_OF_FLEET = FleetClock()
+CLOCK: Clock = _OF_FLEET
 _IN_MEMORY = "sqlite://"
 _SAMPLE_SEED = "000000000"
 """In place of the nine characters that make a name a new one."""
@@ -56,7 +81,10 @@ EVERY_VARIABLE_SET: Mapping[str, str] = _EveryVariableSet()
 
 def settings(config: Path | None, *, secrets: bool = True) -> Settings:
     """The configuration that is meant. Raises ConfigError. Without `secrets` those in variables need not be there."""
-    return load(config_path(config), os.environ if secrets else EVERY_VARIABLE_SET)
+    path = config_path(config)
+    given = load(path, os.environ if secrets else EVERY_VARIABLE_SET)
+    _OF_FLEET.of(path, given)
+    return given
 
 
 def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = False) -> Journal:
@@ -65,7 +93,7 @@ def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = F
     if password == UNSET:
         raise exits.CommandFailed(
             "The journal's password is in an environment variable that is not set in this shell "
-            "(journal.password names it).",
+            "(journal.password names it). Set it, or give the command as the daemon's user with its environment.",
             code=exits.UNREACHABLE,
         )
     return open_journal(given.journal.url, password=password, read_only=read_only, make=make)
@@ -157,12 +185,14 @@ def pool(given: Settings, name: str) -> PoolName:
     """That pool's name. Raises CommandFailed, naming the pools there are."""
     if name in given.pools:
         return PoolName(name)
-    raise exits.CommandFailed(wanted.no_pool(name, given.pools), code=exits.USAGE)
+    says = wanted.no_pool(name, given.pools)
+    raise exits.CommandFailed(says, code=exits.USAGE)
 
 
 def unknown_node(name: str, known: tuple[str, ...]) -> NoReturn:
     """Raise CommandFailed for a node that is not on record, naming some that are."""
-    raise exits.CommandFailed(wanted.no_node(name, known))
+    says = wanted.no_node(name, known)
+    raise exits.CommandFailed(says)
 
 
 def wait_for(condition: Callable[[], bool], deadline_s: float, *, pause_s: float = 0.1) -> bool:

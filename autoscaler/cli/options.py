@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli import completing
+
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -21,9 +23,23 @@ Config = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")]
-Pool = Annotated[str, typer.Argument(metavar="POOL", help="A pool of the configuration.", show_default=False)]
+Pool = Annotated[
+    str,
+    typer.Argument(
+        metavar="POOL",
+        help="A pool of the configuration.",
+        show_default=False,
+        autocompletion=completing.pools,
+    ),
+]
 Node = Annotated[
-    str, typer.Argument(metavar="NODE", help="A node's name, as `nodes` shows it.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="NODE",
+        help="A node's name, as `nodes` shows it.",
+        show_default=False,
+        autocompletion=completing.nodes,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the daemon's answer.")]

@@ -59,7 +59,8 @@ def checked(wish: Wanted, settings: Settings, journal: Journal) -> Wanted:
         return asked.checked(wish, settings, journal)
     except asked.NotOnRecord as error:
         code = exits.FAILED if isinstance(error, asked.NoSuchNode) else exits.USAGE
-        raise exits.CommandFailed(output.clean(str(error)), code=code) from None
+        says = output.clean(str(error))
+        raise exits.CommandFailed(says, code=code) from None
 
 
 def confirm(question: str, manner: Manner) -> None:

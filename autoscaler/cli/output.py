@@ -31,6 +31,7 @@ def console(*, errors: bool = False) -> Console:
     return Console(
         stderr=errors,
         width=None if terminal else _UNBOUNDED_COLUMNS,
+        force_terminal=terminal,  # colours nowhere else, whatever FORCE_COLOR says; NO_COLOR is heeded by Rich
         markup=False,  # a queue may be called [red]
         emoji=False,
         highlight=False,

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from autoscaler.cli import exits, opened, options, output
+from autoscaler.cli import completing, exits, opened, options, output
 from autoscaler.core import unseen
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.model import (
@@ -47,7 +47,13 @@ class _PoolFailures:
 
 def plan(
     pool: Annotated[
-        str | None, typer.Argument(metavar="POOL", help="Only this pool.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="POOL",
+            autocompletion=completing.pools,
+            help="Only this pool.",
+            show_default=False,
+        ),
     ] = None,
     config: options.Config = None,
     as_json: options.AsJson = False,

@@ -54,9 +54,9 @@ def why(
         raise exits.CommandFailed(
             f"Nothing is on record about {name} "
             + (
-                "yet: the daemon has not decided about it."
+                "yet: the daemon has not decided about it. `autoscaler status` says whether one runs."
                 if at is None
-                else f"at {output.local(instant)} or before."
+                else f"at {output.local(instant)} or before. `autoscaler history {name}` shows what there is."
             )
         )
     if as_json:
@@ -117,7 +117,8 @@ def instant_of(text: str, now: float) -> float:
         )
     if at > now:
         raise exits.CommandFailed(
-            f"{output.local(at)} is still to come; nothing was decided then.", code=exits.USAGE
+            f"{output.local(at)} is still to come; nothing was decided then. Expected a time that has passed.",
+            code=exits.USAGE,
         )
     return at
 

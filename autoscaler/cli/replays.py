@@ -166,7 +166,7 @@ def past(
         raise exits.CommandFailed(f"{error}; say how long they run with --task-seconds MEAN[,CV].") from error
     except histories.HistoryUnusable as error:
         raise exits.CommandFailed(
-            f"The journal {place} cannot be played for pool {pool}: {error}."
+            f"The journal {place} cannot be played for pool {pool}: {error}. Take another time with --since."
         ) from error
     return Past(history=history, nodes=nodes, decisions=decisions, place=place, asked_s=asked_s, read_at=now)
 

@@ -45,7 +45,9 @@ def schedule(
         (place, policy) for place, policy in enumerate(open_policies(specs)) if isinstance(policy, Schedule)
     ]
     if not schedules:
-        raise exits.CommandFailed(f"Pool {name} has no policy of kind schedule.")
+        raise exits.CommandFailed(
+            f"Pool {name} has no policy of kind schedule; [[pools.{name}.policies]] in the configuration adds one."
+        )
     if as_json:
         told = [_facts(place, policy, now, until_at) for place, policy in schedules]
         output.say_json({"pool": name, "at": now, "until_at": until_at, "policies": told})

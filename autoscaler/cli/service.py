@@ -24,7 +24,7 @@ from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
 from autoscaler.journal import Journal
 from autoscaler.metering import Metered
-from autoscaler.meters import Tally
+from autoscaler.meters import Meters, Tally
 from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
 from policies import seasons
@@ -50,6 +50,7 @@ def run(config: options.Config = None) -> None:
     settings = opened.settings(config)
     counted = Tally(opened.CLOCK)
     with _log(settings, counted) as log, ExitStack() as everything:
+        timed = _timed(everything, settings, counted, log)
         watch = _watch(settings, log)
         watch.start()
         everything.callback(watch.stop)
@@ -65,7 +66,7 @@ def run(config: options.Config = None) -> None:
         if not journal.served:
             journal.claim(identity.process())
         works = everything.enter_context(
-            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True, counted=counted)
+            opened.works(settings, may_act=journal.may_act, ticks=True, buys=True, counted=timed)
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
@@ -89,7 +90,7 @@ def run(config: options.Config = None) -> None:
         _serve(everything, lambda: reloading.settings, config_path(config).absolute(), counted, log)
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
-            loop=watch.over(Metered(keeper, counted), in_short),
+            loop=watch.over(Metered(keeper, timed), in_short),
             calls=fleet.relay,
             purge=lambda: _purge(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
@@ -111,6 +112,26 @@ def _log(settings: Settings, counted: Tally) -> AbstractContextManager[Notices]:
 
     plain = telemetry.open_log(level=settings.log.level, form=settings.log.format, counted=counted)
     return told(plain, settings, opened.CLOCK)
+
+
+def _timed(everything: ExitStack, settings: Settings, counted: Tally, log: telemetry.Log) -> Meters:
+    """Where ticks and calls are timed: by the tally, and where traces are wanted for their collector too."""
+    address = settings.telemetry.traces
+    if address is None:
+        return counted
+    from autoscaler.gateways import otlp  # noqa: PLC0415 - of an extra
+
+    traced = otlp.open_traces(
+        counted,
+        address=address,
+        fleet=settings.fleet.name,
+        version=identity.version(),
+        told=otlp.Once(
+            lambda taken: log.say("traces.recovered" if taken else "traces.missed", collector=address)
+        ),
+    )
+    everything.callback(traced.close)
+    return traced
 
 
 def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, log: Notices) -> Fleet:

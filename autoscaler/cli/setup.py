@@ -197,7 +197,8 @@ def _asked(given: Mapping[str, str | None]) -> dict[str, str]:
     left = [flag for flag, value in given.items() if value is None]
     if left and not sys.stdin.isatty():
         raise exits.CommandFailed(
-            f"There is nobody to ask here; still needed: {', '.join(left)}.", code=exits.USAGE
+            f"There is nobody to ask here; give it as options: still needed are {', '.join(left)}.",
+            code=exits.USAGE,
         )
     return {
         flag: str(typer.prompt(_QUESTIONS[flag], err=True)) if value is None else value
@@ -225,7 +226,9 @@ def _write(target: Path, text: str, *, mode: int = 0o600) -> None:
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise exits.CommandFailed(f"{target} cannot be written: {error.strerror}.") from error
+        raise exits.CommandFailed(
+            f"{target} cannot be written: {error.strerror}. {exits.ELSEWHERE}"
+        ) from error
 
 
 def _tell_next(target: Path, provider: starter.Kind) -> None:

@@ -5,18 +5,15 @@ What never happens here: a look at the broker or at a provider.
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from autoscaler.cli import exits, opened, options, output
+from autoscaler.cli import exits, opened, options, output, watching
 from autoscaler.config import Settings
 from autoscaler.core import residency
 from autoscaler.core.held_back import HeldBack
@@ -27,8 +24,6 @@ from autoscaler.views import documents, heartbeat, standing
 from autoscaler.views.standing import AccountStanding, PoolStanding, Standing
 from policies.phrases import ago, count, duration
 
-_REFRESH_S = 2.0
-_HEED_S = 0.1
 _NUMBERS = (
     "WAITING",
     "OLDEST",
@@ -67,38 +62,7 @@ def status(
         elif not watch:
             output.say(_now(journal, settings))
         else:
-            with _ctrl_c() as asked, Live(console=output.console(), auto_refresh=False) as live:
-                while not asked:
-                    live.update(_now(journal, settings), refresh=True)
-                    _pause(asked)
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[list[int]]:
-    """Not empty after the first Ctrl-C; the second one is an exception, as usual.
-
-    An exception at any moment could end up where nothing can pass it on, a destructor say, and be lost: then the page
-    went on for ever.
-    """
-    asked: list[int] = []
-
-    def heed(number: int, _frame: object) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, heed)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _pause(asked: list[int]) -> None:
-    """Until the next renewal, or until somebody asks for the end."""
-    for _ in range(round(_REFRESH_S / _HEED_S)):
-        if asked:
-            return
-        time.sleep(_HEED_S)
+            watching.watch(lambda: _watched_now(journal, settings))
 
 
 def _now(journal: Journal, settings: Settings) -> RenderableType:
@@ -106,23 +70,49 @@ def _now(journal: Journal, settings: Settings) -> RenderableType:
     return page(standing.look(journal, settings, now), now)
 
 
+def _watched_now(journal: Journal, settings: Settings) -> RenderableType:
+    now = opened.CLOCK.now()
+    return watched(standing.look(journal, settings, now), now)
+
+
 def page(now: Standing, asked_at: float) -> RenderableType:
     """All of it for people, who asked at that instant."""
-    head = Text.assemble(
+    return output.together(_head(now, asked_at), _body(now))
+
+
+def watched(now: Standing, asked_at: float) -> RenderableType:
+    """The same while it is renewed: with the time of day, and told when it is no news."""
+    line = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    line.add_column()
+    line.add_column(justify="right", no_wrap=True)
+    clock = output.local(asked_at).partition(" ")[2][: len("23:59:59")]
+    line.add_row(_head(now, asked_at), output.words(f"{clock}  Ctrl-C ends", output.DIM))
+    stale = None
+    if not now.daemon.running:
+        stale = output.words(
+            "Nothing below is renewed while no daemon ticks: `autoscaler run` starts one, its log says why it ended.",
+            output.BAD,
+        )
+    return output.together(line, stale, _body(now))
+
+
+def _head(now: Standing, asked_at: float) -> Text:
+    return Text.assemble(
         ("fleet ", output.DIM),
         (now.fleet, output.STRONG),
         ("  ·  ", output.DIM),
         output.words(now.daemon.says(asked_at), output.OK if now.daemon.running else output.BAD),
     )
+
+
+def _body(now: Standing) -> RenderableType:
     table = output.columns(
         ("POOL", *_NUMBERS[:-1], f"{now.currency} PER HOUR"),
         [_row(pool) for pool in now.pools],
         right={*_NUMBERS, f"{now.currency} PER HOUR"},
     )
     remarks = [*_sentences(now), *_too_much(now), *_notes(now)]
-    return output.together(
-        head, table, _bills(now), _accounts(now), Text("\n").join(remarks) if remarks else None
-    )
+    return output.together(table, _bills(now), _accounts(now), Text("\n").join(remarks) if remarks else None)
 
 
 def _row(pool: PoolStanding) -> tuple[str | Text, ...]:

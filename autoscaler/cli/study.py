@@ -205,7 +205,9 @@ def _tell(
             to.parent.mkdir(parents=True, exist_ok=True)
             to.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
-            raise exits.CommandFailed(f"{to} cannot be written: {error.strerror}.") from error
+            raise exits.CommandFailed(
+                f"{to} cannot be written: {error.strerror}. {exits.ELSEWHERE}"
+            ) from error
     if as_json:
         output.say_json(facts)
         return

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import bound, inputs, options, outcomes, output, playing, plotting
+from autoscaler.cli import bound, completing, inputs, options, outcomes, output, playing, plotting
 from autoscaler.config import config_path
 from autoscaler.config.load import DEFAULT_PATH
 from autoscaler.plots.contract import Picture, Table
@@ -87,6 +87,7 @@ OfPool = Annotated[
         "--pool",
         "-p",
         metavar="POOL",
+        autocompletion=completing.pools,
         help="Whose policies; by itself the only pool.",
         show_default=False,
     ),

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import exits, files, inputs, opened, options, output, replays, tuned
+from autoscaler.cli import completing, exits, files, inputs, opened, options, output, replays, tuned
 from autoscaler.cli.tuned import Findings, Tried
 from autoscaler.config import ConfigError, Settings, config_path
 from autoscaler.config import fragment as fragments
@@ -66,7 +66,12 @@ def fared(pieces: Sequence[Piece], job: _Job) -> Outcome:
 PoolName = Annotated[
     str,
     typer.Option(
-        "--pool", "-p", metavar="POOL", help="Whose settings; by itself the only pool.", show_default=False
+        "--pool",
+        "-p",
+        metavar="POOL",
+        autocompletion=completing.pools,
+        help="Whose settings; by itself the only pool.",
+        show_default=False,
     ),
 ]
 File = Annotated[
@@ -171,7 +176,7 @@ def _may_be_written(to: Path, kept: Mapping[str, Path | None]) -> None:
     except OSError as error:
         why, taken = str(error.strerror), []
     if why:
-        raise exits.CommandFailed(output.clean(f"{to} cannot be written: {why}."))
+        raise exits.CommandFailed(output.clean(f"{to} cannot be written: {why}. {exits.ELSEWHERE}"))
     if taken:
         raise inputs.usage(f"--output {to} would overwrite the {taken[0]}; expected a file of its own.")
 
@@ -352,6 +357,6 @@ def _tell(found: Findings, played: _Played, to: Path | None, *, as_json: bool) -
     try:
         to.write_text(tuned.fragment(found), encoding="utf-8")
     except OSError as error:
-        raise exits.CommandFailed(f"{to} cannot be written: {error.strerror}.") from error
+        raise exits.CommandFailed(f"{to} cannot be written: {error.strerror}. {exits.ELSEWHERE}") from error
     if not as_json:
         output.note(f"The settings are in {to}; `autoscaler backtest --candidate {to}` tries them once more.")

@@ -44,7 +44,8 @@ def cloud_init(
         offers = works.rulebook.pools[name].offers
         if offer > len(offers):
             raise exits.CommandFailed(
-                f"{name} has {len(offers)} offers; there is no {offer}.", code=exits.USAGE
+                f"{name} has {len(offers)} offers; there is no {offer}. Take --offer 1 to {len(offers)}.",
+                code=exits.USAGE,
             )
         chosen = offers[offer - 1]
         traits = works.providers[chosen.provider].traits

@@ -35,6 +35,7 @@ _NEEDS_RESTART: frozenset[Path] = frozenset(
         ("journal", "url"),
         ("journal", "password"),
         ("log",),
+        ("telemetry",),
         ("web", "listen"),
         ("web", "token"),
         ("web", "tls_certificate"),

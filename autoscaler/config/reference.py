@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, str] = {
     "[broker]": "Broker",
     "[journal]": "Journal",
     "[log]": "Log",
+    "[telemetry]": "Telemetry",
     "[web]": "Web",
     "[[notices]]": "Notice",
     '[providers.NAME], kind = "local"': "LocalProvider",

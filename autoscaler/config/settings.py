@@ -11,6 +11,7 @@ from autoscaler.config.daemon import Broker, Fleet, Journal, Log, Loop
 from autoscaler.config.notice import Notice
 from autoscaler.config.pools import Pool
 from autoscaler.config.providers import Provider
+from autoscaler.config.telemetry import Telemetry
 from autoscaler.config.values import Many, Section, Text
 from autoscaler.config.web import Web
 
@@ -27,6 +28,7 @@ class Settings(Section):
     broker: Broker
     journal: Journal = Field(default_factory=Journal)
     log: Log = Field(default_factory=Log)
+    telemetry: Telemetry = Field(default_factory=Telemetry)
     web: Web = Field(default_factory=Web)
     notices: Many[Notice] = ()
     """Who is told of what, by webhooks."""

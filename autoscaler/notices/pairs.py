@@ -35,6 +35,7 @@ ENDS: Mapping[str, End] = MappingProxyType(
         "node.moved": End(of=("node.overdue",), by=("node",), where=("after", "gone")),
         "misplacement.ended": End(of=("machine.misplaced",), by=("machine", "provider")),
         "users.recovered": End(of=("users.failed",)),
+        "traces.recovered": End(of=("traces.missed",), by=("collector",)),
         "upstream.published": End(of=("upstream.failed",), by=("pool", "file")),
         "configuration.reloaded": End(of=("configuration.kept",)),
         "daemon.started": End(of=("lease.awaited",)),
@@ -58,6 +59,7 @@ _WHOM = frozenset(
     {
         "account",
         "call",
+        "collector",
         "fact",
         "file",
         "holder",

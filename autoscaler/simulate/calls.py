@@ -18,9 +18,7 @@ from autoscaler.core.facts import REFUSALS, CallKind, Outcome, OutcomeKind
 from autoscaler.core.model import Action, CreateNode, DestroyNode, FleetRules, Node
 from autoscaler.execute import Ways, WorkerControl, carry_out, timeout_s
 from autoscaler.gateways.contract import FactUnavailable
-from autoscaler.simulate.clouds import FLEET
 from autoscaler.simulate.contract import Fault
-from autoscaler.simulate.fleet import PLACES, RESIDENCY
 from autoscaler.simulate.lines import CREATE, DESTROY, Control, Line
 from autoscaler.simulate.world import World
 from providers.contract import InstanceSpec, NodeName, Provider, ProviderName, always
@@ -56,7 +54,8 @@ class Calls:
             render=self._render,
             may_act=may_act,
             why_not_there=whereabouts.gate(
-                world.fleet.rules, FleetRules(name=FLEET, residency=RESIDENCY, places=PLACES)
+                world.fleet.rules,
+                FleetRules(name=world.fleet.name, residency=world.fleet.residency, places=world.fleet.places),
             ),
         )
         self._dice = random.Random(f"calls {seed}")
@@ -192,7 +191,7 @@ class Calls:
             raise FactUnavailable("the broker makes no user now")
         return InstanceSpec(
             name=action.node,
-            fleet=FLEET,
+            fleet=world.fleet.name,
             pool=action.pool,
             size=action.offer.size,
             image=action.offer.image,

@@ -105,6 +105,8 @@ def open_cloud(
     return SimulatedCloud(clock=clock, habits=habits, luck=luck, tenant=tenant)
 
 
-def open_account(cloud: SimulatedCloud, account: ProviderName, clock: WorldClock) -> Provider:
+def open_account(
+    cloud: SimulatedCloud, account: ProviderName, clock: WorldClock, *, fleet: str = FLEET
+) -> Provider:
     """One daemon's view of it, through the door of the room."""
-    return open_provider("simulated", name=account, fleet=FLEET, options={"cloud": cloud}, clock=clock)
+    return open_provider("simulated", name=account, fleet=fleet, options={"cloud": cloud}, clock=clock)

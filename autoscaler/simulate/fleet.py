@@ -69,6 +69,10 @@ class Fleet:
     lengths: Lengths = field(default_factory=Lengths)
     node_users: bool = False
     """Whether each machine has a user of its own at the broker, which may fail to be made."""
+    name: str = FLEET
+    accounts: tuple[ProviderName, ...] = ACCOUNTS
+    residency: tuple[str, ...] = RESIDENCY
+    places: Places = PLACES
 
     def earlier(self, pool: PoolName, since_at: float, before_at: float) -> tuple[Slice, ...]:
         """The days before: a peak of ten minutes in every forty, as high as the pool at its ceiling can bear."""
@@ -98,15 +102,15 @@ class Fleet:
         """In the words of the loop."""
         return Rulebook(
             fleet=FleetRules(
-                name=FLEET,
+                name=self.name,
                 proof_lag_s=PROOF_LAG_S,
                 max_calls=self.max_calls,
                 calls_per_minute=self.calls_per_minute,
                 tick_s=TICK_S,
                 max_cost_per_hour=self.max_cost_per_hour,
                 max_cost_per_month=self.max_cost_per_month,
-                residency=RESIDENCY,
-                places=PLACES,
+                residency=self.residency,
+                places=self.places,
             ),
             pools={name: replace(pool, becomes=becomes[name]) for name, pool in self.rules.items()},
             settle_s=settle_s,

@@ -17,7 +17,7 @@ from autoscaler.simulate import clouds
 from autoscaler.simulate.checks_of_accounts import Manners
 from autoscaler.simulate.clock import SteppedClock, WorldClock
 from autoscaler.simulate.contract import Fault, Scenario
-from autoscaler.simulate.fleet import ACCOUNTS, CREATE_S, HERE, Fleet
+from autoscaler.simulate.fleet import CREATE_S, HERE, Fleet
 from autoscaler.simulate.restored import Forgotten
 from autoscaler.simulate.script import Script
 from autoscaler.simulate.speaking import Speech
@@ -84,11 +84,11 @@ class World:
             name: clouds.open_cloud(
                 script, self.clock, name, _Landlord(self, name), boot_s=fleet.boot_s, create_s=CREATE_S
             )
-            for name in ACCOUNTS
+            for name in fleet.accounts
         }
         self.forgotten = Forgotten(self.clock)
         """Machines whose records were lost with a journal."""
-        self.manners = {name: Manners(self.wall, fleet.calls_per_minute[name]) for name in ACCOUNTS}
+        self.manners = {name: Manners(self.wall, fleet.calls_per_minute[name]) for name in fleet.accounts}
         """How each account is treated."""
         self.queues = {pool: Queue(pool, self.broker_delivers) for pool in fleet.rules}
         self.loads = [self._load(pool, scenario) for pool in fleet.rules]

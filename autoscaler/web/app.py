@@ -53,7 +53,8 @@ def application(
     parts = (
         routes.health(reader),
         routes.facts(reader),
-        routes.records(reader),
+        routes.things(reader),
+        routes.happened(reader),
         routes.measured(reader, counted, version),
         routes.news(ticks),
         routes.orders(reader, writing),

@@ -9,12 +9,21 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from autoscaler.config.values import seconds
 from autoscaler.plots import chart
 from autoscaler.views import drawing
 from autoscaler.views.history import History
 
 SPANS = ("1h", "6h", "24h", "7d", "30d")
 """As the configuration writes durations."""
+_FITTING = ("10m", "30m", "1h", "3h")
+_MOST = "6h"
+
+
+def fitting(sampled: tuple[float, float] | None, at: float) -> str:
+    """How far back a pool's own page looks: six hours, less where all that is on record of it is shorter."""
+    known_s = at - sampled[0] if sampled is not None else 0.0
+    return next((span for span in _FITTING if seconds(span) >= known_s), _MOST)
 
 
 def of(past: History, name: str) -> Markup | None:

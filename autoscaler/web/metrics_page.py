@@ -38,7 +38,18 @@ rule_files:
 
 `deploy/prometheus-rules.yml` has an alert for each thing that an operator should be woken or told for, with what to do
 next; copy it to where `rule_files` looks. `deploy/grafana-dashboard.json` is a dashboard for Grafana: *Dashboards*,
-*New*, *Import*, and choose the Prometheus that scrapes the daemon. Of a pair of daemons scrape both.
+*New*, *Import*, and choose the Prometheus that scrapes the daemon. Of a pair of daemons scrape both:
+the one that stands by answers once it leads, and the alerts ask for one that does.
+
+## Trace a tick
+
+With the extra `traces` (`pip install 'vps-autoscaler[traces]'`) and `telemetry.traces = "http://127.0.0.1:4318"` each
+tick is a trace for an OpenTelemetry collector (OTLP over HTTP): a span `tick` with the children `observe`, `think`,
+`commit` and `dispatch`, and below it each call to a provider or a worker and each request to the broker that began
+meanwhile. They bear what the metrics have as labels, and no machine's name. They are sent beside the ticks: where the
+collector is away they are dropped, `traces.missed` says so once, and nothing waits.
+
+## What is told
 
 Durations and intervals are in seconds, instants in seconds since 1970 (UTC). Counters begin at 0 with each start of the
 daemon: read them through `rate()` or `increase()`. A number that is not known has no series, and never stands as 0.

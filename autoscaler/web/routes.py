@@ -45,7 +45,7 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
 }
 Writing = Callable[[], AbstractContextManager[Journal]]
 _DAY_S = 86_400.0
-Since = Annotated[float, Query(gt=0.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
+Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
 PoolOf = Annotated[str | None, Query(max_length=100, description="Only of this pool.")]
 
 
@@ -115,8 +115,8 @@ def facts(reader: Reader) -> APIRouter:
     return routes
 
 
-def records(reader: Reader) -> APIRouter:
-    """What is on record about one thing, or happened."""
+def things(reader: Reader) -> APIRouter:
+    """What is on record about one thing."""
     routes = APIRouter(prefix=API, tags=["facts"], default_response_class=Response)
 
     @routes.get("/nodes/{name}", response_model=schemas.NodeLife, responses=_NOT_FOUND)
@@ -171,6 +171,13 @@ def records(reader: Reader) -> APIRouter:
                 )
             ),
         )
+
+    return routes
+
+
+def happened(reader: Reader) -> APIRouter:
+    """What happened, and what was ordered."""
+    routes = APIRouter(prefix=API, tags=["facts"], default_response_class=Response)
 
     @routes.get("/events", response_model=schemas.Events, responses=_UNAVAILABLE)
     def events(

@@ -24,10 +24,11 @@ _HTML = "text/html; charset=utf-8"
 _FOR_EVER = "public, max-age=31536000, immutable"
 """A file's address has a digest of what is in it."""
 _ORDERS = 200
-_POOL_SPAN = "6h"
 _WHOLE_SPAN = "24h"
+_SHORTEST_S = 60.0
 _LONGEST_S = 30 * 86_400.0
 Name = Annotated[str, Path(max_length=100)]
+At = Annotated[float, Path(ge=0.0, le=1e11, allow_inf_nan=False)]
 Made = Callable[[Picture, Manner], bytes | None]
 
 
@@ -82,7 +83,8 @@ def portraits_of(reader: Reader) -> APIRouter:
             portrait = portraits.of_pool(reader.journal, reader.settings(), PoolName(name), now.at)
             if portrait is None or all(each.pool != name for each in now.standing.pools):
                 return None
-            return pages.pool(now.standing, portrait, manner, past=_past(reader, name, _POOL_SPAN, now.at))
+            span = charts.fitting(read.sampled(reader.journal, PoolName(name)), now.at)
+            return pages.pool(now.standing, portrait, manner, past=_past(reader, name, span, now.at))
 
         return _page(reader, ("pool", name), make)
 
@@ -96,7 +98,7 @@ def portraits_of(reader: Reader) -> APIRouter:
         return _page(reader, ("history", name, since), make)
 
     @routes.get("/pools/{name}/decisions/{at}")
-    def decision(name: Name, at: float) -> Response:
+    def decision(name: Name, at: At) -> Response:
         def make(now: Picture, manner: Manner) -> bytes | None:
             stored = read.decision_at(reader.journal, PoolName(name), at)
             return pages.decision(now.standing, stored, manner) if stored is not None else None
@@ -167,7 +169,7 @@ def _past(reader: Reader, pool: str, since: str, until_at: float) -> history.His
         reader.journal,
         settings,
         PoolName(pool),
-        since_at=until_at - min(seconds(since), _LONGEST_S),
+        since_at=until_at - min(max(seconds(since), _SHORTEST_S), _LONGEST_S),
         until_at=until_at,
         paas_price_per_month=settings.web.paas_price_per_month,
     )

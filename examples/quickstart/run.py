@@ -28,11 +28,12 @@ from load import Load  # noqa: E402
 from place import Place  # noqa: E402
 
 from autoscaler import config  # noqa: E402
-from autoscaler.cli import opened, output, standing  # noqa: E402
+from autoscaler.cli import opened, output  # noqa: E402
 from autoscaler.cli.exits import CommandFailed  # noqa: E402
 from autoscaler.config import Settings  # noqa: E402
 from autoscaler.core.model import Node  # noqa: E402
 from autoscaler.journal import Journal, JournalUnavailable  # noqa: E402
+from autoscaler.views import standing  # noqa: E402
 from policies.phrases import count  # noqa: E402
 from testbed import running  # noqa: E402
 from testbed.asked import Asked  # noqa: E402

@@ -32,11 +32,12 @@ from parts import AUTOSCALER, Parts, StackFailed  # noqa: E402
 from picture import picture  # noqa: E402
 
 from autoscaler import config  # noqa: E402
-from autoscaler.cli import opened, output, standing  # noqa: E402
+from autoscaler.cli import opened, output  # noqa: E402
 from autoscaler.cli.exits import CommandFailed  # noqa: E402
 from autoscaler.journal import Journal, JournalUnavailable  # noqa: E402
 from autoscaler.plots.contract import PlotsUnavailable  # noqa: E402
 from autoscaler.plots.image import png  # noqa: E402
+from autoscaler.views import standing  # noqa: E402
 from policies.phrases import count, duration  # noqa: E402
 from testbed.asked import Asked  # noqa: E402
 from testbed.news import News  # noqa: E402

@@ -8,16 +8,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import quote
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.config.sieve import Sieve
 from autoscaler.gateways.webhooks import Reply
-from autoscaler.notices import pairs, routes, sending, shapes
+from autoscaler.notices import routes, sending, shapes, words
 from autoscaler.notices.choosing import Chooser
-from autoscaler.notices.contract import Choice, Ending, Notice, Said, Shape
-from autoscaler.telemetry import EVENTS
-from tests.unit.notices.saying import TOKEN, URL, a_notice, a_route
+from autoscaler.notices.contract import Choice, Ending, Notice, Shape
+from tests.unit.notices.saying import TOKEN, URL, a_notice, a_route, said
 
 SECRETS = ("hunter2-and-more", "p@ss/w:rd%", "line one of a key\nline two of a key", URL, TOKEN)
 HOSTILE = st.sampled_from(
@@ -32,6 +31,7 @@ HOSTILE = st.sampled_from(
         "<!here>",
         "@channel ",
         "</code>",
+        "<img src=x>",
         "&",
         "\\",
     ]
@@ -83,7 +83,7 @@ def test_no_secret_comes_through_in_any_writing_and_any_shape(
     assert "abcdefghijklmnop" not in shown
 
 
-@given(st.integers(min_value=0, max_value=1_000), WRITINGS, SHAPES)
+@given(st.integers(min_value=words.LONGEST - 60, max_value=words.LONGEST), WRITINGS, SHAPES)
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut(before: int, written: str, shape: Shape) -> None:
     """What is cut is what was sifted already."""
     shown = "".join(texts(json.loads(body_of(shape, notice_of(f"{'x' * before} {written}", "n1")))))
@@ -138,9 +138,11 @@ def test_whatever_a_receiver_answers_is_judged_and_repeats_no_secret(
 ) -> None:
     """It is given the address and the token, and may say them again."""
     route = a_route(Shape.MATRIX, token=routes.Secret(TOKEN), room="!a:b")
-    said = body + f" {URL} {TOKEN} {URL.partition('example')[2]}".encode()
+    answered = body + f" {URL} {TOKEN} {URL.partition('example')[2]}".encode()
 
-    answer = sending.judged(Reply(status=status, retry_after=retry_after, body=said), route, 1_795_000_000.0)
+    answer = sending.judged(
+        Reply(status=status, retry_after=retry_after, body=answered), route, 1_795_000_000.0
+    )
 
     assert answer.ending is not Ending.TAKEN
     assert answer.after_s is None or 0.0 <= answer.after_s <= sending.LONGEST_PAUSE_S
@@ -149,43 +151,35 @@ def test_whatever_a_receiver_answers_is_judged_and_repeats_no_secret(
     assert answer.says.isprintable()
 
 
-TOPICS = ("fact.missed", "fact.recovered", "node.failed", "node.recovered", "node.overdue")
+NOUNS = {"fact": ("fact.missed", "fact.recovered"), "node": ("node.failed", "node.recovered")}
+PAUSES = (0.0, 1.0, 30.0, 59.0, 60.0, 61.0, 300.0, 599.0, 601.0)
 STORIES = st.lists(
-    st.tuples(st.sampled_from(TOPICS), st.sampled_from("ab"), st.floats(0.0, 400.0)), max_size=40
+    st.tuples(st.sampled_from(sorted(NOUNS)), st.sampled_from(PAUSES), st.booleans()), min_size=4, max_size=30
 )
+"""Of what, after how long, and whether it is said again or changes."""
 
 
+@settings(max_examples=max(300, settings().max_examples))
 @given(STORIES, st.sampled_from([0.0, 60.0, 600.0]))
 def test_the_last_word_on_a_trouble_is_true_once_it_may_be_said(
-    story: list[tuple[str, str, float]], repeat_s: float
+    story: list[tuple[str, float, bool]], repeat_s: float
 ) -> None:
     """Whatever came and went: who waits for `repeat` and hears nothing more knows how it stands. No end is told
     without its trouble, and none twice."""
     ears = Chooser(Choice(events=frozenset({"fact.missed", "node.failed"}), repeat_s=repeat_s))
-    at, told, standing = 0.0, {}, {}
-    for event, name, pause_s in story:
+    at = 0.0
+    told = dict.fromkeys(NOUNS, False)
+    stands = dict(told)
+    for noun, pause_s, again in story:
         at += pause_s
-        fields = dict.fromkeys(EVENTS[event].fields, "x") | {"fact": name, "node": name}
-        said = Said(event=event, fields={f: fields[f] for f in EVENTS[event].fields}, at=at, on=at)
-        topic = (event.partition(".")[0], name)
-        if event in pairs.ENDED_BY and event != "node.overdue":
-            standing[topic] = True
-        elif event != "node.overdue":
-            standing[topic] = False
-        late = [
-            (n.event.partition(".")[0], str(n.fields.get("fact", n.fields.get("node")))) for n in ears.due(at)
-        ]
-        told.update(dict.fromkeys(late, True))
-        notice = ears.hear(said)
+        for late in ears.due(at):
+            told[late.event.partition(".")[0]] = True
+        stands[noun] = stands[noun] if again else not stands[noun]
+        notice = ears.hear(said(NOUNS[noun][0 if stands[noun] else 1], at))
         if notice is not None:
-            if notice.ends:
-                assert told.get(topic) is True
-            told[topic] = not notice.ends
-    for notice in ears.due(at + repeat_s):
-        told[(notice.event.partition(".")[0], str(notice.fields.get("fact", notice.fields.get("node"))))] = (
-            True
-        )
+            assert told[noun] or not notice.ends
+            told[noun] = not notice.ends
+    for late in ears.due(at + repeat_s):
+        told[late.event.partition(".")[0]] = True
 
-    assert {topic for topic, stands in standing.items() if stands} == {
-        topic for topic, stands in told.items() if stands
-    }
+    assert stands == told

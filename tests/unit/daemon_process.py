@@ -53,6 +53,9 @@ class Parts:
         while self._how == "endless":
             time.sleep(0.05)
 
+    def farewell(self) -> None:
+        self.write("farewell")
+
     def say(self, event: str, /, **fields: object) -> None:
         self.write(f"{event} {sorted(fields.items())}")
 
@@ -68,6 +71,7 @@ if __name__ == "__main__":
         log=parts,
         tick_s=0.05,
         stopping=lambda: None,
+        farewell=parts.farewell,
         grace_s=0.1,
         tick_grace_s=0.5,
     )

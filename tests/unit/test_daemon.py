@@ -290,8 +290,8 @@ def test_a_signal_ends_the_daemon_in_order(start: Callable[[str], Process], numb
 
     assert process.popen.wait(timeout=10) == 0
     order = [line.split()[0] for line in process.lines() if line != "tick"]
-    assert order == ["daemon.stopping", "stop", "close", "daemon.stopped"]
-    assert process.lines()[-3:][0] == "stop"
+    assert order == ["daemon.stopping", "stop", "close", "daemon.stopped", "farewell"]
+    assert process.lines()[-4:][0] == "stop"
 
 
 @pytest.mark.parametrize("how", ["hanging", "given up"])
@@ -301,7 +301,8 @@ def test_nothing_that_hangs_keeps_the_process(start: Callable[[str], Process], h
     process.popen.send_signal(signal.SIGTERM)
 
     assert process.popen.wait(timeout=10) == 0
-    assert process.lines()[-1].startswith("daemon.stopped")
+    assert process.lines()[-2].startswith("daemon.stopped")
+    assert process.lines()[-1] == "farewell"
 
 
 def test_a_tick_that_does_not_end_keeps_no_process_and_its_lease_is_not_given_back(
@@ -314,7 +315,8 @@ def test_a_tick_that_does_not_end_keeps_no_process_and_its_lease_is_not_given_ba
 
     assert process.popen.wait(timeout=10) == 0
     assert "close" not in process.lines()
-    assert process.lines()[-1].startswith("daemon.stopped")
+    assert process.lines()[-2].startswith("daemon.stopped")
+    assert process.lines()[-1] == "farewell"
 
 
 def test_a_signal_during_the_first_tick_lets_it_end(start: Callable[[str], Process]) -> None:

@@ -65,6 +65,14 @@ def test_a_counter_never_falls(by: float) -> None:
     assert 2.0 == series(tally, meters.ARRIVED)["images",].total
 
 
+def test_a_counter_begins_with_the_first_look_and_not_with_the_first_count() -> None:
+    """Prometheus sees a rise only from a number that was there before."""
+    tally = Tally(FixedClock())
+    tally.count(meters.ARRIVED, "images", by=0.0)
+
+    assert 0.0 == series(tally, meters.ARRIVED)["images",].total
+
+
 def test_labels_without_end_are_counted_as_one() -> None:
     """They should be few; where they are not, memory is bounded and nothing is lost."""
     tally = Tally(FixedClock())

@@ -83,7 +83,7 @@
   // The first word of a stream tells what the page has already, unless a tick came in between.
   const heard = (event) => {
     let at = tick;
-    try { const news = JSON.parse(event.data).tick; at = Number(Array.isArray(news) ? news[0] : news) || at; } catch { return; }
+    try { at = Number(JSON.parse(event.data).tick_at) || at; } catch { return; }
     const known = last === null ? at === tick : event.data === last;
     last = event.data;
     tick = at;

@@ -90,7 +90,7 @@
       if (got.status === 401 || got.status === 403) {
         stored.set("token", "");
         know();
-        answer(`Not given: ${why(told, got.status)}.`, "bad");
+        answer(`Not given: ${why(told, got.status)}`, "bad");
         part("token").focus();
       } else if (!got.ok) answer(`Not given: ${why(told, got.status)}`, "bad");
       else {

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +114,21 @@ def test_a_zone_that_is_not_there_is_refused_in_words(name: str) -> None:
     """Whatever the reason; a name is no path."""
     with pytest.raises(local_time.ZoneUnknown, match="such as Europe/Oslo or UTC"):
         local_time.zone(name)
+
+
+def test_utc_is_known_where_no_time_zones_are_installed(tmp_path: Path) -> None:
+    """It has no rules that could be missing; any other zone is refused there."""
+    asks = (
+        "from policies import local_time\n"
+        "print(local_time.at_local(1_800_000_000.0, 'UTC').isoformat())\n"
+        "try: local_time.zone('Europe/Oslo')\n"
+        "except local_time.ZoneUnknown: print('refused')\n"
+    )
+    bare = {**os.environ, "PYTHONTZPATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])}
+    # The package tzdata, where it is installed beside Python, is kept from being found.
+    hidden = f"import sys; sys.modules['tzdata'] = None\n{asks}"
+    said = subprocess.run(
+        [sys.executable, "-c", hidden], env=bare, capture_output=True, text=True, check=True
+    )
+
+    assert ["2027-01-15T08:00:00+00:00", "refused"] == said.stdout.splitlines()
