@@ -93,7 +93,7 @@ def backtest(
     ):
         doubts.insert(0, backtested.NO_CHANGE)
     if as_json:
-        output.say_json(backtested.facts(past, said.task_cv, results, doubts))
+        output.say_json(backtested.facts(past, jobs[0].terms, said.task_cv, results, doubts))
         return
     output.say(*backtested.told(name, past, jobs[0].terms, said.task_cv, results, doubts))
     if not all(job.terms.price_per_h for job in jobs):

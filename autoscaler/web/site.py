@@ -15,9 +15,10 @@ from autoscaler.core.model import PoolName
 from autoscaler.journal import JournalUnavailable, read
 from autoscaler.views import portraits
 from autoscaler.views.history import History
-from autoscaler.web import assets, charts, pages
+from autoscaler.web import assets, candidates, charts, pages
 from autoscaler.web.pages import Manner
 from autoscaler.web.reader import Picture, Reader
+from autoscaler.web.trials import Trials
 from providers.contract import NodeName
 
 _HTML = "text/html; charset=utf-8"
@@ -112,6 +113,34 @@ def portraits_of(reader: Reader) -> APIRouter:
             return pages.node(now.standing, portrait, manner) if portrait is not None else None
 
         return _page(reader, ("node", name), make)
+
+    return routes
+
+
+def what_if(reader: Reader, trials: Trials) -> APIRouter:
+    """The page on which other settings are tried."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/pools/{name}/what-if")
+    def asked(name: Name, of: Annotated[str, Query(max_length=64)] = "") -> Response:
+        trial = trials.look(of) if of else None
+        if trial is not None and trial.pool != name:
+            trial = None
+
+        def make(now: Picture, manner: Manner) -> bytes | None:
+            settings = reader.settings()
+            if name not in settings.pools:
+                return None
+            return pages.what_if(
+                now.standing,
+                PoolName(name),
+                candidates.knobs(settings, name),
+                trial,
+                gone=bool(of) and trial is None,
+                manner=manner,
+            )
+
+        return _page(reader, ("what-if", name, trial.id if trial else bool(of), trial and trial.state), make)
 
     return routes
 
