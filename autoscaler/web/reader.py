@@ -118,12 +118,9 @@ class Reader:
             key = self._now(heard)
             ticked_at = heard.last_tick_at
             at = heard.instant(self.clock.now())
-            picture = Picture(
-                at=at,
-                standing=standing.look(self.journal, self.settings(), at),
-                nodes=self.journal.live_nodes(),
-                memory=self.journal.memory(),
-            )
+            nodes, memory = self.journal.live_nodes(), self.journal.memory()
+            found = standing.look(self.journal, self.settings(), at, nodes=nodes, memory=memory)
+            picture = Picture(at=at, standing=found, nodes=nodes, memory=memory)
             heard = self.heartbeat()
             if heard.last_tick_at == ticked_at:
                 return key, picture
