@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +31,7 @@ from autoscaler.web import live
 from autoscaler.web.app import application
 from autoscaler.web.reader import Reader
 from autoscaler.web.server import serve
+from autoscaler.web.trials import Trials
 from benchmarks import overview
 
 MOST_PERCENT = 5.0
@@ -79,8 +80,16 @@ def _serve(file: Path, tick_s: float, ready: Connection) -> None:
     configured = overview.settings(file, overview.POOLS, tick_s)
     journal = open_journal(f"sqlite:///{file}")
     reader = Reader(journal, lambda: configured, SystemClock())
-    app = application(reader, lambda: nullcontext(journal), counted=dict, version="0", secure=False)
-    server = serve(app, ("127.0.0.1", 0), streams=(live.PATH,))
+    trials = Trials(file, SystemClock().monotonic)
+    app = application(
+        reader,
+        lambda: closing(open_journal(f"sqlite:///{file}")),
+        trials,
+        counted=dict,
+        version="0",
+        secure=False,
+    )
+    server = serve(app, ("127.0.0.1", 0), streams=(live.PATH,), ends=trials.close)
     ready.send(server.url)
     ready.recv()  # until it is told to end
     server.stop()

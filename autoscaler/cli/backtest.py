@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import backtested, completing, exits, inputs, opened, options, output, replays
+from autoscaler.cli import backtested, completing, exits, inputs, opened, options, output, progress, replays
 from autoscaler.cli.replays import Job, Past
 from autoscaler.cli.timeline import written
 from autoscaler.config import config_path
@@ -93,7 +93,7 @@ def backtest(
     ):
         doubts.insert(0, backtested.NO_CHANGE)
     if as_json:
-        output.say_json(backtested.facts(past, said.task_cv, results, doubts))
+        output.say_json(backtested.facts(past, jobs[0].terms, said.task_cv, results, doubts))
         return
     output.say(*backtested.told(name, past, jobs[0].terms, said.task_cv, results, doubts))
     if not all(job.terms.price_per_h for job in jobs):
@@ -133,7 +133,7 @@ def _results(past: Past, jobs: list[Job], to: Path | None) -> list[Outcome]:
         parallel.over(past.history.workload, min(parallel.cores(), len(jobs))) as play,
     ):
         results = []
-        for outcome, text in play(replays.played, jobs):
+        for outcome, text in progress.along(play(replays.played, jobs), len(jobs), "replays"):
             results.append(outcome)
             if rows:
                 rows.take(text)

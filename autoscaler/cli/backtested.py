@@ -30,7 +30,7 @@ _SPREAD_TOLD = 1.2
 
 
 def facts(
-    past: Past, given_cv: float, results: Sequence[Outcome], doubts: Sequence[str]
+    past: Past, terms: Terms, given_cv: float, results: Sequence[Outcome], doubts: Sequence[str]
 ) -> Mapping[str, Any]:
     """For scripts: as `simulate` has them, today's settings first; with what was recorded beside them."""
     history = past.history
@@ -42,11 +42,13 @@ def facts(
             "work_seconds": history.workload.work_s,
         },
         "results": [asdict(result) for result in results],
+        "says": [*_compared(past, results), _measured(history, given_cv)],
         "recorded": asdict(history.recorded),
         "record": {
             "begins_at": history.begins_at,
             "ends_at": history.ends_at,
             "tick_s": history.tick_s,
+            "target_wait_s": terms.target_wait_s,
             "trust": _trust(history).value,
             "tasks_not_counted": history.arrivals.uncounted,
             "task_s": history.task_s,
@@ -75,24 +77,30 @@ def told(
 ) -> list[RenderableType]:
     """For people: what was played, a row each, what it means, and how far it may be trusted."""
     history = past.history
-    configured, candidate = results
     lasted = duration(history.ends_at - history.begins_at)
     title = (
         f"{pool}, {lasted} since {output.local(history.begins_at)}: {count(len(history.workload), 'task')}, "
         f"{duration(history.workload.work_s)} of work; in time is a start within {duration(terms.target_wait_s)}"
     )
-    against_today = difference(candidate, configured, "today's settings")
-    against_record = difference(configured, history.recorded, "what is recorded")
     return [
         output.words(title, output.STRONG),
         outcomes.table((history.recorded, *results)),
         "",
-        f"The candidate would have {against_today}.",
-        f"Today's settings, played again, {against_record}: smaller differences say little.",
+        *_compared(past, results),
         "",
         output.words(_measured(history, given_cv), output.DIM),
         *(output.words(doubt, output.NOTE) for doubt in doubts),
     ]
+
+
+def _compared(past: Past, results: Sequence[Outcome]) -> tuple[str, str]:
+    configured, candidate = results
+    against_today = difference(candidate, configured, "today's settings")
+    against_record = difference(configured, past.history.recorded, "what is recorded")
+    return (
+        f"The candidate would have {against_today}.",
+        f"Today's settings, played again, {against_record}: smaller differences say little.",
+    )
 
 
 def difference(one: Outcome, other: Outcome, than: str) -> str:

@@ -50,7 +50,8 @@ is written is `log.level`. Names are for programs to rely on; sentences (`senten
 are for people and may change. Seconds end in `_s`. Never said: user data, tokens, addresses with passwords.
 
 An alert on these is a good begin: any `error`; `fact.missed` without its `fact.recovered`; `node.overdue`;
-`stranger.seen`; `leftover.seen`. [Notices](notices.md) tell them where you talk.
+`stranger.seen`; `leftover.seen`. [Notices](notices.md) tell them where you talk. [Metrics](metrics.md)
+count each (`autoscaler_events_total`), and `deploy/prometheus-rules.yml` has such alerts.
 """
 
 

@@ -87,7 +87,7 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
-        _serve(everything, lambda: reloading.settings, counted, log)
+        _serve(everything, lambda: reloading.settings, config_path(config).absolute(), counted, log)
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
             loop=watch.over(Metered(keeper, timed), in_short),
@@ -153,7 +153,7 @@ def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, 
 
 
 def _serve(
-    everything: ExitStack, settings: Callable[[], Settings], counted: Tally, log: telemetry.Log
+    everything: ExitStack, settings: Callable[[], Settings], config: Path, counted: Tally, log: telemetry.Log
 ) -> None:
     """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
     if settings().web.address is None:
@@ -166,6 +166,7 @@ def _serve(
         settings,
         journal,
         lambda: opened.journal(settings(), read_only=False),
+        config=config,
         counted=counted.read,
         version=identity.version(),
         clock=opened.CLOCK,

@@ -5,8 +5,6 @@ What never happens here: a run, or a word that depends on how many cores there w
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,13 +12,13 @@ from typing import Any
 from rich.console import RenderableType
 
 from autoscaler.cli import outcomes, output
+from autoscaler.config import writing
 from autoscaler.study import knobs
 from autoscaler.study.contract import Outcome
 from autoscaler.study.knobs import Knob, Point
 from policies.phrases import count, duration
 
 _HEADERS = ("SETTINGS", "COST", "IN TIME", "CHECK COST", "CHECK IN TIME", "P95", "CHANGES")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _ENOUGH = 0.005
 """Settings that cost less by a smaller share than this are no better."""
 
@@ -160,12 +158,12 @@ def fragment(found: Findings) -> str:
         "# `autoscaler backtest --candidate` takes this file as it is. To keep these settings, put the tables in place",
         "# of the pool's own.",
     ]
-    prefix = f"pools.{_key(found.pool)}"
+    prefix = f"pools.{writing.key(found.pool)}"
     for name in ("limits", "stabilize"):
         if name in said:
-            lines += ["", f"[{prefix}.{name}]", *_pairs(said[name])]
+            lines += ["", f"[{prefix}.{name}]", *writing.pairs(said[name])]
     for policy in said["policies"]:
-        lines += ["", f"[[{prefix}.policies]]", *_pairs(policy)]
+        lines += ["", f"[[{prefix}.policies]]", *writing.pairs(policy)]
     return "\n".join(lines) + "\n"
 
 
@@ -185,7 +183,9 @@ def _ordered(found: Findings) -> list[Tried]:
 def _row(found: Findings, one: Tried) -> tuple[str, ...]:
     chosen, today = one.point == found.chosen.point, one.point == found.today.point
     name = "today's, chosen" if chosen and today else "chosen" if chosen else "today's" if today else ""
-    changes = [f"{place} = {_value(value)}" for place, value in knobs.changes(found.knobs, one.point).items()]
+    changes = [
+        f"{place} = {writing.value(value)}" for place, value in knobs.changes(found.knobs, one.point).items()
+    ]
     check = one.checked
     return (
         name or output.NOTHING,
@@ -205,28 +205,3 @@ def _shares(one: Tried) -> Sequence[float]:
 def _comment(text: str) -> str:
     """On one line, whatever is in it."""
     return output.clean(text).replace("\n", " ")
-
-
-def _pairs(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(name)} = {_value(value)}" for name, value in table.items()]
-
-
-def _key(name: str) -> str:
-    return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
-
-
-def _value(value: Any) -> str:
-    """As TOML writes it. Its basic strings are those of JSON, with one control character more to be escaped."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case int() | float():
-            return repr(value)
-        case list() | tuple():
-            return f"[{', '.join(map(_value, value))}]"
-        case Mapping():
-            return f"{{ {', '.join(_pairs(value))} }}" if value else "{}"
-        case _:  # a date or a time, of other people's policies
-            return str(value.isoformat())

@@ -17,12 +17,13 @@ from starlette.types import ASGIApp
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
 from autoscaler.meters import Reading
-from autoscaler.web import routes, site
+from autoscaler.web import asking, routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.kept import Kept
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Reader
 from autoscaler.web.routes import Writing
+from autoscaler.web.trials import Trials
 
 _ABOUT = """\
 What the daemon has on record, and orders for it. Reading needs nothing; an order needs the token of `[web]`.
@@ -31,7 +32,13 @@ Instants are epoch seconds (UTC), durations seconds, sums in the fleet's currenc
 
 
 def application(
-    reader: Reader, writing: Writing, *, counted: Callable[[], Reading], version: str, secure: bool
+    reader: Reader,
+    writing: Writing,
+    trials: Trials,
+    *,
+    counted: Callable[[], Reading],
+    version: str,
+    secure: bool,
 ) -> ASGIApp:
     """Everything that is served."""
     app = FastAPI(
@@ -52,8 +59,10 @@ def application(
         routes.measured(reader, counted, version),
         routes.news(ticks),
         routes.orders(reader, writing),
+        asking.what_if(reader, trials),
         site.fleet(reader),
         site.portraits_of(reader),
+        site.what_if(reader, trials),
         site.files(),
     )
     for part in parts:

@@ -89,8 +89,8 @@ def of_pool(pool: PoolStanding, most: int | None) -> tuple[Deed, ...]:
                 kind=OrderKind.REPLACE,
                 target=name,
                 label="Replace outdated",
-                says=f"{count(pool.outdated, 'machine')} of {name}, of an older definition or too old, are replaced one "
-                "by one: a new one is bought, then an old one finishes what it holds and goes.",
+                says=f"{count(pool.outdated, 'machine')} of {name}, of an older definition or too old, are replaced "
+                "one by one: a new one is bought, then an old one finishes what it holds and goes.",
             )
         )
     return tuple(deeds)

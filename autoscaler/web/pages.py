@@ -7,16 +7,19 @@ text is escaped. What never happens here: a look at the journal, a socket, a clo
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoscaler.core.model import PoolDecision
+from autoscaler.core.model import PoolDecision, PoolName
 from autoscaler.journal.contract import OrderRecord
 from autoscaler.views import attention as matters_of
 from autoscaler.views import documents, drawing
 from autoscaler.views.history import History
 from autoscaler.views.portraits import NodePortrait, PoolPortrait
 from autoscaler.views.standing import PoolStanding, Standing
-from autoscaler.web import bars, charts, deeds, reasons, rendering, rows, wording
+from autoscaler.web import bars, charts, comparison, deeds, reasons, rendering, rows, wording
+from autoscaler.web.candidates import SINCE, Knob
+from autoscaler.web.trials import Trial
 from policies.account import explain
 
 
@@ -145,6 +148,27 @@ def history(now: Standing, past: History, since: str, manner: Manner = READ_ONLY
         chart=charts.of(past, "history"),
         summary=drawing.summary(past),
         costs=tuple(drawing.costs(past)),
+    )
+
+
+def what_if(
+    now: Standing, pool: PoolName, knobs: Sequence[Knob], trial: Trial | None, *, gone: bool, manner: Manner
+) -> bytes:
+    """`/pools/{pool}/what-if`: other settings on the pool's own past, and what they come to beside today's."""
+    facts = trial.facts if trial else None
+    return _page(
+        "what_if.html",
+        now,
+        manner,
+        here="",
+        pool=pool,
+        knobs=knobs,
+        trial=trial,
+        gone=gone,
+        spans=charts.SPANS,
+        since=trial.since if trial else SINCE,
+        told=comparison.document(facts) if facts else None,
+        rows=comparison.rows(facts) if facts else (),
     )
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from autoscaler.core.model import Node, Order, OrderKind, Transition
+from autoscaler.study.contract import Outcome
 from autoscaler.views.standing import PoolStanding, Standing
+from autoscaler.web.trials import State
 from policies.contract import Decision
 
 
@@ -151,6 +153,39 @@ class Given:
     target: str
     state: str
     says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """A pool's recorded time, played again. `says`: what it means; `doubts`: why to trust it less."""
+
+    today: Outcome
+    """By today's settings."""
+    candidate: Outcome
+    recorded: Outcome
+    """As it was."""
+    seconds: float
+    tasks: int
+    target_wait_s: float
+    says: list[str]
+    doubts: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """A question, and its answer once it is there."""
+
+    id: str
+    pool: str
+    since: str
+    state: State
+    says: str
+    """Why there is no result."""
+    took_s: float
+    toml: str
+    """What was tried, as lines for the configuration."""
+    currency: str
+    result: Replayed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import uvicorn
@@ -39,8 +39,11 @@ class Tls:
 class Server:
     """One that runs."""
 
-    def __init__(self, server: uvicorn.Server, listening: socket.socket, url: str) -> None:
+    def __init__(
+        self, server: uvicorn.Server, listening: socket.socket, url: str, ends: Callable[[], None]
+    ) -> None:
         self._server = server
+        self._ends = ends
         self._socket = listening
         self.url = url
         """Where it answers."""
@@ -55,14 +58,20 @@ class Server:
     def stop(self) -> None:
         """Take in no more, and end in some seconds."""
         self._server.should_exit = True
+        self._ends()
         self._thread.join(_END_S)
         self._socket.close()
 
 
 def serve(
-    app: ASGIApp, address: tuple[str, int], *, tls: Tls | None = None, streams: Collection[str] = ()
+    app: ASGIApp,
+    address: tuple[str, int],
+    *,
+    ends: Callable[[], None],
+    tls: Tls | None = None,
+    streams: Collection[str] = (),
 ) -> Server:
-    """Listen there. `streams`: paths whose answers do not end. Raises CannotListen."""
+    """Listen there. `streams`: paths whose answers do not end; `ends`: called with its end. Raises CannotListen."""
     protocol = type("Protocol", (PatientForAWhile,), {"long": frozenset(streams)})
     logging.getLogger("uvicorn").setLevel(
         logging.CRITICAL
@@ -89,7 +98,7 @@ def serve(
     listening = _bound(address)
     host, port = listening.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
-    return Server(uvicorn.Server(config), listening, f"{'https' if tls else 'http'}://{named}:{port}/")
+    return Server(uvicorn.Server(config), listening, f"{'https' if tls else 'http'}://{named}:{port}/", ends)
 
 
 def _bound(address: tuple[str, int]) -> socket.socket:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
@@ -18,6 +19,7 @@ from autoscaler.web import live
 from autoscaler.web.app import application
 from autoscaler.web.reader import Reader
 from autoscaler.web.server import CannotListen, Server, Tls, serve
+from autoscaler.web.trials import Trials
 
 
 def open_web(
@@ -25,23 +27,33 @@ def open_web(
     journal: Journal,
     writing: Callable[[], AbstractContextManager[Journal]],
     *,
+    config: Path,
     counted: Callable[[], Reading],
     version: str,
     clock: Clock,
     log: Log,
 ) -> Server | None:
-    """Listen as `[web]` says. `settings`: those in force when asked; `journal`: to read, and the caller's to close."""
+    """Listen as `[web]` says. `settings`: those in force when asked; `journal`: to read, and the caller's to close.
+
+    `config`: the configuration's file, which a what-if reads again.
+    """
     web = settings().web
     if web.address is None:
         return None
     tls = (
         Tls(certificate=web.tls_certificate, key=web.tls_key) if web.tls_certificate and web.tls_key else None
     )
+    trials = Trials(config, clock.monotonic)
     app = application(
-        Reader(journal, settings, clock), writing, counted=counted, version=version, secure=tls is not None
+        Reader(journal, settings, clock),
+        writing,
+        trials,
+        counted=counted,
+        version=version,
+        secure=tls is not None,
     )
     try:
-        server = serve(app, web.address, tls=tls, streams=(live.PATH,))
+        server = serve(app, web.address, tls=tls, streams=(live.PATH,), ends=trials.close)
     except CannotListen as error:
         log.say("web.failed", why=str(error))
         return None

@@ -13,10 +13,12 @@ from fastapi import APIRouter, Path, Query, Response
 from autoscaler.config.values import DURATION, seconds
 from autoscaler.core.model import PoolName
 from autoscaler.journal import JournalUnavailable, read
-from autoscaler.views import history, portraits
-from autoscaler.web import assets, charts, pages
+from autoscaler.views import portraits
+from autoscaler.views.history import History
+from autoscaler.web import assets, candidates, charts, pages
 from autoscaler.web.pages import Manner
 from autoscaler.web.reader import Picture, Reader
+from autoscaler.web.trials import Trials
 from providers.contract import NodeName
 
 _HTML = "text/html; charset=utf-8"
@@ -115,6 +117,34 @@ def portraits_of(reader: Reader) -> APIRouter:
     return routes
 
 
+def what_if(reader: Reader, trials: Trials) -> APIRouter:
+    """The page on which other settings are tried."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/pools/{name}/what-if")
+    def asked(name: Name, of: Annotated[str, Query(max_length=64)] = "") -> Response:
+        trial = trials.look(of) if of else None
+        if trial is not None and trial.pool != name:
+            trial = None
+
+        def make(now: Picture, manner: Manner) -> bytes | None:
+            settings = reader.settings()
+            if name not in settings.pools:
+                return None
+            return pages.what_if(
+                now.standing,
+                PoolName(name),
+                candidates.knobs(settings, name),
+                trial,
+                gone=bool(of) and trial is None,
+                manner=manner,
+            )
+
+        return _page(reader, ("what-if", name, trial.id if trial else bool(of), trial and trial.state), make)
+
+    return routes
+
+
 def _page(reader: Reader, key: Hashable, make: Made) -> Response:
     """The page by that name; in its place what is wrong, where there is nothing by it or nothing can be read."""
     try:
@@ -132,18 +162,11 @@ def _page(reader: Reader, key: Hashable, make: Made) -> Response:
     return Response(body, media_type=_HTML)
 
 
-def _past(reader: Reader, pool: str, since: str, until_at: float) -> history.History | None:
-    settings = reader.settings()
-    if pool not in settings.pools:
+def _past(reader: Reader, pool: str, since: str, until_at: float) -> History | None:
+    if pool not in reader.settings().pools:
         return None
-    return history.look(
-        reader.journal,
-        settings,
-        PoolName(pool),
-        since_at=until_at - min(max(seconds(since), _SHORTEST_S), _LONGEST_S),
-        until_at=until_at,
-        paas_price_per_month=settings.web.paas_price_per_month,
-    )
+    span_s = min(max(seconds(since), _SHORTEST_S), _LONGEST_S)
+    return reader.past(PoolName(pool), span_s, until_at)
 
 
 def _is_span(text: str) -> bool:

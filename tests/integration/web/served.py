@@ -16,10 +16,13 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 KEYS = 'token = { env = "WEB_TOKEN" }\npaas_price_per_month = 25.0'
 
 
-def serving(set_stage: Callable[..., Stage], **settings: Any) -> Stage:
-    """A stage whose daemon has started, listens, and has ticked."""
+def serving(
+    set_stage: Callable[..., Stage], *, before: Callable[[Stage], None] = lambda _: None, **settings: Any
+) -> Stage:
+    """A stage whose daemon has started, listens, and has ticked. `before` puts something there to begin with."""
     secrets = {"WEB_TOKEN": TOKEN, **settings.pop("secrets", {})}
     stage = set_stage(**{"listen": "127.0.0.1:0", "web": KEYS, "secrets": secrets, **settings})
+    before(stage)
     stage.start_daemon()
     stage.wait_until_said("web.opened")
     wait_until(lambda: get(stage, "/readyz").ok, 30, "the first tick")
