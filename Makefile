@@ -23,7 +23,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast crashes lock pages docs deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast crashes lock pages screenshots docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -137,6 +137,10 @@ lock: $(READY) ## new pins in requirements/, from pyproject.toml (UPGRADE=1 take
 
 pages: $(READY) ## docs/ pages that are made from code
 	@$(BIN)/python scripts/pages.py
+
+screenshots: $(READY) ## docs/images/dashboard-*.png: pages of the demo, the same on each run
+	@scripts/debian-packages.sh chromium
+	@$(BIN)/python scripts/screenshots.py
 
 docs: $(DOCS) ## the documentation site: build/site/index.html
 	@.venv-docs/bin/python scripts/site/build.py build/site

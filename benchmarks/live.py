@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,10 +28,7 @@ import psutil
 from autoscaler.clock import SystemClock
 from autoscaler.journal import open_journal
 from autoscaler.web import live
-from autoscaler.web.app import application
-from autoscaler.web.reader import Reader
-from autoscaler.web.server import serve
-from autoscaler.web.trials import Trials
+from autoscaler.web.serving import open_web
 from benchmarks import overview
 
 MOST_PERCENT = 5.0
@@ -74,22 +71,23 @@ class Seen:
     sent_bytes: int = 0
 
 
+class Silent:
+    """A log that nobody reads."""
+
+    def say(self, event: str, /, **fields: object) -> None:
+        """Nothing."""
+
+
 def _serve(file: Path, tick_s: float, ready: Connection) -> None:
     """The whole of the serving process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configured = overview.settings(file, overview.POOLS, tick_s)
     journal = open_journal(f"sqlite:///{file}")
-    reader = Reader(journal, lambda: configured, SystemClock())
-    trials = Trials(file, SystemClock().monotonic)
-    app = application(
-        reader,
-        lambda: closing(open_journal(f"sqlite:///{file}")),
-        trials,
-        counted=dict,
-        version="0",
-        secure=False,
-    )
-    server = serve(app, ("127.0.0.1", 0), streams=(live.PATH,), ends=trials.close)
+    server = open_web(
+        lambda: configured, journal, lambda: nullcontext(journal),
+        config=file, counted=dict, version="0", clock=SystemClock(), log=Silent(),
+    )  # fmt: skip
+    assert server is not None
     ready.send(server.url)
     ready.recv()  # until it is told to end
     server.stop()

@@ -64,6 +64,9 @@ password = {{ env = "PASSWORD" }}
 [journal]
 url = "sqlite:///{file}"
 
+[web]
+listen = "127.0.0.1:0"
+
 [providers.cloud]
 kind = "local"
 directory = "/nonexistent"

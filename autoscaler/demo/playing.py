@@ -7,6 +7,7 @@ and give orders into it, as ever. What never happens here: a wait, or a look at 
 from __future__ import annotations
 
 import math
+import secrets
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -75,6 +76,7 @@ class Played:
         begins_at: float,
         history_s: float,
         counted: Meters = meters.NOBODY,
+        name_seed: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
         self.settings = settings
         self.journal = journal
@@ -83,6 +85,7 @@ class Played:
         self.tick_s = settings.loop.tick_s * _UNWATCHED_TICKS
         """Between two ticks, at present."""
         self._meters = counted
+        self._name_seed = name_seed
         self._log = Counted(counted)
         scenario = Scenario(seed=0, trouble_s=0.0)  # the world's own producers send nothing then
         script = Mishaps(begins_s=history_s, tell=self._tell)
@@ -148,6 +151,7 @@ class Played:
             observer=self._observer,
             executor=self._calls,
             machines=Mailbox(self.world.speech, self.world.wall, self.world.broker_down),
+            name_seed=self._name_seed,
             clock=self.world.wall,
             log=self._log,
             counted=self._meters,

@@ -153,7 +153,7 @@ def _held_back(now: Standing) -> Iterator[Matter]:
         yield Matter(
             subject=Subject.ACCOUNTS if held.kind == held_back.UNLISTED else Subject.HELD_BACK,
             name=held.subject,
-            says=held.why,
+            says=held.why if held.subject in held.why else f"{held.subject}: {held.why}",
             todo=_advice(held),
             grave=_is_grave(held),
             since_at=held.since_at,
