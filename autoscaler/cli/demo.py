@@ -92,7 +92,7 @@ def demo(
             running.pass_history(played, history_s, over=lambda: bool(asked), watch=watch)
         clock = Pace(_REAL, virtual_at=played.now(), speed=speed, file=place / pace.FILE)
         everything.callback(lambda: clock.go_on(virtual_at=played.now(), speed=0.0))
-        url = _serve(everything, settings, clock, counted)
+        url = _serve(everything, settings, config, clock, counted)
         if url and opens:
             # Some browsers are waited for until they are closed.
             threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
@@ -155,7 +155,7 @@ class _Ears:
             self.failed = str(fields["why"])
 
 
-def _serve(everything: ExitStack, settings: Settings, clock: Pace, counted: Tally) -> str:
+def _serve(everything: ExitStack, settings: Settings, config: Path, clock: Pace, counted: Tally) -> str:
     """The page over the demo's journal; where it is, or nothing where it cannot be served."""
     from autoscaler.web.serving import open_web  # noqa: PLC0415 - slow to import, and every command imports this
 
@@ -166,6 +166,7 @@ def _serve(everything: ExitStack, settings: Settings, clock: Pace, counted: Tall
         shown.now,
         journal,
         lambda: opened.journal(settings, read_only=False),
+        config=config,
         counted=counted.read,
         version=identity.version(),
         clock=clock,
@@ -173,7 +174,7 @@ def _serve(everything: ExitStack, settings: Settings, clock: Pace, counted: Tall
     )
     if server is None and settings.web.listen == configured.LISTEN:
         # Where everybody's page is there may be one already; a demo is happy anywhere.
-        return _serve(everything, _elsewhere(settings), clock, counted)
+        return _serve(everything, _elsewhere(settings), config, clock, counted)
     if server is None:
         if ears.failed:
             raise exits.CommandFailed(f"--listen {settings.web.listen}: {ears.failed}")
