@@ -14,7 +14,7 @@ DOCS := .venv-docs/.ready
 PACKAGES := autoscaler providers policies bootstrap
 DEBIAN_PACKAGES := rabbitmq-server
 STACK_PACKAGES := $(DEBIAN_PACKAGES) nginx
-TEST_PACKAGES := $(STACK_PACKAGES) postgresql prometheus
+TEST_PACKAGES := $(STACK_PACKAGES) postgresql prometheus chromium
 MACHINE_PACKAGES := $(DEBIAN_PACKAGES) qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring uidmap fakeroot e2fsprogs genisoimage
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet --require-hashes
 PYTEST := $(BIN)/python -m pytest
@@ -23,7 +23,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-forecast crashes lock pages docs deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast crashes lock pages docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,7 +45,7 @@ check: lint test-servers ## lint, types, import rules, unit and property tests: 
 test: lint test-servers $(OLD_WORKER) $(STACK) $(DOCS) $(AUTOSCALER_CLOUD_INIT_SCHEMA) ## everything, against real servers: about 35 minutes on 2 cores
 	@$(PYTEST) -q -n 2 --dist worksteal $(STEADY_TESTS)
 	@$(BIN)/autoscaler soak --seeds 200 --output build/soak-200.json
-	@$(PYTEST) -q -n 3 --dist loadfile tests/integration  # they wait for servers more than they compute
+	@$(PYTEST) -q -n 3 --dist loadfile tests/integration tests/browser  # they wait for servers more than they compute
 
 e2e: $(READY) ## virtual machines behind a cloud on loopback, from order to destroy: build/e2e.json
 	@scripts/debian-packages.sh $(MACHINE_PACKAGES)
@@ -67,6 +67,12 @@ bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenar
 
 bench-forecast: $(READY) ## what the policy forecast is worth beside wait: SCENARIOS=FILE; build/forecast.json
 	@$(BIN)/python -m benchmarks.forecast $(SCENARIOS)
+
+bench-overview: $(READY) ## the dashboard's overview of 200 pools and 2,000 machines, under 200 ms and 300 kB; build/overview.json
+	@$(BIN)/python -m benchmarks.overview
+
+bench-web: bench-overview ## besides, what fifty browsers cost that keep it open, under 5 % of a core; build/web.json
+	@$(BIN)/python -m benchmarks.live
 
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest

@@ -12,8 +12,10 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from autoscaler import pool_rules
 from autoscaler.config import Settings, parse
@@ -44,8 +46,11 @@ _ROUNDS = 15
 _AT = 1_790_000_000.0
 _PAST = 60
 """Earlier decisions behind each: five minutes of ticks of five seconds."""
-_OUT = Path("build/overview.json")
+OUT = Path("build/overview.json")
 _HEAD = """\
+[loop]
+tick = "{tick}s"
+
 [fleet]
 name = "shop"
 max_cost_per_month = 90000.0
@@ -103,31 +108,52 @@ class Figures:
     """Of the page with its style sheet and scripts, uncompressed."""
 
 
-def settings(file: Path, pools: int) -> Settings:
+def settings(file: Path, pools: int, tick_s: float = 5.0) -> Settings:
     """A configuration with so many pools."""
     parts = (_POOL.format(name=f"pool-{number:03}", target=30 + number) for number in range(pools))
-    text = _HEAD.format(file=file) + "".join(parts)
+    text = _HEAD.format(file=file, tick=tick_s) + "".join(parts)
     return parse(text, {"PASSWORD": "none"}, source="benchmark")
 
 
-def fill(journal: Journal, configured: Settings, nodes: int) -> None:
-    """One tick of that fleet."""
+def fill(journal: Journal, configured: Settings, nodes: int, at: float = _AT) -> None:
+    """The first tick of that fleet."""
     rules = [pool_rules.of(name, pool) for name, pool in configured.pools.items()]
-    shares = [nodes // len(rules) + (place < nodes % len(rules)) for place in range(len(rules))]
+    shares = _shares(len(rules), nodes)
     made = tuple(
-        _node(pool, number) for pool, share in zip(rules, shares, strict=True) for number in range(share)
+        _node(pool, number, at) for pool, share in zip(rules, shares, strict=True) for number in range(share)
     )
+    outdated = {node.name: "its image" for node in made[:: len(rules)]}
+    tick(journal, configured, nodes, at, new_nodes=made, outdated=outdated)
+
+
+def tick(
+    journal: Journal,
+    configured: Settings,
+    nodes: int,
+    at: float,
+    *,
+    number: int = 0,
+    new_nodes: tuple[Node, ...] = (),
+    outdated: Mapping[NodeName, str] = MappingProxyType({}),
+) -> None:
+    """A tick in which everything is decided anew; by its `number` what waits is another, in all pools."""
+    rules = [pool_rules.of(name, pool) for name, pool in configured.pools.items()]
     decisions = tuple(
-        _decision(pool, place, share) for place, (pool, share) in enumerate(zip(rules, shares, strict=True))
+        _decision(pool, place + number, share, at)
+        for place, (pool, share) in enumerate(zip(rules, _shares(len(rules), nodes), strict=True))
     )
-    memory = replace(Memory(), at=_AT, outdated={node.name: "its image" for node in made[:: len(rules)]})
-    journal.commit(TickRecord(at=_AT, new_nodes=made, decisions=decisions, memory=memory))
+    memory = replace(Memory(), at=at, outdated=outdated)
+    journal.commit(TickRecord(at=at, new_nodes=new_nodes, decisions=decisions, memory=memory))
 
 
-def _node(pool: PoolRules, number: int) -> Node:
+def _shares(pools: int, nodes: int) -> list[int]:
+    return [nodes // pools + (place < nodes % pools) for place in range(pools)]
+
+
+def _node(pool: PoolRules, number: int, now: float) -> Node:
     state = (NodeState.READY,) * 7 + (NodeState.BOOTING, NodeState.DRAINING, NodeState.CREATING)
     name = NodeName(f"shop-{pool.name}-{number:04x}c77653")
-    at = _AT - 3600.0 - 17.0 * number
+    at = now - 3600.0 - 17.0 * number
     return Node(
         name=name,
         machine=name,
@@ -145,26 +171,26 @@ def _node(pool: PoolRules, number: int) -> Node:
     )
 
 
-def _decision(pool: PoolRules, place: int, workers: int) -> PoolDecision:
+def _decision(pool: PoolRules, place: int, workers: int, at: float) -> PoolDecision:
     backlog = (place * 37) % 400
 
     def solid(value: float) -> Reading:
         return Reading(value=value, trust=Trust.SOLID)
 
     past = tuple(
-        Past(at=_AT - 5.0 * (_PAST - number), recommended=workers, wanted=workers, workers=workers)
+        Past(at=at - 5.0 * (_PAST - number), recommended=workers, wanted=workers, workers=workers)
         for number in range(_PAST)
     )
     given = DecisionInput(
         pool=pool.name,
-        at=_AT,
+        at=at,
         demand=Demand(
             backlog=backlog,
             in_progress=workers * 2,
             arrivals_per_s=solid(3.5),
             completions_per_s=solid(3.25),
             wait_s=solid(backlog / 4.0),
-            measured_at=_AT - 2.0,
+            measured_at=at - 2.0,
             queues=(
                 QueueDemand(name=pool.name, backlog=backlog, in_progress=workers * 2, consumers=workers),
             ),
@@ -180,7 +206,7 @@ def _decision(pool: PoolRules, place: int, workers: int) -> PoolDecision:
         stabilization=pool.stabilization,
     )
     decision = decide(given)
-    return PoolDecision(pool=PoolName(pool.name), at=_AT, decision=decision, sentence=sentence(decision))
+    return PoolDecision(pool=PoolName(pool.name), at=at, decision=decision, sentence=sentence(decision))
 
 
 def measure(pools: int = POOLS, nodes: int = NODES, rounds: int = _ROUNDS) -> Figures:
@@ -220,8 +246,8 @@ def main() -> int:
     """Measure, write it down, tell it; 1 above the limits."""
     found = measure()
     record = {name: getattr(found, name) for name in Figures.__dataclass_fields__}
-    _OUT.parent.mkdir(exist_ok=True)
-    _OUT.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     both_ms = found.look_ms + found.render_ms
     sys.stdout.write(
         f"overview of {found.pools} pools and {found.nodes} machines: {both_ms:.0f} ms of a processor "

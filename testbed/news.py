@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 _SENTENCES: Mapping[str, str] = MappingProxyType(
     {
+        "web.opened": "the dashboard is at {url}",
+        "web.failed": "there is no dashboard: {why}",
         "pool.decided": "{sentence}",
         "pool.failed": "{pool}: {error}",
         "node.moved": "{node}: {after}: {reason}",

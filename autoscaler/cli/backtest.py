@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import backtested, completing, exits, inputs, opened, options, output, replays
+from autoscaler.cli import backtested, completing, exits, inputs, opened, options, output, progress, replays
 from autoscaler.cli.replays import Job, Past
 from autoscaler.cli.timeline import written
 from autoscaler.config import config_path
@@ -133,7 +133,7 @@ def _results(past: Past, jobs: list[Job], to: Path | None) -> list[Outcome]:
         parallel.over(past.history.workload, min(parallel.cores(), len(jobs))) as play,
     ):
         results = []
-        for outcome, text in play(replays.played, jobs):
+        for outcome, text in progress.along(play(replays.played, jobs), len(jobs), "replays"):
             results.append(outcome)
             if rows:
                 rows.take(text)

@@ -124,7 +124,7 @@ def _figures(past: History) -> Iterator[tuple[str, ...]]:
         ("completions a second", lambda point: point.completions_per_s, _number),
         ("serving", lambda point: point.serving, _number),
         ("wanted", lambda point: point.wanted, _number),
-        (f"{past.currency} per hour", lambda point: point.cost_per_h, output.amount),
+        (f"{past.currency} per hour", lambda point: round(point.cost_per_h, 6), output.amount),
     )
     for name, of, say in rows:
         known = [

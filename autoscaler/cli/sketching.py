@@ -55,12 +55,14 @@ def lines(sketch: Sketch, span_s: float, width: int) -> list[Text]:
     told = [Text(sketch.title, style=output.STRONG)]
     for row in reversed(range(_HEIGHT)):
         label = {_HEIGHT - 1: sketch.say(highest), 0: "0"}.get(row, "")
-        line = Text(f"{label:>{_LABEL - 1}} {side}", style=output.DIM)
+        signs = []
         for place, eighths in enumerate(heights):
             filled = 0 if eighths is None else min(max(eighths - 8 * row, 0), 8)
             dotted = not filled and bool(dots) and dots[place] == row
-            line.append(dot if dotted else blocks[filled], style=output.DIM if dotted else sketch.style)
-        line.rstrip()
+            signs.append(dot if dotted else blocks[filled])
+        line = Text.assemble(
+            (f"{label:>{_LABEL - 1}} {side}", output.DIM), ("".join(signs).rstrip(), sketch.style)
+        )
         told.append(line)
     return told
 

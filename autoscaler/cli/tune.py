@@ -7,6 +7,7 @@ it is asked to write. What never happens here: a change of the configuration.
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from autoscaler import pool_rules
-from autoscaler.cli import completing, exits, files, inputs, opened, options, output, replays, tuned
+from autoscaler.cli import completing, exits, files, inputs, opened, options, output, progress, replays, tuned
 from autoscaler.cli.tuned import Findings, Tried
 from autoscaler.config import ConfigError, Settings, config_path
 from autoscaler.config import fragment as fragments
@@ -321,11 +322,11 @@ def _attempts(
     made = [(point, bench.job(search.knobs, point, piece)) for point in points]
     yield from ((point, None) for point, job in made if job is None)
     fit = [(point, job) for point, job in made if job is not None]
-    outcomes = play(fared, [job for _, job in fit])
+    outcomes = progress.along(play(fared, [job for _, job in fit]), len(fit), "settings of this round")
     told_s = opened.CLOCK.monotonic()
     for number, ((point, _), outcome) in enumerate(zip(fit, outcomes, strict=True), 1):
         yield point, outcome
-        if opened.CLOCK.monotonic() >= told_s + _NEWS_EVERY_S:
+        if not sys.stderr.isatty() and opened.CLOCK.monotonic() >= told_s + _NEWS_EVERY_S:
             told_s = opened.CLOCK.monotonic()
             output.note(f"{number} of {count(len(fit), 'setting')} of this round tried")
     if piece == 1 and search.found:

@@ -21,8 +21,8 @@ from providers.contract import NodeName
 
 MOST_MOVES = 60
 """Moves of a pool that are told: some screens of them, whatever a flood brought."""
-MOST_NODES = 500
-"""Nodes of one pool that are drawn; the others are counted."""
+MOST_NODES = 150
+"""Nodes of one pool that are drawn, those on their way first; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

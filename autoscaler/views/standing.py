@@ -87,12 +87,22 @@ class Standing:
     """Of all pools together, those that are no longer configured too."""
 
 
-def look(journal: Journal, settings: Settings, now: float) -> Standing:
-    """Read it all, as of the last tick while ticks come. Raises JournalUnavailable."""
+def look(
+    journal: Journal,
+    settings: Settings,
+    now: float,
+    *,
+    nodes: tuple[Node, ...] | None = None,
+    memory: Memory | None = None,
+) -> Standing:
+    """Read it all, as of the last tick while ticks come. Raises JournalUnavailable.
+
+    `nodes` and `memory` for whoever has read them already: the live ones, at the same tick.
+    """
     daemon = heartbeat.listen(journal, settings, now)
     at = daemon.instant(now)
-    nodes = journal.live_nodes()
-    memory = journal.memory()
+    nodes = journal.live_nodes() if nodes is None else nodes
+    memory = journal.memory() if memory is None else memory
     decisions = read.last_decisions(journal)
     wishes = journal.wishes()
     names = dict.fromkeys([*map(PoolName, settings.pools), *(node.pool for node in nodes)])

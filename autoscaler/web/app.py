@@ -5,7 +5,7 @@ In go a reader and a way to write orders, out comes what a server serves. What n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +19,7 @@ from autoscaler.journal import JournalUnavailable
 from autoscaler.meters import Reading
 from autoscaler.web import asking, routes, site
 from autoscaler.web.guards import Guarded, TooLong
+from autoscaler.web.kept import Kept
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Reader
 from autoscaler.web.routes import Writing
@@ -70,7 +71,12 @@ def application(
     app.add_exception_handler(TooLong, _too_long)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(405, _not_allowed(parts))
-    return Guarded(app, hosts=lambda: _names(reader.settings()), secure=secure)
+
+    def known() -> Hashable | None:
+        return (ticks.known, id(reader.settings())) if ticks.known is not None else None
+
+    kept = Kept(app, known, reader.clock)
+    return Guarded(kept, hosts=lambda: _names(reader.settings()), secure=secure)
 
 
 def _names(settings: Settings) -> Collection[str]:

@@ -12,6 +12,7 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind
 from autoscaler.views.attention import EVERYTHING, Matter
 from autoscaler.views.standing import PoolStanding
+from policies.phrases import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,16 @@ def of_pool(pool: PoolStanding, most: int | None) -> tuple[Deed, ...]:
             workers=pool.wanted if pool.wanted is not None else pool.serving,
         )
     )
+    if pool.outdated:
+        deeds.append(
+            Deed(
+                kind=OrderKind.REPLACE,
+                target=name,
+                label="Replace outdated",
+                says=f"{count(pool.outdated, 'machine')} of {name}, of an older definition or too old, are replaced "
+                "one by one: a new one is bought, then an old one finishes what it holds and goes.",
+            )
+        )
     return tuple(deeds)
 
 

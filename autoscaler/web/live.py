@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 
 from autoscaler.journal import JournalUnavailable
 
@@ -34,6 +34,12 @@ class Live:
         self._news = asyncio.Condition()
         self._now: object = None
         self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def known(self) -> Hashable | None:
+        """What was seen last, half a second ago at most; None while nobody listens, and nobody looks."""
+        watched = self._watching is not None and not self._watching.done()
+        return json.dumps(self._now) if watched and self._now is not None else None
 
     def join(self) -> AsyncIterator[str]:
         """A new stream. Raises TooMany."""

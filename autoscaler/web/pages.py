@@ -44,7 +44,7 @@ def overview(now: Standing, manner: Manner = READ_ONLY) -> bytes:
         rows=rows.of(now),
         sums=rows.sums(now.pools),
         oldest=rows.oldest(now.pools),
-        late=any(rows.is_late(pool) for pool in now.pools),
+        late=sum(rows.is_late(pool) for pool in now.pools),
         money=bars.money(now.bill.spent, now.bill.projected, now.bill.most),
         accounts=accounts,
     )

@@ -12,16 +12,20 @@ from dataclasses import dataclass, field
 from autoscaler.clock import Clock
 from autoscaler.config import Settings
 from autoscaler.core.facts import Memory
-from autoscaler.core.model import Node
+from autoscaler.core.model import Node, PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import heartbeat, standing
+from autoscaler.views import heartbeat, history, standing
 from autoscaler.views.heartbeat import Heartbeat
+from autoscaler.views.history import History
 from autoscaler.views.standing import Standing
 
 _TRIES = 3
 """Between two ticks there are seconds, and reading takes milliseconds."""
 _STALE_S = 1.0
 """Without ticks time alone passes; nobody needs that more often."""
+_LOOKS_A_POINT = 4
+_MOST_PASTS = 64
+"""Of 200 kB each."""
 _MOST_MADE = 256
 """Pages kept until the next tick."""
 
@@ -55,8 +59,37 @@ class Reader:
         self.settings = settings
         self.clock = clock
         self._lock = threading.Lock()
+        self._past_lock = threading.Lock()
+        self._pasts: dict[Hashable, History] = {}
         self._picture: Picture | None = None
         self._key: Hashable = None
+
+    def past(self, pool: PoolName, span_s: float, until_at: float) -> History:
+        """A pool's time until then; of a long one it may end a little before. Raises JournalUnavailable.
+
+        One of 30 days is read from half a million rows, and its points are an hour apart: it is not read every tick.
+        """
+        settings = self.settings()
+        key = (pool, span_s, id(settings))
+        with self._past_lock:
+            found = self._pasts.get(key)
+            if (
+                found is not None
+                and 0.0 <= until_at - found.until_at < span_s / history.POINTS / _LOOKS_A_POINT
+            ):
+                return found
+            made = history.look(
+                self.journal,
+                settings,
+                pool,
+                since_at=until_at - span_s,
+                until_at=until_at,
+                paas_price_per_month=settings.web.paas_price_per_month,
+            )
+            if len(self._pasts) >= _MOST_PASTS:
+                self._pasts.clear()
+            self._pasts[key] = made
+            return made
 
     def heartbeat(self) -> Heartbeat:
         """Whether a daemon ticks. Raises JournalUnavailable."""
@@ -85,12 +118,9 @@ class Reader:
             key = self._now(heard)
             ticked_at = heard.last_tick_at
             at = heard.instant(self.clock.now())
-            picture = Picture(
-                at=at,
-                standing=standing.look(self.journal, self.settings(), at),
-                nodes=self.journal.live_nodes(),
-                memory=self.journal.memory(),
-            )
+            nodes, memory = self.journal.live_nodes(), self.journal.memory()
+            found = standing.look(self.journal, self.settings(), at, nodes=nodes, memory=memory)
+            picture = Picture(at=at, standing=found, nodes=nodes, memory=memory)
             heard = self.heartbeat()
             if heard.last_tick_at == ticked_at:
                 return key, picture

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
 from autoscaler.meters import Reading
-from autoscaler.views import documents, history, measures
+from autoscaler.views import documents, measures
 from autoscaler.views.history import History
 from autoscaler.web import live, metrics, ordering, schemas
 from autoscaler.web.live import Live
@@ -154,22 +154,12 @@ def things(reader: Reader) -> APIRouter:
         since: Since = _DAY_S,
     ) -> Response:
         """A pool's demand, wait, supply and cost over a time, as `autoscaler history --json` has it."""
-        settings = reader.settings()
-        if pool not in settings.pools:
+        if pool not in reader.settings().pools:
             raise HTTPException(404, f"There is no pool {pool!r}.")
         return _once(
             reader,
             ("history", pool, since),
-            lambda now: documents.history(
-                history.look(
-                    reader.journal,
-                    settings,
-                    PoolName(pool),
-                    since_at=now.at - since,
-                    until_at=now.at,
-                    paas_price_per_month=settings.web.paas_price_per_month,
-                )
-            ),
+            lambda now: documents.history(reader.past(PoolName(pool), since, now.at)),
         )
 
     return routes

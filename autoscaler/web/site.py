@@ -13,7 +13,8 @@ from fastapi import APIRouter, Path, Query, Response
 from autoscaler.config.values import DURATION, seconds
 from autoscaler.core.model import PoolName
 from autoscaler.journal import JournalUnavailable, read
-from autoscaler.views import history, portraits
+from autoscaler.views import portraits
+from autoscaler.views.history import History
 from autoscaler.web import assets, candidates, charts, pages
 from autoscaler.web.pages import Manner
 from autoscaler.web.reader import Picture, Reader
@@ -161,18 +162,11 @@ def _page(reader: Reader, key: Hashable, make: Made) -> Response:
     return Response(body, media_type=_HTML)
 
 
-def _past(reader: Reader, pool: str, since: str, until_at: float) -> history.History | None:
-    settings = reader.settings()
-    if pool not in settings.pools:
+def _past(reader: Reader, pool: str, since: str, until_at: float) -> History | None:
+    if pool not in reader.settings().pools:
         return None
-    return history.look(
-        reader.journal,
-        settings,
-        PoolName(pool),
-        since_at=until_at - min(max(seconds(since), _SHORTEST_S), _LONGEST_S),
-        until_at=until_at,
-        paas_price_per_month=settings.web.paas_price_per_month,
-    )
+    span_s = min(max(seconds(since), _SHORTEST_S), _LONGEST_S)
+    return reader.past(PoolName(pool), span_s, until_at)
 
 
 def _is_span(text: str) -> bool:

@@ -42,6 +42,9 @@ url = {journal_url}
 [log]
 format = "json"
 
+[web]
+listen = "127.0.0.1:0"
+
 [providers.here]
 kind = "local"
 directory = {machines}

@@ -19,11 +19,12 @@ import requests
 from autoscaler.demo import configured, pace
 from testbed.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-BEGINS_WITHIN_S = 60.0
-ENDS_WITHIN_S = 5.0
+BEGINS_WITHIN_S = 120.0
+ENDS_WITHIN_S = 4.0
+"""A second or two, and as much again; on a computer that gives us its time."""
 PROGRAM = """\
 import os, sys
 abroad = os.open(os.environ["DEMO_ABROAD"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -106,22 +107,31 @@ def visitor(tmp_path: Path) -> Iterator[Visitor]:
         process.communicate()
 
 
+def _slower() -> float:
+    """How many times longer work takes here now than alone: others may keep the computer busy."""
+    began, spent = time.monotonic(), time.process_time()
+    while time.process_time() - spent < 0.2:
+        sum(range(10_000))
+    return max(1.0, (time.monotonic() - began) / 0.2)
+
+
 def _ended(started: subprocess.Popen[str], number: signal.Signals) -> str:
     """What it said, once it was told to end; it does in time, with 0, and nothing of it runs on."""
     family = psutil.Process(started.pid).children(recursive=True)
+    within_s = ENDS_WITHIN_S * _slower()
     began = time.monotonic()
     started.send_signal(number)
     said, _ = started.communicate(timeout=60)
 
     assert 0 == started.returncode, said
-    assert time.monotonic() - began < ENDS_WITHIN_S
+    assert time.monotonic() - began < within_s
     assert not [child for child in family if child.is_running()]
     return said
 
 
 def test_a_fleet_works_and_asks_nobody_elsewhere(visitor: Visitor) -> None:
     """Tasks are done, machines come and go, and not one address but loopback is ever asked for."""
-    started = visitor.kept_demo("--history", "4h", "--for", "6s")
+    started = visitor.kept_demo("--history", "90m", "--for", "6s")
     said, _ = started.communicate(timeout=60)
 
     assert 0 == started.returncode, said
@@ -135,7 +145,7 @@ def test_a_fleet_works_and_asks_nobody_elsewhere(visitor: Visitor) -> None:
 
 def test_an_operators_orders_act(visitor: Visitor) -> None:
     """Given by the ordinary commands, which go by the demo's time: an hour's hold is an hour there."""
-    started = visitor.kept_demo("--history", "2h", "--speed", "120")
+    started = visitor.kept_demo("--history", "30m", "--speed", "120")
     assert visitor.says("pause", "reports")
     wait_until(lambda: visitor.pool("reports")["paused"], 20, "reports to be paused")
     assert visitor.says("hold", "mails", "3", "--for", "24h")

@@ -54,6 +54,7 @@
   };
 
   const take = (text) => {
+    const held = document.activeElement;
     const fresh = new DOMParser().parseFromString(text, "text/html");
     // A region that is new or gone changes the page's order of regions: it comes with the content of main.
     const ids = (page) => [...page.querySelectorAll("[data-live]")].map((part) => part.id).join(" ");
@@ -62,6 +63,8 @@
       const here = document.getElementById(part.id);
       if (here) morph(here, part);
     }
+    // What was moved among its neighbours has lost the focus by that.
+    if (held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
     document.title = fresh.title;
     document.dispatchEvent(new CustomEvent("taken"));
   };
@@ -114,11 +117,11 @@
   // Where a chart is wider than the screen its end is now.
   for (const wide of document.querySelectorAll(".chart-of .wide")) wide.scrollLeft = wide.scrollWidth;
 
-  // Finding a pool among many.
+  // Finding a pool among many, by its name or by what stands out of it.
   const find = document.getElementById("find"), wanted = document.getElementById("find-pool");
   const sift = () => {
     const text = wanted.value.trim().toLowerCase();
-    for (const row of document.querySelectorAll("#pools tbody tr")) row.hidden = !row.firstElementChild.textContent.toLowerCase().includes(text);
+    for (const row of document.querySelectorAll("#pools tbody tr")) row.hidden = !row.textContent.toLowerCase().includes(text);
   };
   if (find) {
     find.hidden = false;

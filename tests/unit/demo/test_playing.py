@@ -18,8 +18,10 @@ from autoscaler.journal import Journal, TickRecord, open_journal, orders, read
 IMAGES, MAILS = PoolName("images"), PoolName("mails")
 AT = 1_800_014_400.0
 """Noon of a Friday, UTC: there is work at any time of its history."""
-HISTORY_S = 5_400.0
+HISTORY_S = 3_600.0
 FOREVER = 1_000
+
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def records(monkeypatch: pytest.MonkeyPatch) -> list[TickRecord]:
 
 @pytest.fixture
 def played(settings: Settings, journal: Journal, records: list[TickRecord]) -> Played:
-    """A fleet that lived for an hour and a half."""
+    """A fleet that lived for an hour."""
     fleet = Played(settings, journal, begins_at=AT - HISTORY_S, history_s=HISTORY_S)
     running.pass_history(fleet, HISTORY_S, over=lambda: False, watch=lambda _: None)
     assert not fleet.mistakes
