@@ -169,7 +169,6 @@ def _serve(everything: ExitStack, settings: Settings, config: Path, clock: Pace,
         config=config,
         counted=counted.read,
         version=identity.version(),
-        config=config,
         clock=clock,
         log=ears,
     )
