@@ -40,8 +40,8 @@ class Tls:
 
 
 class _Door(socket.socket):
-    """A listening socket that lets in so many at once. With TLS a client is the protocol's only after its handshake, for
-    which it may take a minute; until then nothing else counts it."""
+    """A listening socket that lets in so many at once. With TLS a client is the protocol's only after its handshake,
+    for which it may take a minute; until then nothing else counts it."""
 
     _let_in: list[socket.socket]
 
