@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
 from autoscaler.meters import Reading
-from autoscaler.web import asking, routes, site
+from autoscaler.web import asking, live, routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Reader
@@ -70,7 +70,7 @@ def application(
     app.add_exception_handler(TooLong, _too_long)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(405, _not_allowed(parts))
-    return Guarded(app, hosts=lambda: _names(reader.settings()), secure=secure)
+    return Guarded(app, hosts=lambda: _names(reader.settings()), secure=secure, endless=(live.PATH,))
 
 
 def _names(settings: Settings) -> Collection[str]:

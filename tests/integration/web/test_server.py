@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
+from autoscaler.web.guards import Guarded
 from autoscaler.web.patience import MOST_CONNECTIONS
 from autoscaler.web.server import Server, Tls, serve
 from testbed.certificates import Authority
@@ -56,6 +58,25 @@ def test_clients_that_begin_no_handshake_do_not_take_all_files(server: Server, a
             return False
 
     wait_until(is_served, 10, "an answer")
+
+
+def test_whoever_asks_for_the_head_alone_is_told_it() -> None:
+    """As monitors do of /healthz. Nothing else is another method's, and what does not end has no head alone."""
+
+    app = FastAPI()
+    app.get("/ends", response_class=PlainTextResponse)(lambda: "here")
+    app.get("/stream", response_class=PlainTextResponse)(lambda: "here")
+    app.post("/not")(lambda: "here")
+    guarded = Guarded(app, hosts=tuple, secure=False, endless=("/stream",))
+    server = serve(guarded, ("127.0.0.1", 0), ends=lambda: None)
+    try:
+        answer = requests.head(f"{server.url}ends", timeout=5)
+        others = [requests.head(f"{server.url}{path}", timeout=5) for path in ("not", "stream")]
+    finally:
+        server.stop()
+
+    assert (200, "4", b"") == (answer.status_code, answer.headers["Content-Length"], answer.content)
+    assert [405, 405] == [other.status_code for other in others]
 
 
 def _was_sent_away(client: socket.socket) -> bool:
