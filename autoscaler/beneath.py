@@ -12,8 +12,6 @@ import resource
 from pathlib import Path
 from threading import Thread
 
-from autoscaler import cli
-
 NICEST = 19
 MOST_BYTES = 2 * 1024**3
 """Of address space, in each of its processes: a month of a large pool takes a tenth of that."""
@@ -38,6 +36,8 @@ def _end_with_who_started_it() -> None:
 
 
 if __name__ == "__main__":
-    _bow()
     Thread(target=_end_with_who_started_it, daemon=True).start()
+    _bow()
+    from autoscaler import cli  # what it brings along takes a second of a core: at the lowest priority
+
     cli.main()

@@ -165,10 +165,10 @@ def _serve(everything: ExitStack, settings: Settings, config: Path, clock: Pace,
     server = open_web(
         shown.now,
         journal,
-        lambda: opened.journal(settings, read_only=False),
+        lambda: opened.journal_to_order(settings),
+        config=config,
         counted=counted.read,
         version=identity.version(),
-        config=config,
         clock=clock,
         log=ears,
     )

@@ -117,6 +117,17 @@ def journal(given: Settings, *, read_only: bool = True) -> Iterator[Journal]:
 
 
 @contextmanager
+def journal_to_order(given: Settings) -> Iterator[Journal]:
+    """The journal to write an order into, for a server, whose clients are answered whatever becomes of it. Raises
+    JournalUnavailable, where there is none any more too."""
+    found = open_the_journal(given)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@contextmanager
 def records(given: Settings) -> Iterator[Journal]:
     """The journal, or an empty one in memory where no daemon has run yet: for commands that look at the world."""
     try:

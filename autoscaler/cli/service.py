@@ -165,7 +165,7 @@ def _serve(
     server = open_web(
         settings,
         journal,
-        lambda: opened.journal(settings(), read_only=False),
+        lambda: opened.journal_to_order(settings()),
         config=config,
         counted=counted.read,
         version=identity.version(),

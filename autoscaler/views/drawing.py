@@ -63,10 +63,18 @@ def costs(past: History) -> Iterator[tuple[str, str, str]]:
     )
     if fixed is not None:
         with_ = f"{count(fixed.workers, 'worker')} all the time at {fixed.price_per_h:.4g} an hour"
-        yield "a fixed fleet for its peak", f"{fixed.cost:,.2f}", with_
+        yield "a fixed fleet for its peak", f"{fixed.cost:,.2f}", with_ + _against(fixed.cost, totals.cost)
     if paas is not None:
         with_ = f"{count(paas.workers, 'worker')} all the time at {paas.price_per_month:,.2f} a month"
-        yield "a PaaS for its peak", f"{paas.cost:,.2f}", with_
+        yield "a PaaS for its peak", f"{paas.cost:,.2f}", with_ + _against(paas.cost, totals.cost)
+
+
+def _against(cost: float, was: float) -> str:
+    """What that is beside what it was; nothing where nothing was paid."""
+    if was <= 0.0:
+        return ""
+    times = cost / was
+    return f": {times:.2g} times what it was" if times < 9.95 else f": {times:,.0f} times what it was"
 
 
 def _panels(past: History) -> Iterator[Panel]:

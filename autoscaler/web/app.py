@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
 from autoscaler.meters import Reading
-from autoscaler.web import asking, routes, site
+from autoscaler.web import asking, live, routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.kept import Kept
 from autoscaler.web.live import Live
@@ -76,7 +76,7 @@ def application(
         return (ticks.known, id(reader.settings())) if ticks.known is not None else None
 
     kept = Kept(app, known, reader.clock)
-    return Guarded(kept, hosts=lambda: _names(reader.settings()), secure=secure)
+    return Guarded(kept, hosts=lambda: _names(reader.settings()), secure=secure, endless=(live.PATH,))
 
 
 def _names(settings: Settings) -> Collection[str]:

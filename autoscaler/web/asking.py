@@ -66,7 +66,7 @@ def what_if(reader: Reader, trials: Trials) -> APIRouter:
 
     @routes.delete(PATH + "/{id}", response_model=schemas.WhatIf, responses=_LOCKED | _UNKNOWN)
     def stop(id: Id, authorization: Token = None) -> Response:  # noqa: A002 - as above
-        """End it; one that has ended stays as it is."""
+        """End it, and forget it; how it stood at its end."""
         ordering.may_order(authorization, reader.settings())
         return _answer(trials.stop(id), reader, 200)
 

@@ -35,10 +35,19 @@ _HEADERS = {
 class Guarded:
     """The application behind its guards."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Callable[[], Collection[str]], secure: bool) -> None:
-        """`hosts`: names by which it may be called, beside loopback's. `secure`: HTTPS alone is spoken here."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Callable[[], Collection[str]],
+        secure: bool,
+        endless: Collection[str] = (),
+    ) -> None:
+        """`hosts`: names by which it may be called, beside loopback's. `secure`: HTTPS alone is spoken here.
+        `endless`: paths whose answers do not end, of which there is no head alone."""
         self._app = app
         self._hosts = hosts
+        self._endless = endless
         self._headers = _HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +58,9 @@ class Guarded:
         if answer is not None:
             await answer(scope, receive, self._with_headers(send))
             return
+        if scope["method"] == "HEAD" and scope["path"] not in self._endless:
+            # Routes know GET alone, and monitors ask for heads; the server, which has its own scope, sends no body.
+            scope = {**scope, "method": "GET"}
         await self._app(scope, _bounded(receive), self._with_headers(send))
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:

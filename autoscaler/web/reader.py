@@ -6,6 +6,7 @@ Any thread may ask; one at a time reads. What never happens here: a write, or wo
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
@@ -27,7 +28,51 @@ _LOOKS_A_POINT = 4
 _MOST_PASTS = 64
 """Of 200 kB each."""
 _MOST_MADE = 256
-"""Pages kept until the next tick."""
+"""Pages kept until the next tick; of more, those that were asked for longest ago go."""
+_MOST_MADE_BYTES = 32 * 1024**2
+
+
+class Made:
+    """What was made of one picture, under the names that who makes it chose. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._bytes = 0
+        self._under_way: dict[Hashable, threading.Lock] = {}
+
+    def once(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """That thing, made if nobody has asked for it before. Who asks for it while it is made waits for that."""
+        with self._lock:
+            found = self._found(key)
+            if found is not None:
+                return found
+            making = self._under_way.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                found = self._found(key)
+            if found is not None:
+                return found
+            try:
+                found = make()
+            finally:
+                with self._lock:
+                    self._under_way.pop(key, None)
+            with self._lock:
+                self._keep(key, found)
+            return found
+
+    def _found(self, key: Hashable) -> bytes | None:
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def _keep(self, key: Hashable, made: bytes) -> None:
+        self._bytes += len(made) - len(self._kept.pop(key, b""))
+        self._kept[key] = made
+        while len(self._kept) > _MOST_MADE or self._bytes > _MOST_MADE_BYTES:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +83,11 @@ class Picture:
     standing: Standing
     nodes: tuple[Node, ...]
     memory: Memory
-    made: dict[Hashable, bytes] = field(default_factory=dict)
-    """What was made of it already, under the names that who makes it chose."""
+    made: Made = field(default_factory=Made)
 
     def once(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """That thing, made if nobody has asked for it before."""
-        found = self.made.get(key)
-        if found is None:
-            found = make()
-            if len(self.made) < _MOST_MADE:
-                self.made[key] = found
-        return found
+        """That thing of this picture, made once."""
+        return self.made.once(key, make)
 
 
 class Reader:

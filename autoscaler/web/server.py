@@ -11,17 +11,20 @@ import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from autoscaler.web.patience import PatientForAWhile
+from autoscaler.web.patience import MOST_CONNECTIONS, PatientForAWhile
 
 _GRACE_S = 1
 """For answers under way when the end comes; streams do not end by themselves."""
 _END_S = 5.0
 _BACKLOG = 128
 _HEAD_BYTES = 16_384
+_MOST_SOCKETS = MOST_CONNECTIONS + 64
+"""Connections of which nothing is known yet are open files, too, and the daemon needs some for its ticks."""
 
 
 class CannotListen(Exception):
@@ -34,6 +37,23 @@ class Tls:
 
     certificate: str
     key: str
+
+
+class _Door(socket.socket):
+    """A listening socket that lets in so many at once. With TLS a client is the protocol's only after its handshake,
+    for which it may take a minute; until then nothing else counts it."""
+
+    _let_in: list[socket.socket]
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """As ever; who comes when it is full is sent away."""
+        client, address = super().accept()
+        self._let_in = [each for each in getattr(self, "_let_in", ()) if each.fileno() >= 0]
+        if len(self._let_in) >= _MOST_SOCKETS:
+            client.close()
+            raise ConnectionAbortedError("too many connections")  # what a server goes on after
+        self._let_in.append(client)
+        return client, address
 
 
 class Server:
@@ -105,7 +125,7 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     host, port = address
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
+        listening = _Door(family, kind, protocol)
     except OSError as error:
         raise CannotListen(f"{host} is no address of this computer: {error.strerror}") from error
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from autoscaler.clock import Clock
+from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings
 from autoscaler.journal import Journal
 from autoscaler.meters import Reading
@@ -43,7 +43,7 @@ def open_web(
     tls = (
         Tls(certificate=web.tls_certificate, key=web.tls_key) if web.tls_certificate and web.tls_key else None
     )
-    trials = Trials(config, clock.monotonic)
+    trials = Trials(config, SystemClock().monotonic)  # processes take real time, whatever is shown
     app = application(
         Reader(journal, settings, clock),
         writing,

@@ -26,6 +26,8 @@ MOST_S = 900.0
 UNASKED_S = 75.0
 """Whoever waits asks every second; from a tab that is long out of sight browsers let one ask once a minute."""
 _LOOK_S = 0.2
+_END_S = 5.0
+"""For a process that was killed to be gone."""
 _KEPT = 8
 _LARGEST_BYTES = 1_048_576
 """Of an answer, and of a complaint a part of that."""
@@ -134,15 +136,21 @@ class Trials:
             return replace(trial, took_s=now - trial.began_at)
 
     def stop(self, id_: str) -> Trial | None:
-        """The same, of one that shall not go on; it has ended then."""
+        """The same, of one that shall not go on; it has ended then, and is no longer kept."""
+        self._end(id_)
+        found = self.look(id_)
+        with self._lock:
+            self._kept.pop(id_, None)
+        return found
+
+    def _end(self, id_: str) -> None:
         with self._lock:
             run = self._run[1] if self._run is not None and self._run[0] == id_ else None
             if run is not None:
                 run.why_not = "It was stopped."
                 run.process.kill()
         if run is not None:
-            run.over.wait(_LOOK_S * 25)
-        return self.look(id_)
+            run.over.wait(_END_S)
 
     def close(self) -> None:
         """End what runs, and begin no more."""
@@ -150,7 +158,7 @@ class Trials:
             self._closed = True
             running = self._run
         if running is not None:
-            self.stop(running[0])
+            self._end(running[0])
 
     def _start(self, trial: Trial) -> _Run:
         folder = tempfile.TemporaryDirectory(

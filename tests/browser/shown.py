@@ -74,6 +74,7 @@ class Shown:
             "orders": "/orders",
             "pool": f"/pools/{POOL}",
             "history": f"/pools/{POOL}/history?since=1h",
+            "what-if": f"/pools/{POOL}/what-if",
             "decision": f"/pools/{POOL}/decisions/{decided}",
             "node": f"/nodes/{self.serving()[0]}",
             "nothing": "/nodes/nobody",

@@ -13,7 +13,7 @@ from tests.browser.shown import POOL, Shown
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-PAGES = ("overview", "attention", "orders", "pool", "history", "decision", "node", "nothing")
+PAGES = ("overview", "attention", "orders", "pool", "history", "what-if", "decision", "node", "nothing")
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 GRAVE = {"serious", "critical"}
 STAGE = {"tick": "2s"}

@@ -58,6 +58,7 @@
       try {
         const got = await call(`/${id}`);
         const told = await got.json();
+        if (got.status === 404) { say("It was stopped."); break; }
         if (!got.ok) { say(why(told, got.status), "bad"); break; }
         failures = 0;
         if (told.state !== "running") {

@@ -104,6 +104,18 @@ def test_health_goes_red_when_ticks_end_to_be_written(set_stage: Callable[..., S
         get(stage, "/healthz")
 
 
+def test_an_order_that_cannot_be_written_down_says_so(set_stage: Callable[..., Stage]) -> None:
+    """Where the journal was moved away there is none to write into: no failure of ours, and the reason in words."""
+    stage = serving(set_stage)
+    journal = stage.directory / "journal.db"
+    journal.rename(journal.with_name("moved.db"))
+
+    answer = order(stage, {"kind": "pause", "target": "images"})
+
+    assert 503 == answer.status_code, answer.text
+    assert "journal" in answer.json()["detail"]
+
+
 def test_every_answer_forbids_what_a_page_has_no_use_for(set_stage: Callable[..., Stage]) -> None:
     """Errors too."""
     stage = serving(set_stage)

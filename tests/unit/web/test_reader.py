@@ -1,0 +1,70 @@
+"""What is made of one picture is made once, and no crowd of other things takes it away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from autoscaler.web.reader import Made
+
+
+def test_what_many_ask_for_at_once_is_made_once() -> None:
+    made, begun, together = Made(), [], threading.Barrier(4)
+
+    def make() -> bytes:
+        begun.append(1)
+        time.sleep(0.2)
+        return b"page"
+
+    def ask() -> bytes:
+        together.wait(10)
+        return made.once("overview", make)
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(ask) for _ in range(4)]
+        assert [b"page"] * 4 == [each.result(10) for each in asked]
+
+    assert [1] == begun
+
+
+def test_things_that_nobody_asks_for_again_make_way() -> None:
+    """One client that asks for a thousand different times must not cost the others their pages."""
+    made, begun = Made(), []
+
+    def make() -> bytes:
+        begun.append(1)
+        return b"page"
+
+    for number in range(1_000):
+        made.once(number, lambda: b"x" * 1_000_000)
+        made.once("overview", make)
+
+    assert [1] == begun
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    made, begun = Made(), []
+
+    def make() -> bytes:
+        begun.append(1)
+        return b"x" * 1_000_000
+
+    for number in (*range(100), 0):
+        made.once(number, make)
+
+    assert 101 == len(begun)
+
+
+def test_what_cannot_be_made_is_tried_again() -> None:
+    made = Made()
+
+    def fails() -> bytes:
+        raise OSError("not now")
+
+    with pytest.raises(OSError, match="not now"):
+        made.once("overview", fails)
+
+    assert b"page" == made.once("overview", lambda: b"page")
