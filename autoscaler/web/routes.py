@@ -46,7 +46,7 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
 Writing = Callable[[], AbstractContextManager[Journal]]
 _DAY_S = 86_400.0
 Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
-PoolOf = Annotated[str | None, Query(max_length=100, description="Only of this pool.")]
+PoolOf = Annotated[str | None, Query(**schemas.NAME, description="Only of this pool.")]
 
 
 def health(reader: Reader) -> APIRouter:
@@ -120,7 +120,7 @@ def things(reader: Reader) -> APIRouter:
     routes = APIRouter(prefix=API, tags=["facts"], default_response_class=Response)
 
     @routes.get("/nodes/{name}", response_model=schemas.NodeLife, responses=_NOT_FOUND)
-    def node(name: Annotated[str, Path(max_length=100)]) -> Response:
+    def node(name: Annotated[str, Path(**schemas.NAME)]) -> Response:
         """One node, one that is gone too, with every move it made and its boot."""
         picture, journal = reader.picture(), reader.journal
         found = read.nodes(journal, name=NodeName(name), include_gone=True)
@@ -136,7 +136,7 @@ def things(reader: Reader) -> APIRouter:
 
     @routes.get("/decisions", response_model=schemas.DecisionDocument, responses=_NOT_FOUND)
     def decisions(
-        pool: Annotated[str, Query(max_length=100)],
+        pool: Annotated[str, Query(**schemas.NAME)],
         at: Annotated[
             float | None, Query(ge=0.0, le=1e11, description="Epoch seconds; the last one without.")
         ] = None,
@@ -150,7 +150,7 @@ def things(reader: Reader) -> APIRouter:
 
     @routes.get("/history", response_model=History, responses=_NOT_FOUND)
     def history_(
-        pool: Annotated[str, Query(max_length=100)],
+        pool: Annotated[str, Query(**schemas.NAME)],
         since: Since = _DAY_S,
     ) -> Response:
         """A pool's demand, wait, supply and cost over a time, as `autoscaler history --json` has it."""

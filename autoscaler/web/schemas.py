@@ -15,6 +15,9 @@ from autoscaler.views.standing import PoolStanding, Standing
 from autoscaler.web.trials import State
 from policies.contract import Decision
 
+NAME: dict[str, Any] = {"max_length": 100, "pattern": r"^[^\x00]*$"}
+"""Of a pool or a node. PostgreSQL takes no NUL in a text, and would be said to be unavailable."""
+
 
 def _like(name: str, made_of: type, **besides: Any) -> type:
     """A type with the fields of that dataclass, some of them others, some added."""

@@ -15,7 +15,7 @@ from autoscaler.core.model import PoolName
 from autoscaler.journal import JournalUnavailable, read
 from autoscaler.views import portraits
 from autoscaler.views.history import History
-from autoscaler.web import assets, candidates, charts, pages
+from autoscaler.web import assets, candidates, charts, pages, schemas
 from autoscaler.web.pages import Manner
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.trials import Trials
@@ -28,7 +28,7 @@ _ORDERS = 200
 _WHOLE_SPAN = "24h"
 _SHORTEST_S = 60.0
 _LONGEST_S = 30 * 86_400.0
-Name = Annotated[str, Path(max_length=100)]
+Name = Annotated[str, Path(**schemas.NAME)]
 At = Annotated[float, Path(ge=0.0, le=1e11, allow_inf_nan=False)]
 Made = Callable[[Picture, Manner], bytes | None]
 
