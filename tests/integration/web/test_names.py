@@ -54,6 +54,7 @@ def settings() -> Settings:
 def test_a_name_that_no_record_can_have_is_no_trouble_of_the_journal(
     journal: Journal, tmp_path: Path, path: str
 ) -> None:
+    """PostgreSQL refuses a NUL in a text; that is the asker's mistake and no outage."""
     heard, now = _Heard(), settings()
     server = open_web(
         lambda: now,
