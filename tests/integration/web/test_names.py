@@ -54,6 +54,7 @@ def settings() -> Settings:
 def test_a_name_that_no_record_can_have_is_no_trouble_of_the_journal(
     journal: Journal, tmp_path: Path, path: str
 ) -> None:
+    """What is wrong is the address, and whoever sent it is told so."""
     heard, now = _Heard(), settings()
     server = open_web(
         lambda: now,
