@@ -195,6 +195,9 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
         "web.failed": _kind(
             "error", "why", "the page, the API and metrics are not served; everything else goes on"
         ),
+        "web.erred": _kind(
+            "error", "address error", "a page or an answer could not be made; please report it"
+        ),
         "traces.missed": _kind(
             "warning",
             "collector",

@@ -22,7 +22,7 @@ from autoscaler.config import Settings, config_path
 from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
-from autoscaler.journal import Journal
+from autoscaler.journal import Journal, JournalUnavailable
 from autoscaler.metering import Metered
 from autoscaler.meters import Meters, Tally
 from autoscaler.reload import Bell, Reloading
@@ -160,7 +160,11 @@ def _serve(
         return
     from autoscaler.web.serving import open_web  # noqa: PLC0415 - where nothing is served none of it is loaded
 
-    journal = opened.open_the_journal(settings(), read_only=True)
+    try:
+        journal = opened.open_the_journal(settings(), read_only=True)
+    except JournalUnavailable as error:
+        log.say("web.failed", why=str(error))
+        return
     everything.callback(journal.close)
     server = open_web(
         settings,

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
 from autoscaler.meters import Reading
+from autoscaler.telemetry import Log
 from autoscaler.web import asking, live, routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.kept import Kept
@@ -37,6 +38,7 @@ def application(
     trials: Trials,
     *,
     counted: Callable[[], Reading],
+    log: Log,
     version: str,
     secure: bool,
 ) -> ASGIApp:
@@ -70,10 +72,11 @@ def application(
     app.add_exception_handler(JournalUnavailable, _unavailable)
     app.add_exception_handler(TooLong, _too_long)
     app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(Exception, _erred(log))
     app.add_exception_handler(405, _not_allowed(parts))
 
     def known() -> Hashable | None:
-        return (ticks.known, id(reader.settings())) if ticks.known is not None else None
+        return (ticks.known, reader.generation()) if ticks.known is not None else None
 
     kept = Kept(app, known, reader.clock)
     return Guarded(kept, hosts=lambda: _names(reader.settings()), secure=secure, endless=(live.PATH,))
@@ -82,6 +85,19 @@ def application(
 def _names(settings: Settings) -> Collection[str]:
     address = settings.web.address
     return (*settings.web.hosts, *((address[0],) if address else ()))
+
+
+def _erred(log: Log) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    """An answer to what should not happen: nothing of it to the client, and all of it to the log."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        route = request.scope.get("route")
+        log.say(
+            "web.erred", address=getattr(route, "path", "unknown"), error=f"{type(error).__name__}: {error}"
+        )
+        return JSONResponse({"detail": "Something went wrong here; the daemon's log says what."}, 500)
+
+    return answer
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:

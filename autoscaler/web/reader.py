@@ -100,6 +100,8 @@ class Reader:
         self._lock = threading.Lock()
         self._past_lock = threading.Lock()
         self._pasts: dict[Hashable, History] = {}
+        self._in_force: Settings | None = None
+        self._generation = 0
         self._picture: Picture | None = None
         self._key: Hashable = None
 
@@ -109,8 +111,8 @@ class Reader:
         One of 30 days is read from half a million rows, and its points are an hour apart: it is not read every tick.
         """
         settings = self.settings()
-        key = (pool, span_s, id(settings))
         with self._past_lock:
+            key = (pool, span_s, self.generation())
             found = self._pasts.get(key)
             if (
                 found is not None
@@ -129,6 +131,14 @@ class Reader:
                 self._pasts.clear()
             self._pasts[key] = made
             return made
+
+    def generation(self) -> int:
+        """Another number once the settings in force are others. They are held, so that none can look like the next."""
+        now = self.settings()
+        if now is not self._in_force:
+            self._in_force = now
+            self._generation += 1
+        return self._generation
 
     def heartbeat(self) -> Heartbeat:
         """Whether a daemon ticks. Raises JournalUnavailable."""
@@ -150,7 +160,7 @@ class Reader:
 
     def _now(self, heard: Heartbeat) -> Hashable:
         passing = None if heard.running else int(self.clock.now() / _STALE_S)
-        return heard.last_tick_at, read.order_marks(self.journal), passing, id(self.settings())
+        return heard.last_tick_at, read.order_marks(self.journal), passing, self.generation()
 
     def _look(self, heard: Heartbeat) -> tuple[Hashable, Picture]:
         for _ in range(_TRIES):

@@ -49,6 +49,7 @@ def open_web(
         writing,
         trials,
         counted=counted,
+        log=log,
         version=version,
         secure=tls is not None,
     )

@@ -54,7 +54,7 @@ def settings() -> Settings:
 def test_a_name_that_no_record_can_have_is_no_trouble_of_the_journal(
     journal: Journal, tmp_path: Path, path: str
 ) -> None:
-    """PostgreSQL refuses a NUL in a text; that is the asker's mistake and no outage."""
+    """What is wrong is the address, and whoever sent it is told so."""
     heard, now = _Heard(), settings()
     server = open_web(
         lambda: now,

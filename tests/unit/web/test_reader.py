@@ -12,7 +12,7 @@ from autoscaler.web.reader import Made
 
 
 def test_what_many_ask_for_at_once_is_made_once() -> None:
-    """Who comes while it is made waits for it."""
+    """All browsers ask right after a tick."""
     made, begun, together = Made(), [], threading.Barrier(4)
 
     def make() -> bytes:
@@ -47,7 +47,7 @@ def test_things_that_nobody_asks_for_again_make_way() -> None:
 
 
 def test_what_is_kept_has_a_bound() -> None:
-    """In bytes, whatever the number of things."""
+    """By its size, too: what was kept first is made anew once a hundred others came."""
     made, begun = Made(), []
 
     def make() -> bytes:
@@ -61,7 +61,7 @@ def test_what_is_kept_has_a_bound() -> None:
 
 
 def test_what_cannot_be_made_is_tried_again() -> None:
-    """A failure is nobody else's answer."""
+    """Whoever waited for it does not wait for ever."""
     made = Made()
 
     def fails() -> bytes:
