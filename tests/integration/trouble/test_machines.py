@@ -81,7 +81,8 @@ def test_a_worker_that_never_enrols_is_replaced_and_its_neighbours_work_on(
     def gone() -> list[str]:
         nonlocal most
         machines = stage.machines()
-        assert {1} >= set(machines.values()), machines
+        # None yet: its process bears the mark a moment before it is the keeper.
+        assert {0, 1} >= set(machines.values()), machines
         most = max(most, sum("-broken-" in name for name in machines))
         return [each["node"] for each in moves(stage, "broken") if each["after"] == "gone"]
 
