@@ -65,6 +65,10 @@ class Shown:
         nodes = self.asked(f"/api/v1/nodes?pool={POOL}")["nodes"]
         return [each["name"] for each in nodes if each["state"] == "ready"]
 
+    def done(self) -> int:
+        """Tasks of the last hour that the daemon saw completed."""
+        return self.asked(f"/api/v1/history?pool={POOL}&since=3600")["totals"]["tasks_done"] or 0
+
     def pages(self) -> dict[str, str]:
         """Every kind of page: name → path, with things that are there now."""
         decided = self.asked(f"/api/v1/decisions?pool={POOL}")["at"]
