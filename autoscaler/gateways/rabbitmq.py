@@ -15,6 +15,7 @@ from autoscaler.core.model import PoolName, WorkerName
 from autoscaler.gateways import rabbitmq_counters, rabbitmq_rows
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.gateways.management_api import ManagementAPI, NotFound, Unreachable
+from autoscaler.gateways.queue_names import QueueNames
 from autoscaler.gateways.rabbitmq_counters import Counters, QueueHistory
 from autoscaler.meters import Meters
 from policies.contract import Demand, QueueDemand
@@ -22,9 +23,6 @@ from providers.contract import Finding
 
 _FEW_QUEUES = 20
 """Up to so many exact names are asked one by one; beyond, one listing of the vhost is cheaper for the broker."""
-_PAGE_SIZE = 500
-"""The most that the management API gives in one page."""
-_MOST_PAGES = 400
 _LOOK_TIMEOUTS = 4
 """A whole look of many calls may last so many time-outs of one call."""
 _NO_TIME = Missing(why="no time left on this tick; asked first on the next")
@@ -73,18 +71,24 @@ class RabbitMQ:
         self._interval_s = statistics_interval_s
         self._history: dict[str, QueueHistory] = {}
         self._turns: dict[WorkerName, int] = {}
+        self._names: tuple[Mapping[PoolName, tuple[str, ...]], QueueNames] = ({}, QueueNames({}))
 
     def demand(self, queues: Mapping[PoolName, tuple[str, ...]]) -> Mapping[PoolName, Demand | Missing]:
         """Demand of each pool, whose queues are exact names or patterns such as `thumbs.*`."""
-        patterns = {pattern for of_pool in queues.values() for pattern in of_pool}
+        names = self._names_of(queues)
         try:
-            found = self._look(patterns)
+            found = self._look(names)
         except FactUnavailable as error:
             return dict.fromkeys(queues, Missing(why=str(error)))
         self._history = {name: h for name, h in self._history.items() if name in found}
         most = rabbitmq_counters.samples_each(len(found))
-        taken = {name: self._take(name, row, most) for name, row in found.items()}
-        return {pool: self._of_pool(of_pool, taken) for pool, of_pool in queues.items()}
+        of_pools: dict[PoolName, list[QueueDemand | Missing]] = {pool: [] for pool in queues}
+        for name, row in sorted(found.items()):
+            taken = self._take(name, row, most)
+            # A pattern means queues that exist; one that another pool waits for is not among them.
+            for pool in names.exact[name] if row is None else names.pools(name):
+                of_pools[pool].append(taken)
+        return {pool: self._of_pool(queues[pool], of_pool) for pool, of_pool in of_pools.items()}
 
     def unacknowledged(
         self, workers: Iterable[WorkerName], within_s: float
@@ -160,13 +164,13 @@ class RabbitMQ:
             return Finding(subject="vhost", ok=False, says=str(error))
         return Finding(subject="vhost", ok=True, says=repr(self._vhost))
 
-    def _look(self, patterns: set[str]) -> dict[str, Look]:
+    def _look(self, names: QueueNames) -> dict[str, Look]:
         """What the broker says of every queue that matters. Raises FactUnavailable where nothing could be seen."""
         until = self._clock.monotonic() + self._look_s
-        if len(patterns) <= _FEW_QUEUES and not any(map(rabbitmq_rows.is_pattern, patterns)):
-            return self._ask_each(sorted(patterns), until)
-        exact: dict[str, Look] = dict.fromkeys(p for p in patterns if not rabbitmq_rows.is_pattern(p))
-        return exact | self._listed(patterns, until)
+        if len(names.exact) <= _FEW_QUEUES and not names.has_patterns:
+            return self._ask_each(sorted(names.exact), until)
+        unseen: dict[str, Look] = dict.fromkeys(names.exact)
+        return unseen | self._listed(names, until)
 
     def _ask_each(self, names: Iterable[str], until: float) -> dict[str, Look]:
         found: dict[str, Look] = {}
@@ -191,46 +195,27 @@ class RabbitMQ:
         except NotFound as error:
             raise FactUnavailable(f"the broker has no vhost {self._vhost!r}") from error
 
-    def _listed(self, patterns: set[str], until: float) -> dict[str, Row]:
-        """The queues that matter, from a listing of the vhost.
+    def _listed(self, names: QueueNames, until: float) -> dict[str, Row]:
+        """The queues that matter, from one listing of the vhost. Raises FactUnavailable.
 
-        Queues that come and go shift others from page to page, so a listing that changed under way is walked once
-        more, and believed if it holds the same queues of ours. Raises FactUnavailable.
+        All in one answer: for each page a broker would go through all its queues again, and between two pages a queue
+        that went would let another slip.
         """
-        before: dict[str, Row] | None = None
-        for _ in range(2):
-            try:
-                rows, changed = self._walk(until)
-            except NotFound as error:
-                raise FactUnavailable(f"the broker has no vhost {self._vhost!r}") from error
-            ours = {name: row for name, row in rows.items() if rabbitmq_rows.matches(name, patterns)}
-            if not changed or (before is not None and before.keys() == ours.keys()):
-                return ours
-            before = ours
-        raise FactUnavailable("queues came or went while they were listed; the next tick looks again")
-
-    def _walk(self, until: float) -> tuple[dict[str, Row], bool]:
-        """All queues of the vhost, page by page, and whether the listing changed under way."""
-        rows: dict[str, Row] = {}
-        totals: set[int] = set()
-        entries = 0
-        for page in range(1, _MOST_PAGES + 1):
-            answer = self._api.get(
-                "queues", self._vhost, until=until,
-                page=str(page), page_size=str(_PAGE_SIZE), columns=rabbitmq_rows.COLUMNS,
-            )  # fmt: skip
-            answer = rabbitmq_rows.as_object(answer, "a page of queues")
-            items, pages = answer.get("items"), rabbitmq_rows.count(answer, "page_count", "a page of queues")
-            if not isinstance(items, list):
-                raise FactUnavailable("the broker answered a page of queues without `items`")
-            totals.add(rabbitmq_rows.count(answer, "total_count", "a page of queues"))
-            for item in items:
-                row = rabbitmq_rows.as_object(item, "a queue")
-                rows[rabbitmq_rows.name_of(row)] = row
-            entries += len(items)
-            if page >= pages:
-                return rows, totals != {len(rows)} or entries != len(rows)
-        raise FactUnavailable(f"the vhost has more than {_PAGE_SIZE * _MOST_PAGES} queues")
+        try:
+            rows = self._api.get("queues", self._vhost, until=until, columns=rabbitmq_rows.COLUMNS)
+        except NotFound as error:
+            raise FactUnavailable(f"the broker has no vhost {self._vhost!r}") from error
+        if not isinstance(rows, list):
+            raise FactUnavailable(
+                "the broker answered the queues of a vhost with something that is not a list"
+            )
+        found: dict[str, Row] = {}
+        for each in rows:
+            row = rabbitmq_rows.as_object(each, "a queue")
+            name = rabbitmq_rows.name_of(row)
+            if any(names.pools(name)):
+                found[name] = row
+        return found
 
     def _take(self, name: str, row: Look, most: int) -> QueueDemand | Missing:
         if isinstance(row, Missing):
@@ -259,22 +244,24 @@ class RabbitMQ:
     def _begun(self, most: int) -> QueueHistory:
         return QueueHistory(interval_s=self._interval_s, most=most)
 
-    def _of_pool(
-        self, patterns: tuple[str, ...], taken: Mapping[str, QueueDemand | Missing]
-    ) -> Demand | Missing:
+    def _names_of(self, queues: Mapping[PoolName, tuple[str, ...]]) -> QueueNames:
+        """The same until others are asked for: of a thousand pools it takes a while to be made."""
+        before, names = self._names
+        if before != queues:
+            names = QueueNames(queues)
+            self._names = dict(queues), names
+        return names
+
+    def _of_pool(self, names: tuple[str, ...], taken: Iterable[QueueDemand | Missing]) -> Demand | Missing:
         queues: list[QueueDemand] = []
-        for name, queue in sorted(taken.items()):
-            if not rabbitmq_rows.matches(name, patterns):
-                continue
+        for queue in taken:
             if isinstance(queue, Missing):
                 return queue
-            # A pattern means queues that exist; one that another pool waits for is not among them.
-            if not queue.missing or name in patterns:
-                queues.append(queue)
+            queues.append(queue)
         there = [(self._history.get(q.name) or QueueHistory(), q) for q in queues if not q.missing]
         warnings = [f"queue {q.name!r} does not exist yet" for q in queues if q.missing]
         if not queues:
-            warnings.append(f"no queue matches {', '.join(patterns)}")
+            warnings.append(f"no queue matches {', '.join(names)}")
         return Demand(
             backlog=sum(q.backlog for q in queues),
             in_progress=sum(q.in_progress for q in queues),

@@ -6,9 +6,7 @@ here: I/O, or a default for something the broker did not say.
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from autoscaler.gateways.contract import FactUnavailable
@@ -22,23 +20,6 @@ COLUMNS = (
 )
 """All that is asked of a queue: whole rows of a big vhost are megabytes."""
 _PLAUSIBLE = 10**12
-_WILD = frozenset("*?[")
-_BOOKKEEPING = re.compile(r"amq\.gen-.*|celeryev\..*|.*\.pidbox")
-"""Queues that brokers and Celery make for themselves hold no tasks; a pattern never means them."""
-
-
-def is_pattern(name: str) -> bool:
-    """Whether a configured name stands for several queues."""
-    return not _WILD.isdisjoint(name)
-
-
-def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a queue is meant by any of these names and patterns."""
-    return any(
-        name == pattern
-        or (is_pattern(pattern) and fnmatch.fnmatchcase(name, pattern) and not _BOOKKEEPING.fullmatch(name))
-        for pattern in patterns
-    )
 
 
 def as_object(value: object, what: str) -> Mapping[str, Any]:

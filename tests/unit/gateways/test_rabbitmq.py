@@ -24,18 +24,13 @@ def a_row(name: str = "images", **changes: object) -> dict[str, object]:
     return {key: value for key, value in (row | changes).items() if value is not ...}
 
 
-def a_page(rows: list[dict[str, object]], page: int, total: int) -> Answer:
-    return says({"items": rows, "page": page, "page_count": -(-total // 500), "total_count": total})
-
-
 def a_vhost(names: list[str]) -> Script:
     """A vhost with these queues, listed and one by one."""
 
     def script(path: str, query: dict[str, str]) -> Answer:
         if path == "/api/queues/%2F":
-            page, size = int(query["page"]), int(query["page_size"])
-            rows = [a_row(name) for name in names[(page - 1) * size : page * size]]
-            return says({"items": rows, "page_count": -(-len(names) // size), "total_count": len(names)})
+            # Whether there is such a vhost is asked by a page of one.
+            return says({"items": []} if "page" in query else [a_row(name) for name in names])
         name = path.rpartition("/")[2]
         return says(a_row(name)) if name in names else says({}, 404)
 
@@ -197,8 +192,8 @@ def test_a_broker_that_does_not_answer_is_asked_once() -> None:
     assert 2 == len(server.asked)
 
 
-def test_patterns_walk_every_page_once_for_all_pools() -> None:
-    """1,203 queues are three pages, with only the columns that are used."""
+def test_patterns_take_one_listing_for_all_pools() -> None:
+    """However many queues there are, with only the columns that are used."""
     names = [f"thumbs.{i:04}" for i in range(1200)] + ["images", "celery@x.celery.pidbox", "celeryev.1"]
     with looking(a_vhost(names)) as (broker, server, _):
         found = broker.demand(
@@ -208,8 +203,7 @@ def test_patterns_walk_every_page_once_for_all_pools() -> None:
     assert 1200 == len(the_demand(found).queues)
     assert 1201 == len(the_demand(found, PoolName("all")).queues)
     assert ["images", "soon"] == [q.name for q in the_demand(found, PoolName("one")).queues]
-    assert ["1", "2", "3"] == [query["page"] for _, query in server.asked]
-    assert {("500", rabbitmq_rows.COLUMNS)} == {(q["page_size"], q["columns"]) for _, q in server.asked}
+    assert [("/api/queues/%2F", {"columns": rabbitmq_rows.COLUMNS})] == server.asked
 
 
 def test_many_exact_names_are_listed_rather_than_asked_one_by_one() -> None:
@@ -230,45 +224,10 @@ def test_a_pattern_that_matches_nothing_is_told() -> None:
     assert (0, ("no queue matches thumbs.*",)) == (demand.backlog, demand.warnings)
 
 
-def test_a_listing_that_changes_under_way_is_walked_again() -> None:
-    """A queue that goes shifts the others: one may have slipped between two pages."""
-    rows = [a_row(f"q{i:04}") for i in range(600)]
-    answers = iter([
-        a_page(rows[:500], 1, 600), a_page(rows[501:], 2, 599),
-        a_page(rows[1:501], 1, 599), a_page(rows[501:], 2, 599),
-    ])  # fmt: skip
-    with looking(lambda _p, _q: next(answers)) as (broker, _, _):
-        demand = the_demand(broker.demand({POOL: ("q*",)}))
-
-    assert 599 == len(demand.queues)
-
-
-def test_a_listing_that_never_stands_still_is_believed_for_queues_that_do() -> None:
-    """Reply queues come and go all the time; ours were the same in two walks."""
-    ours = [a_row(f"q{i}") for i in range(3)]
-    answers = iter([a_page(ours, 1, 3 + i) for i in range(1, 3)])
-    with looking(lambda _p, _q: next(answers)) as (broker, _, _):
-        assert 3 == len(the_demand(broker.demand({POOL: ("q*",)})).queues)
-
-
-def test_a_listing_that_changes_twice_is_not_believed() -> None:
-    """The next tick looks again."""
-    answers = iter([a_page([a_row("q1")], 1, 2), a_page([a_row("q2")], 1, 2)])
-    with looking(lambda _p, _q: next(answers)) as (broker, _, _):
-        assert isinstance(broker.demand({POOL: ("q*",)})[POOL], Missing)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        {}, [], {"items": []},
-        {"items": 3, "page_count": 1, "total_count": 1}, {"items": [7], "page_count": 1, "total_count": 1},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_page_that_is_none_is_missing(page: object) -> None:
-    """Whatever it is instead."""
-    with looking(lambda _p, _q: says(page)) as (broker, _, _):
+@pytest.mark.parametrize("listing", [{}, {"items": []}, 3, None, [7], [{}], [{"name": 7}]], ids=str)
+def test_a_listing_that_is_none_is_missing(listing: object) -> None:
+    """Whatever it is instead: a row without a name may be one of ours."""
+    with looking(lambda _p, _q: says(listing)) as (broker, _, _):
         assert isinstance(broker.demand({POOL: ("q*",)})[POOL], Missing)
 
 
