@@ -12,17 +12,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from autoscaler import meters
+from autoscaler import meters, tick_record
 from autoscaler.clock import Clock
 from autoscaler.core import (
     holdings,
     invariants,
-    measuring,
     money,
     offers,
     orders,
     reconcile,
-    remembering,
     supply,
 )
 from autoscaler.core import plan as planning
@@ -32,20 +30,17 @@ from autoscaler.core.model import (
     FleetRules,
     Node,
     Order,
-    Plan,
-    PoolDecision,
     PoolName,
     PoolRules,
     PoolWish,
     WorkerName,
     worker_of,
 )
-from autoscaler.core.orders import PoolOrders
 from autoscaler.core.published import Published
 from autoscaler.core.reconcile import Reconciled
 from autoscaler.core.reports import Refusals, Report
 from autoscaler.core.true_time import carried_over
-from autoscaler.journal.contract import BootRecord, Sample, TickRecord
+from autoscaler.journal.contract import TickRecord
 from autoscaler.meters import Meters
 from autoscaler.observe import Seen
 from autoscaler.prospects import Prospects
@@ -221,7 +216,7 @@ class Loop:
         decisions = self._decide(snapshot, reconciled, asked.wishes)
         plan = planning.plan(snapshot, reconciled, decisions, self._rules, self._fleet)
         invariants.check(snapshot, reconciled, plan, self._rules, self._fleet)
-        record = self._record(snapshot, reconciled, decisions, plan, asked)
+        record = tick_record.record(snapshot, reconciled, decisions, plan, asked, self._rules, self._fleet)
         return Tick(snapshot=snapshot, reconciled=reconciled, decisions=decisions, plan=plan, record=record)
 
     def _observe(self, *, first: bool) -> Snapshot:
@@ -294,10 +289,12 @@ class Loop:
         self, snapshot: Snapshot, reconciled: Reconciled, wishes: Mapping[PoolName, PoolWish]
     ) -> dict[PoolName, Decision]:
         decisions = {}
-        memory = reconciled.memory
+        nodes, memory = supply.by_pool(reconciled.nodes), reconciled.memory
         allowed = money.allowances(reconciled.nodes, memory, self._rules, self._fleet, snapshot.at, wishes)
         for name, rules in self._rules.items():
-            decision = self._decide_one(rules, snapshot, reconciled, wishes.get(name), allowed.get(name))
+            decision = self._decide_one(
+                rules, snapshot, nodes[name], memory, wishes.get(name), allowed.get(name)
+            )
             if decision is not None:
                 decisions[name] = decision
         return decisions
@@ -306,12 +303,12 @@ class Loop:
         self,
         rules: PoolRules,
         snapshot: Snapshot,
-        reconciled: Reconciled,
+        nodes: tuple[Node, ...],
+        memory: Memory,
         wish: PoolWish | None,
         allowance: Allowance | None,
     ) -> Decision | None:
         try:
-            nodes, memory = reconciled.nodes, reconciled.memory
             asked = supply.decision_input(rules, snapshot, nodes, memory, wish, allowance)
             decision = decide(asked)
             sentence(decision)  # figures that have no words fail here, and this pool alone
@@ -319,81 +316,3 @@ class Loop:
             self._log.say("pool.failed", pool=rules.name, error=f"{type(error).__name__}: {error}")
             return None
         return decision
-
-    def _record(
-        self,
-        snapshot: Snapshot,
-        reconciled: Reconciled,
-        decisions: Mapping[PoolName, Decision],
-        plan: Plan,
-        asked: PoolOrders,
-    ) -> TickRecord:
-        before = {node.name: node for node in snapshot.nodes}
-        return TickRecord(
-            at=snapshot.at,
-            new_nodes=tuple(n for n in plan.nodes if n.name not in before),
-            changed_nodes=tuple(
-                n for n in plan.nodes if before.get(n.name, n) is not n and n != before[n.name]
-            ),
-            transitions=(*reconciled.transitions, *plan.transitions),
-            decisions=tuple(
-                PoolDecision(
-                    pool=pool,
-                    at=snapshot.at,
-                    decision=decision,
-                    sentence=sentence(decision, remarks=plan.remarks_of(pool)),
-                )
-                for pool, decision in decisions.items()
-            ),
-            answers=(*asked.answers, *plan.answers),
-            wishes=asked.changed,
-            memory=remembering.after(snapshot, reconciled, plan, self._rules, self._fleet),
-            samples=tuple(
-                _sample(self._rules[pool], decision, plan, snapshot) for pool, decision in decisions.items()
-            ),
-            slices=measuring.slices(snapshot, self._rules),
-            boots=_boots(snapshot, reconciled.memory),
-        )
-
-
-def _boots(snapshot: Snapshot, memory: Memory) -> tuple[BootRecord, ...]:
-    """Of machines of which something became known on this tick; with the log, where that is why one failed."""
-    reports = {} if isinstance(snapshot.reports, Missing) else snapshot.reports
-    found = []
-    for node in snapshot.nodes:
-        boot = memory.booting.get(node.name)
-        if boot is None or boot == snapshot.memory.booting.get(node.name):
-            continue
-        report = reports.get(node.name)
-        log = report.log if report is not None and report.log and boot.failed is not None else None
-        found.append(
-            BootRecord(
-                node=node.name, pool=node.pool, offer=node.offer.name, at=snapshot.at, boot=boot, log=log
-            )
-        )
-    return tuple(found)
-
-
-def _sample(pool: PoolRules, decision: Decision, plan: Plan, snapshot: Snapshot) -> Sample:
-    nodes = supply.of_pool(plan.nodes, pool.name)
-    workers = supply.supply(nodes, pool.slots, snapshot, pool.counts_as)
-    demand = decision.input.demand
-    flow = demand.flow if demand else None
-    return Sample(
-        pool=pool.name,
-        at=decision.input.at,
-        backlog=demand.backlog if demand else None,
-        in_progress=demand.in_progress if demand else None,
-        arrivals_per_s=demand.arrivals_per_s.value if demand else None,
-        completions_per_s=demand.completions_per_s.value if demand else None,
-        wait_s=demand.wait_s.value if demand else None,
-        serving=workers.serving,
-        arriving=workers.arriving,
-        leaving=workers.leaving,
-        wanted=decision.wanted,
-        cost_per_h=supply.cost_per_h(nodes),
-        arrived=flow.arrived if flow else None,
-        completed=flow.completed if flow else None,
-        counted_s=flow.over_s if flow else None,
-        busy=supply.busy(nodes, snapshot),
-    )

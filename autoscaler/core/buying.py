@@ -164,19 +164,21 @@ def _order(draft: Draft, pool: PoolRules, decision: Decision, offer: Offer, coun
     for _ in range(count):
         number = len(draft.creates)
         name = NodeName(f"{draft.fleet.name}-{pool.name}-{snapshot.name_seed}{number:x}")
-        draft.nodes[name] = Node(
-            name=name,
-            machine=name,
-            pool=pool.name,
-            offer=offer,
-            slots=pool.slots_of(offer.name),
-            queues=pool.queues,
-            state=NodeState.CREATING,
-            reason=f"wanted workers: {decision.wanted}",
-            ordered_at=snapshot.at,
-            entered_at=snapshot.at,
-            entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
-            becomes=becomes or "",
+        draft.add(
+            Node(
+                name=name,
+                machine=name,
+                pool=pool.name,
+                offer=offer,
+                slots=pool.slots_of(offer.name),
+                queues=pool.queues,
+                state=NodeState.CREATING,
+                reason=f"wanted workers: {decision.wanted}",
+                ordered_at=snapshot.at,
+                entered_at=snapshot.at,
+                entered_on=draft.memory.clocks.get(listing_clock(offer.provider), 0.0),
+                becomes=becomes or "",
+            )
         )
         draft.transitions.append(
             Transition(

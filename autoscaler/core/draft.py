@@ -36,9 +36,22 @@ class Draft:
     becoming: dict[NodeName, str] = field(default_factory=dict)
     """What the machines ordered by this plan are to become."""
     waits: list[Wait] = field(default_factory=list)
+    _names: dict[PoolName, list[NodeName]] = field(default_factory=dict)
+    """Of each pool's nodes: every pool is asked for several times, and a walk over all nodes each would be nodes ×
+    pools."""
+
+    def __post_init__(self) -> None:
+        for node in self.nodes.values():
+            self._names.setdefault(node.pool, []).append(node.name)
 
     def of_pool(self, pool: PoolName) -> tuple[Node, ...]:
-        return supply.of_pool(self.nodes.values(), pool)
+        """The pool's nodes that are not GONE, as they stand now."""
+        return supply.there(self.nodes[name] for name in self._names.get(pool, ()))
+
+    def add(self, node: Node) -> None:
+        """Take in a new one."""
+        self.nodes[node.name] = node
+        self._names.setdefault(node.pool, []).append(node.name)
 
     def move(self, node: Node, event: Event, reason: str) -> None:
         moved, told = moves.move(node, event, reason, at=self.snapshot.at, clocks=self.memory.clocks)

@@ -103,8 +103,9 @@ def _residency_holds(plan: Plan, rules: Rules, fleet: FleetRules) -> None:
 def _limits_hold(reconciled: Reconciled, plan: Plan, rules: Rules) -> None:
     """A limit may be found exceeded (it was lowered); then nothing may be bought in that pool."""
     buying = {action.pool for action in plan.actions if isinstance(action, CreateNode)}
+    nodes = supply.by_pool(plan.nodes)
     for name in buying:
-        paid = supply.billable(supply.of_pool(plan.nodes, name))
+        paid = supply.billable(nodes[name])
         bound = rules[name].limits
         unrecorded = strangers.prices_per_h(reconciled.memory, rules[name])
         strange = strangers.workers(reconciled.memory, rules[name])

@@ -12,7 +12,7 @@ from dataclasses import replace
 from autoscaler.core import boots, drains, moves, offers, patience, supply
 from autoscaler.core.facts import Missing, Snapshot
 from autoscaler.core.lifecycle import Event, NodeState
-from autoscaler.core.model import FleetRules, OfferName, PoolName, PoolRules, Transition
+from autoscaler.core.model import FleetRules, Node, OfferName, PoolName, PoolRules, Transition
 from policies import growth, redelivery, seasons
 from policies import traffic as traffics
 from policies.contract import Demand, Flow, Span, Supply, Traffic
@@ -32,6 +32,7 @@ def traffic(
 ) -> dict[PoolName, Traffic]:
     """Of each configured pool, this look included; pools no longer configured are forgotten."""
     before, booted, left = snapshot.memory.traffic, _boots(snapshot, told), drains.ended(snapshot)
+    nodes = supply.by_pool(snapshot.nodes)
     measured = {}
     for name, pool in rules.items():
         of_pool = _dated(before.get(name) or Traffic(), snapshot)
@@ -43,10 +44,8 @@ def traffic(
                 redeliveries=redelivery.unseen(of_pool.redeliveries, snapshot.elapsed_s),
             )
         else:
-            workers = supply.supply(
-                supply.of_pool(snapshot.nodes, name), pool.slots, snapshot, pool.counts_as
-            )
-            excused = _excused(pool, demand, workers, snapshot)
+            workers = supply.supply(nodes[name], pool.slots, snapshot, pool.counts_as)
+            excused = _excused(pool, nodes[name], demand, workers, snapshot)
             of_pool = with_look(of_pool, demand, workers, excused, elapsed_s=snapshot.elapsed_s)
         # The wall clock may have been stepped in between: no boot takes longer than it is given.
         longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
@@ -130,13 +129,14 @@ def boots_by_offer(
     return {key: span for key, span in after.items() if key in kept}
 
 
-def _excused(pool: PoolRules, demand: Demand, workers: Supply, snapshot: Snapshot) -> float:
+def _excused(
+    pool: PoolRules, nodes: Iterable[Node], demand: Demand, workers: Supply, snapshot: Snapshot
+) -> float:
     """Messages that the workers which we sent away since the last look may have given back."""
     sent_away = sum(
         pool.counts_as(node)
-        for node in snapshot.nodes
-        if node.pool == pool.name
-        and node.state is NodeState.DESTROYING
+        for node in nodes
+        if node.state is NodeState.DESTROYING
         and (node.stop_due or node.given_up)
         and snapshot.at - node.entered_at <= snapshot.elapsed_s + _AT_ONCE_S
     )

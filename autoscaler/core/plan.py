@@ -202,7 +202,7 @@ def _roll(draft: Draft, pool: PoolRules, decision: Decision) -> int:
         memory=draft.memory,
         fleet=draft.fleet,
         nodes=draft.of_pool(pool.name),
-        all_nodes=tuple(draft.nodes.values()),
+        all_nodes=draft.nodes.values(),
     )
     step = rolling.step(pool, given, decision)
     for node, reason in step.leaves:

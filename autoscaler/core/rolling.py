@@ -7,7 +7,7 @@ purchase, a worker ended amid its work, a choice while workers or demand cannot 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from autoscaler.core import drains, drift, limits, offers, quanta, quotas, residency, strangers
@@ -52,7 +52,7 @@ class Given:
     memory: Memory
     fleet: FleetRules
     nodes: tuple[Node, ...]
-    all_nodes: tuple[Node, ...]
+    all_nodes: Collection[Node]
 
 
 def obey(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from autoscaler.core import boots, holdings, lifecycle, offers, preference
@@ -12,18 +13,22 @@ from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
 from policies.contract import Allowance, DecisionInput, Demand, History, Hold, Supply, Traffic
 
 
+def there(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Those that are not GONE."""
+    return tuple(n for n in nodes if n.state is not NodeState.GONE)
+
+
 def of_pool(nodes: Iterable[Node], pool: str) -> tuple[Node, ...]:
-    """The pool's nodes that are not GONE."""
-    return tuple(n for n in nodes if n.pool == pool and n.state is not NodeState.GONE)
+    """One pool's nodes that are not GONE. Who needs those of many pools takes `by_pool`."""
+    return there(n for n in nodes if n.pool == pool)
 
 
-def by_pool(nodes: Iterable[Node]) -> dict[str, list[Node]]:
-    """The same for every pool that has any, in one walk."""
-    found: dict[str, list[Node]] = {}
+def by_pool(nodes: Iterable[Node]) -> Mapping[str, tuple[Node, ...]]:
+    """The same for every pool, in one walk; those without any have none."""
+    found: defaultdict[str, list[Node]] = defaultdict(list)
     for node in nodes:
-        if node.state is not NodeState.GONE:
-            found.setdefault(node.pool, []).append(node)
-    return found
+        found[node.pool].append(node)
+    return defaultdict(tuple, {pool: there(of_pool) for pool, of_pool in found.items()})
 
 
 def billable(nodes: Iterable[Node]) -> tuple[Node, ...]:
@@ -87,19 +92,19 @@ def busy(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
 def decision_input(
     rules: PoolRules,
     snapshot: Snapshot,
-    nodes: Iterable[Node],
+    nodes: tuple[Node, ...],
     memory: Memory,
     wish: PoolWish | None,
     allowance: Allowance | None = None,
 ) -> DecisionInput:
-    """Everything the decision about this pool may depend on; stored with it, so that it replays."""
+    """Everything the decision about this pool may depend on; stored with it, so that it replays. `nodes` are its own
+    that are not GONE."""
     demand = snapshot.demand.get(rules.name, Missing(why="demand was not asked for"))
     blind = isinstance(demand, Missing)
     sightings = snapshot.sightings
     seen = None if isinstance(demand, Missing) else demand
-    mine = of_pool(nodes, rules.name)
-    held = holdings.held(mine, snapshot, memory, seen)
-    present = supply(mine, rules.slots, snapshot, rules.counts_as)
+    held = holdings.held(nodes, snapshot, memory, seen)
+    present = supply(nodes, rules.slots, snapshot, rules.counts_as)
     return DecisionInput(
         pool=rules.name,
         at=snapshot.at,

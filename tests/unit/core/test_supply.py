@@ -42,7 +42,8 @@ def test_a_pools_decision_counts_its_own_nodes_alone() -> None:
     nodes = (a_node("n1"), a_node("n2", pool=PoolName("mail")))
     snapshot = a_snapshot(demand={POOL: Missing(why="broker down")}, sightings=Missing(why="deaf"))
 
-    asked = supply.decision_input(a_pool(), snapshot, nodes, snapshot.memory, None)
+    mine = supply.by_pool(nodes)[POOL]
+    asked = supply.decision_input(a_pool(), snapshot, mine, snapshot.memory, None)
 
     assert (1, None, "broker down") == (asked.supply.serving, asked.demand, asked.demand_missing)
     assert (0, "deaf") == (asked.history.good_looks, asked.supply_missing)
