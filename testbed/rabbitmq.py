@@ -41,7 +41,7 @@ class PrivateRabbitMQ:
 
     The password holds every character that URLs and shells treat specially, so whoever forgets to quote it is found
     out. `statistics_interval_s` is how often the node refreshes what its management API tells. With a `certificate` it
-    also serves TLS, on the loopback addresses of both protocols.
+    also serves TLS, on the loopback addresses of both protocols. Beyond `memory_mb` it takes no more messages.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class PrivateRabbitMQ:
         *,
         statistics_interval_s: float = 5.0,
         certificate: ServerCertificate | None = None,
+        memory_mb: int = 512,
     ) -> None:
         self.user = "autoscaler"
         self.password = f"p@ss/w:rd%#?&+ {secrets.token_urlsafe(12)}"
@@ -59,6 +60,7 @@ class PrivateRabbitMQ:
             ports.free_ports(5)
         )
         self._certificate = certificate
+        self._memory_mb = memory_mb
         # Node names live in one table per epmd, and ours has its own; the random part is for those who read `ps`.
         self._node_name = f"testbed-{secrets.token_hex(4)}@localhost"
         self._broker: subprocess.Popen[bytes] | None = None
@@ -253,7 +255,7 @@ class PrivateRabbitMQ:
             "load_definitions": place / "definitions.json",
             "collect_statistics_interval": self._statistics_interval_ms,
             "disk_free_limit.absolute": "50MB",
-            "vm_memory_high_watermark.absolute": "512MB",
+            "vm_memory_high_watermark.absolute": f"{self._memory_mb}MB",
             "log.console": "false",
             "log.file.level": "info",
             **self._tls(),
