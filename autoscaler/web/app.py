@@ -41,6 +41,7 @@ def application(
     log: Log,
     version: str,
     secure: bool,
+    leads: Callable[[], bool],
 ) -> ASGIApp:
     """Everything that is served."""
     app = FastAPI(
@@ -54,11 +55,11 @@ def application(
     )
     ticks = Live(reader.news)
     parts = (
-        routes.health(reader),
+        routes.health(reader, leads),
         routes.facts(reader),
         routes.things(reader),
         routes.happened(reader),
-        routes.measured(reader, counted, version),
+        routes.measured(reader, counted, version, leads),
         routes.news(ticks),
         routes.orders(reader, writing),
         asking.what_if(reader, trials),

@@ -15,13 +15,15 @@ from autoscaler.config import Settings
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import heartbeat, history, standing
+from autoscaler.views import heartbeat, history, measures, standing
 from autoscaler.views.heartbeat import Heartbeat
 from autoscaler.views.history import History
+from autoscaler.views.measures import Measures
 from autoscaler.views.standing import Standing
 
 _TRIES = 3
 """Between two ticks there are seconds, and reading takes milliseconds."""
+_TOO_FAST = "the daemon writes faster than its journal can be read"
 _STALE_S = 1.0
 """Without ticks time alone passes; nobody needs that more often."""
 _LOOKS_A_POINT = 4
@@ -104,6 +106,7 @@ class Reader:
         self._generation = 0
         self._picture: Picture | None = None
         self._key: Hashable = None
+        self._measured: tuple[Picture, Measures] | None = None
 
     def past(self, pool: PoolName, span_s: float, until_at: float) -> History:
         """A pool's time until then; of a long one it may end a little before. Raises JournalUnavailable.
@@ -152,11 +155,33 @@ class Reader:
     def picture(self) -> Picture:
         """The newest. Raises JournalUnavailable."""
         with self._lock:
-            heard = self.heartbeat()
-            key = self._now(heard)
-            if self._picture is None or key != self._key:
-                self._key, self._picture = self._look(heard)
-            return self._picture
+            return self._newest()
+
+    def measures(self) -> Measures:
+        """What is measured of the newest picture: of the very tick that pages show. Raises JournalUnavailable."""
+        with self._lock:
+            for _ in range(_TRIES):
+                picture = self._newest()
+                if self._measured is not None and self._measured[0] is picture:
+                    return self._measured[1]
+                found = measures.look(
+                    self.journal,
+                    self.settings(),
+                    picture.standing,
+                    nodes=picture.nodes,
+                    memory=picture.memory,
+                )
+                if read.last_tick_at(self.journal) == picture.standing.daemon.last_tick_at:
+                    self._measured = picture, found
+                    return found
+        raise JournalUnavailable(_TOO_FAST)
+
+    def _newest(self) -> Picture:
+        heard = self.heartbeat()
+        key = self._now(heard)
+        if self._picture is None or key != self._key:
+            self._key, self._picture = self._look(heard)
+        return self._picture
 
     def _now(self, heard: Heartbeat) -> Hashable:
         passing = None if heard.running else int(self.clock.now() / _STALE_S)
@@ -173,4 +198,4 @@ class Reader:
             heard = self.heartbeat()
             if heard.last_tick_at == ticked_at:
                 return key, picture
-        raise JournalUnavailable("the daemon writes faster than its journal can be read")
+        raise JournalUnavailable(_TOO_FAST)

@@ -121,7 +121,12 @@ def serve(
     return Server(uvicorn.Server(config), listening, f"{'https' if tls else 'http'}://{named}:{port}/", ends)
 
 
-def _bound(address: tuple[str, int]) -> socket.socket:
+def look_at(address: tuple[str, int]) -> None:
+    """Whether it could be listened on just now, which costs next to nothing. Raises CannotListen."""
+    _bound(address, listens=False).close()
+
+
+def _bound(address: tuple[str, int], *, listens: bool = True) -> socket.socket:
     host, port = address
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -131,7 +136,8 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
-        listening.listen(_BACKLOG)
+        if listens:
+            listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise CannotListen(f"{host}:{port} cannot be listened on: {error.strerror}") from error
