@@ -15,20 +15,18 @@ from autoscaler.config import Settings
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import heartbeat, history, measures, standing
+from autoscaler.views import heartbeat, measures, standing
 from autoscaler.views.heartbeat import Heartbeat
 from autoscaler.views.history import History
 from autoscaler.views.measures import Measures
 from autoscaler.views.standing import Standing
+from autoscaler.web.pasts import Pasts
 
 _TRIES = 3
 """Between two ticks there are seconds, and reading takes milliseconds."""
 _TOO_FAST = "the daemon writes faster than its journal can be read"
 _STALE_S = 1.0
 """Without ticks time alone passes; nobody needs that more often."""
-_LOOKS_A_POINT = 4
-_MOST_PASTS = 64
-"""Of 200 kB each."""
 _MOST_MADE = 256
 """Pages kept until the next tick; of more, those that were asked for longest ago go."""
 _MOST_MADE_BYTES = 32 * 1024**2
@@ -100,40 +98,16 @@ class Reader:
         self.settings = settings
         self.clock = clock
         self._lock = threading.Lock()
-        self._past_lock = threading.Lock()
-        self._pasts: dict[Hashable, History] = {}
+        self._pasts = Pasts(journal)
         self._in_force: Settings | None = None
         self._generation = 0
         self._picture: Picture | None = None
         self._key: Hashable = None
         self._measured: tuple[Picture, Measures] | None = None
 
-    def past(self, pool: PoolName, span_s: float, until_at: float) -> History:
-        """A pool's time until then; of a long one it may end a little before. Raises JournalUnavailable.
-
-        One of 30 days is read from half a million rows, and its points are an hour apart: it is not read every tick.
-        """
-        settings = self.settings()
-        with self._past_lock:
-            key = (pool, span_s, self.generation())
-            found = self._pasts.get(key)
-            if (
-                found is not None
-                and 0.0 <= until_at - found.until_at < span_s / history.POINTS / _LOOKS_A_POINT
-            ):
-                return found
-            made = history.look(
-                self.journal,
-                settings,
-                pool,
-                since_at=until_at - span_s,
-                until_at=until_at,
-                paas_price_per_month=settings.web.paas_price_per_month,
-            )
-            if len(self._pasts) >= _MOST_PASTS:
-                self._pasts.clear()
-            self._pasts[key] = made
-            return made
+    def past(self, pool: PoolName, span: str, until_at: float) -> History:
+        """A pool's time until then, of a length that `pasts` has. Raises JournalUnavailable."""
+        return self._pasts.of(self.settings(), self.generation(), pool, span, until_at)
 
     def generation(self) -> int:
         """Another number once the settings in force are others. They are held, so that none can look like the next."""

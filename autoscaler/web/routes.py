@@ -19,7 +19,7 @@ from autoscaler.journal import Journal, JournalUnavailable, read
 from autoscaler.meters import Reading
 from autoscaler.views import documents
 from autoscaler.views.history import History
-from autoscaler.web import live, metrics, ordering, schemas
+from autoscaler.web import live, metrics, ordering, pasts, schemas
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.schemas import Problem
@@ -45,7 +45,14 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
 }
 Writing = Callable[[], AbstractContextManager[Journal]]
 _DAY_S = 86_400.0
-Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
+Since = Annotated[
+    float,
+    Query(
+        ge=1.0,
+        le=30 * _DAY_S,
+        description=f"So many seconds before the last tick, rounded up to one of {', '.join(pasts.STEPS)}.",
+    ),
+]
 PoolOf = Annotated[str | None, Query(**schemas.NAME, description="Only of this pool.")]
 
 
@@ -162,10 +169,11 @@ def things(reader: Reader) -> APIRouter:
         """A pool's demand, wait, supply and cost over a time, as `autoscaler history --json` has it."""
         if pool not in reader.settings().pools:
             raise HTTPException(404, f"There is no pool {pool!r}.")
+        span = pasts.step(since)
         return _once(
             reader,
-            ("history", pool, since),
-            lambda now: documents.history(reader.past(PoolName(pool), since, now.at)),
+            ("history", pool, span),
+            lambda now: documents.history(reader.past(PoolName(pool), span, now.at)),
         )
 
     return routes

@@ -50,14 +50,14 @@ def open_web(  # noqa: PLR0913 - each is one thing of the daemon that is shown, 
     web = settings().web
     if web.address is None:
         return None
-    try:
-        look_at(web.address)
-    except CannotListen as error:
-        log.say("web.failed", why=str(error))
-        return None
     tls = (
         Tls(certificate=web.tls_certificate, key=web.tls_key) if web.tls_certificate and web.tls_key else None
     )
+    try:
+        look_at(web.address, tls)
+    except CannotListen as error:
+        log.say("web.failed", why=str(error))
+        return None
     trials = Trials(config, SystemClock().monotonic)  # processes take real time, whatever is shown
     app = application(
         Reader(journal, settings, clock),

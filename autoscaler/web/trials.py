@@ -21,6 +21,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from autoscaler.web import surroundings
+
 MOST_S = 900.0
 """A day at a tick every 5 s takes half a minute on two cores, a month some ten."""
 UNASKED_S = 75.0
@@ -33,8 +35,6 @@ _LARGEST_BYTES = 1_048_576
 """Of an answer, and of a complaint a part of that."""
 _CONFIG_WRONG = 78
 _NAME = "candidate.toml"
-_NOT_THEIRS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
-"""What systemd told the daemon, and nobody else."""
 
 
 class State(Enum):
@@ -168,14 +168,13 @@ class Trials:
             path = Path(folder.name)
             candidate = path / _NAME
             candidate.write_text(trial.toml, encoding="utf-8")
-            environ = {name: of for name, of in os.environ.items() if name not in _NOT_THEIRS}
             with (path / "out").open("wb") as out, (path / "err").open("wb") as err:
                 process = subprocess.Popen(
                     self._command(self.config, trial.pool, trial.since, candidate),
                     stdin=subprocess.PIPE,  # never written to: it ends with us, however we end
                     stdout=out,
                     stderr=err,
-                    env=environ,
+                    env=surroundings.of_a_replay(os.environ, self.config),
                     process_group=0,  # a Ctrl-C is for the daemon, which ends it in order
                 )
         except OSError:

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 
 from autoscaler.web.guards import Guarded
 from autoscaler.web.patience import MOST_CONNECTIONS
-from autoscaler.web.server import Server, Tls, serve
+from autoscaler.web.server import HANDSHAKE_S, CannotListen, Server, Tls, serve
 from testbed.certificates import Authority
 from testbed.waiting import wait_until
 
@@ -86,3 +86,19 @@ def _was_sent_away(client: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def test_a_client_that_begins_no_handshake_is_sent_away_soon(server: Server) -> None:
+    """Each has a place of which there are some hundred; a minute of it would be the price of a connection."""
+    at = urlsplit(server.url)
+    with socket.create_connection((str(at.hostname), at.port), timeout=HANDSHAKE_S + 20) as client:
+        assert b"" == client.recv(1)
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked(authority: Authority) -> None:
+    """OpenSSL would ask at the terminal, and the daemon wait for ever."""
+    paper = authority.issue("127.0.0.1", passphrase="hush")
+    tls = Tls(certificate=str(paper.certificate), key=str(paper.key))
+
+    with pytest.raises(CannotListen, match=r"is encrypted.*openssl pkey"):
+        serve(PlainTextResponse("here"), ("127.0.0.1", 0), ends=lambda: None, tls=tls)
