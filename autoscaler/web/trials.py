@@ -21,6 +21,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from autoscaler.views import wording
 from autoscaler.web import surroundings
 
 MOST_S = 900.0
@@ -221,12 +222,21 @@ def _ended(trial: Trial, run: _Run, code: int) -> Trial:
     if code == _CONFIG_WRONG:
         return replace(trial, state=State.WRONG, says=complaint)
     if code != 0:
-        says = complaint or f"The replay ended by signal {-code}, without a word."
+        says = _for_a_page(complaint, trial) or f"The replay ended by signal {-code}, without a word."
         return replace(trial, state=State.FAILED, says=says)
     try:
         return replace(trial, state=State.DONE, facts=json.loads(_text(folder / "out")))
     except ValueError:
         return replace(trial, state=State.FAILED, says="The replay said what is no document.")
+
+
+def _for_a_page(complaint: str, trial: Trial) -> str:
+    """The same, with advice that can be followed where it is read."""
+    return complaint.replace(
+        wording.SAY_HOW_LONG,
+        "wait until some tasks are done, or use the command: "
+        f"autoscaler backtest --pool={trial.pool} --since={trial.since} --candidate=FILE --task-seconds=MEAN",
+    )
 
 
 def _text(path: Path) -> str:
