@@ -164,7 +164,9 @@ def past(
             seed=seed,
         )
     except histories.TaskTimesUnknown as error:
-        raise exits.CommandFailed(f"{error}; {wording.SAY_HOW_LONG}") from error
+        raise exits.CommandFailed(
+            f"{error}; {wording.SAY_HOW_LONG} with --task-seconds MEAN[,CV]."
+        ) from error
     except histories.HistoryUnusable as error:
         raise exits.CommandFailed(
             f"The journal {place} cannot be played for pool {pool}: {error}. Take another time with --since."

@@ -11,8 +11,8 @@ from autoscaler.core.model import Offer
 
 NOTHING = "–"
 """Where there is nothing to show, which is not the same as zero."""
-SAY_HOW_LONG = "say how long they run with --task-seconds MEAN[,CV]."
-"""What a replay advises where no task was seen to be done. A page has no such option, and puts its own advice there."""
+SAY_HOW_LONG = "say how long they run"
+"""How a replay's advice begins where no task was seen to be done. A page, which has no option, puts its own there."""
 
 
 def local(at: float) -> str:

@@ -232,10 +232,12 @@ def _ended(trial: Trial, run: _Run, code: int) -> Trial:
 
 def _for_a_page(complaint: str, trial: Trial) -> str:
     """The same, with advice that can be followed where it is read."""
-    return complaint.replace(
-        wording.SAY_HOW_LONG,
-        "wait until some tasks are done, or use the command: "
-        f"autoscaler backtest --pool={trial.pool} --since={trial.since} --candidate=FILE --task-seconds=MEAN",
+    said, advises, _ = complaint.partition(wording.SAY_HOW_LONG)
+    if not advises:
+        return complaint
+    return (
+        f"{said}wait until some tasks are done, or use the command: "
+        f"autoscaler backtest --pool={trial.pool} --since={trial.since} --candidate=FILE --task-seconds=MEAN"
     )
 
 

@@ -95,7 +95,7 @@ def test_a_replay_that_fails_is_told_of(make: Make, program: str, state: State, 
 
 def test_advice_of_the_command_line_becomes_one_that_can_be_followed_in_a_browser(make: Make) -> None:
     """There is no option to give there; the command that has it is told, whole."""
-    said = f"7 tasks came in that time, and none was seen to be completed; {wording.SAY_HOW_LONG}"
+    said = f"7 tasks came in that time, and none was seen to be completed; {wording.SAY_HOW_LONG} with --X."
     trials = make(f"import sys; print({said!r}, file=sys.stderr); sys.exit(1)")
 
     told = ended(trials, trials.begin("images", "7d", ""))
