@@ -13,6 +13,7 @@ import requests
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
+from autoscaler.web import server as of_server
 from autoscaler.web.guards import Guarded
 from autoscaler.web.patience import MOST_CONNECTIONS
 from autoscaler.web.server import HANDSHAKE_S, CannotListen, Server, Tls, serve
@@ -28,7 +29,14 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def server(authority: Authority) -> Iterator[Server]:
+def patience_s() -> float:
+    """For a handshake."""
+    return HANDSHAKE_S
+
+
+@pytest.fixture
+def server(authority: Authority, patience_s: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(of_server, "HANDSHAKE_S", patience_s)
     paper = authority.issue("127.0.0.1")
     tls = Tls(certificate=str(paper.certificate), key=str(paper.key))
     server = serve(PlainTextResponse("here"), ("127.0.0.1", 0), ends=lambda: None, tls=tls)
@@ -36,6 +44,9 @@ def server(authority: Authority) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.mark.parametrize(
+    "patience_s", [60.0]
+)  # to see who is sent away for want of room, however busy it is here
 def test_clients_that_begin_no_handshake_do_not_take_all_files(server: Server, authority: Authority) -> None:
     """A process has 1,024 of them by default, and ticks need some: who comes when it is full is sent away, and once
     the others have gone people are served again."""
