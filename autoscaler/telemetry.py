@@ -193,7 +193,9 @@ EVENTS: Mapping[str, EventKind] = MappingProxyType(
             "the page, the API and metrics are served there; whether orders are taken there",
         ),
         "web.failed": _kind(
-            "error", "why", "the page, the API and metrics are not served; everything else goes on"
+            "error",
+            "why",
+            "the page, the API and metrics are not served: it is tried again, and everything else goes on",
         ),
         "web.erred": _kind(
             "error", "address error", "a page or an answer could not be made; please report it"

@@ -48,8 +48,10 @@ class Authority:
         self.certificate = directory / "authority.pem"
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, *names: str) -> ServerCertificate:
-        """A certificate for a server by these names, which may be addresses."""
+    def issue(self, *names: str, passphrase: str = "") -> ServerCertificate:
+        """A certificate for a server by these names, which may be addresses. Its key is encrypted with a passphrase,
+        where one is given."""
+        sealed = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else None
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         signed = (
@@ -69,7 +71,7 @@ class Authority:
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
+                sealed or serialization.NoEncryption(),
             )
         )
         return made

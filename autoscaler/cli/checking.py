@@ -59,6 +59,25 @@ def configuration(settings: Settings, works: Works) -> Iterator[Checked]:
                 for finding in _time(name, rules, offer, works.providers[offer.provider].traits)
             )
     yield from _notices(settings)
+    yield from _web(settings)
+
+
+def _web(settings: Settings) -> Iterator[Checked]:
+    """The page's certificate and key. Where this user may not read them, the daemon's will."""
+    from autoscaler.web import certificate  # noqa: PLC0415 - where nothing is served none of it is loaded
+
+    web = settings.web
+    if web.tls_certificate is None or web.tls_key is None:
+        return
+    try:
+        certificate.context(web.tls_certificate, web.tls_key)
+    except certificate.NotForUs as error:
+        yield _checked("web", Finding(subject="TLS", ok=True, says=str(error), note=True), exits.CONFIG)
+    except certificate.Unusable as error:
+        yield _checked("web", Finding(subject="TLS", ok=False, says=str(error)), exits.CONFIG)
+    else:
+        says = "certificate and key can be used"
+        yield _checked("web", Finding(subject="TLS", ok=True, says=says), exits.CONFIG)
 
 
 def _notices(settings: Settings) -> Iterator[Checked]:

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autoscaler.core.model import Offer
+from autoscaler.views import wording
 
-NOTHING = "–"
-"""Where there is nothing to show, which is not the same as zero."""
+# Commands say `output.amount`, as they say `output.columns`; pages have the same words from there.
+NOTHING, amount, local, offer = wording.NOTHING, wording.amount, wording.local, wording.offer
 _UNBOUNDED_COLUMNS = 10_000
 
 OK, NOTE, BAD, DIM, STRONG = "green", "yellow", "bold red", "dim", "bold"
@@ -126,21 +125,6 @@ def together(*parts: RenderableType | None) -> Group:
         if part is not None:
             shown += [Text(""), part] if shown else [part]
     return Group(*shown)
-
-
-def local(at: float) -> str:
-    """An instant in local time, with its offset from UTC."""
-    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
-
-
-def amount(sum_: float, currency: str = "") -> str:
-    """A sum with as many decimals as prices of machines need."""
-    return f"{sum_:.4f} {currency}".strip() if 0 < abs(sum_) < 0.1 else f"{sum_:.2f} {currency}".strip()
-
-
-def offer(bought: Offer) -> str:
-    """An offer without its image, which is often a long number; `local` has nothing but a provider."""
-    return "/".join(filter(None, (bought.provider, bought.location, bought.size)))
 
 
 def or_nothing(value: object | None) -> str:

@@ -24,6 +24,7 @@ from autoscaler.study import recorded
 from autoscaler.study.contract import Outcome, Start, Terms, Workload
 from autoscaler.study.history import Given, History
 from autoscaler.study.run import Configured, run
+from autoscaler.views import wording
 from policies.phrases import ago, duration
 from policies.seasons import KEPT_S
 
@@ -163,7 +164,9 @@ def past(
             seed=seed,
         )
     except histories.TaskTimesUnknown as error:
-        raise exits.CommandFailed(f"{error}; say how long they run with --task-seconds MEAN[,CV].") from error
+        raise exits.CommandFailed(
+            f"{error}; {wording.SAY_HOW_LONG} with --task-seconds MEAN[,CV]."
+        ) from error
     except histories.HistoryUnusable as error:
         raise exits.CommandFailed(
             f"The journal {place} cannot be played for pool {pool}: {error}. Take another time with --since."

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from policies import seasons
 if TYPE_CHECKING:
     from autoscaler.notices import Notices
     from autoscaler.running import Fleet
+    from autoscaler.web.server import Server
     from autoscaler.wiring import Works
 
 _FIRST_SIGHT_S = 3.0
@@ -70,6 +72,8 @@ def run(config: options.Config = None) -> None:
         )
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
+        face = _Face(settings, leads=not journal.served)
+        stop_serving = _serve(everything, face, config_path(config).absolute(), counted, log)
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log, beat=watch.beat):
             raise typer.Exit(DONE)
         fleet = _fleet(everything, works, journal, config_path(config).absolute(), log)
@@ -87,7 +91,8 @@ def run(config: options.Config = None) -> None:
             version=identity.version(),
             pid=os.getpid(),
         )
-        _serve(everything, lambda: reloading.settings, config_path(config).absolute(), counted, log)
+        face.lead(lambda: reloading.settings)
+        everything.callback(stop_serving)  # before what it shows, and before the lease is given back
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
             loop=watch.over(Metered(keeper, timed), in_short),
@@ -152,32 +157,65 @@ def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, 
     return fleet
 
 
-def _serve(
-    everything: ExitStack, settings: Callable[[], Settings], config: Path, counted: Tally, log: telemetry.Log
-) -> None:
-    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
-    if settings().web.address is None:
-        return
-    from autoscaler.web.serving import open_web  # noqa: PLC0415 - where nothing is served none of it is loaded
+@dataclass(slots=True)
+class _Face:
+    """What is shown of this daemon, before it leads and from then on."""
 
-    try:
-        journal = opened.open_the_journal(settings(), read_only=True)
-    except JournalUnavailable as error:
-        log.say("web.failed", why=str(error))
-        return
-    everything.callback(journal.close)
-    server = open_web(
-        settings,
-        journal,
-        lambda: opened.journal_to_order(settings()),
-        config=config,
-        counted=counted.read,
-        version=identity.version(),
-        clock=opened.CLOCK,
-        log=log,
-    )
-    if server is not None:
-        everything.callback(server.stop)
+    settings: Settings
+    leads: bool
+    in_force: Callable[[], Settings] | None = None
+
+    def now(self) -> Settings:
+        """The settings that it goes by."""
+        return self.in_force() if self.in_force is not None else self.settings
+
+    def lead(self, in_force: Callable[[], Settings]) -> None:
+        self.in_force, self.leads = in_force, True
+
+
+def _serve(
+    everything: ExitStack, face: _Face, config: Path, counted: Tally, log: telemetry.Log
+) -> Callable[[], None]:
+    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one.
+    What ends them."""
+    if face.now().web.address is None:
+        return _nothing
+    from autoscaler.web import serving  # noqa: PLC0415 - where nothing is served none of it is loaded
+
+    log = serving.SaidOnce(log)
+    journals: list[Journal] = []
+
+    def open_it() -> Server | None:
+        try:
+            if not journals:
+                journals.append(opened.open_the_journal(face.now(), read_only=True))
+        except JournalUnavailable as error:
+            log.say("web.failed", why=str(error))
+            return None
+        return serving.open_web(
+            face.now,
+            journals[0],
+            lambda: opened.journal_to_order(face.now()),
+            config=config,
+            counted=counted.read,
+            version=identity.version(),
+            clock=opened.CLOCK,
+            log=log,
+            leads=lambda: face.leads,
+        )
+
+    def close() -> None:
+        for each in journals:
+            each.close()
+
+    everything.callback(close)
+    opening = serving.Opening(open_it)
+    everything.callback(opening.stop)
+    return opening.stop
+
+
+def _nothing() -> None:
+    pass
 
 
 def _watch(settings: Settings, log: Notices) -> vigil.Vigil:

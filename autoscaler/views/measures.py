@@ -80,12 +80,13 @@ class Measures:
     boots: tuple[Known, ...]
 
 
-def look(journal: Journal, settings: Settings, standing: Standing) -> Measures:
-    """Read it all, for that standing. Raises JournalUnavailable.
+def look(
+    journal: Journal, settings: Settings, standing: Standing, *, nodes: Iterable[Node], memory: Memory
+) -> Measures:
+    """Read the rest, for that standing of these nodes. Raises JournalUnavailable.
 
-    Where a tick is written between the two looks, what is told of decisions is of the later one.
+    Where a tick is written between the two looks, what is told of decisions is of the later one: the caller sees to it.
     """
-    nodes, memory = journal.live_nodes(), journal.memory()
     decisions = read.last_decisions(journal)
     waits = read.waits_since(journal, standing.at - WAITS_OVER_S)
     rules = {PoolName(name): pool_rules.of(name, pool) for name, pool in settings.pools.items()}

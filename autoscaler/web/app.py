@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import ASGIApp
@@ -18,7 +18,7 @@ from autoscaler.config import Settings
 from autoscaler.journal import JournalUnavailable
 from autoscaler.meters import Reading
 from autoscaler.telemetry import Log
-from autoscaler.web import asking, live, routes, site
+from autoscaler.web import asking, live, pages, routes, site
 from autoscaler.web.guards import Guarded, TooLong
 from autoscaler.web.kept import Kept
 from autoscaler.web.live import Live
@@ -30,6 +30,7 @@ _ABOUT = """\
 What the daemon has on record, and orders for it. Reading needs nothing; an order needs the token of `[web]`.
 Instants are epoch seconds (UTC), durations seconds, sums in the fleet's currency. `null` is "not known", never zero.
 """
+_NOTHING_HERE = "No page has this address. The overview of the fleet is at /."
 
 
 def application(
@@ -41,6 +42,7 @@ def application(
     log: Log,
     version: str,
     secure: bool,
+    leads: Callable[[], bool],
 ) -> ASGIApp:
     """Everything that is served."""
     app = FastAPI(
@@ -52,13 +54,13 @@ def application(
         docs_url=None,
         redoc_url=None,
     )
-    ticks = Live(reader.news)
+    ticks = Live(reader.news, log)
     parts = (
-        routes.health(reader),
+        routes.health(reader, leads),
         routes.facts(reader),
         routes.things(reader),
         routes.happened(reader),
-        routes.measured(reader, counted, version),
+        routes.measured(reader, counted, version, leads),
         routes.news(ticks),
         routes.orders(reader, writing),
         asking.what_if(reader, trials),
@@ -73,6 +75,7 @@ def application(
     app.add_exception_handler(TooLong, _too_long)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(Exception, _erred(log))
+    app.add_exception_handler(404, _not_here)
     app.add_exception_handler(405, _not_allowed(parts))
 
     def known() -> Hashable | None:
@@ -102,6 +105,14 @@ def _erred(log: Log) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": f"The journal cannot be read: {error}"}, 503)
+
+
+async def _not_here(request: Request, error: Exception) -> Response:
+    """To people as a page, to programs as ever. Without a look at the journal: what is asked for may be anything."""
+    wants_a_page = "text/html" in request.headers.get("accept", "")
+    if wants_a_page and not request.url.path.startswith("/api/"):
+        return HTMLResponse(pages.trouble(None, "There is nothing here", _NOTHING_HERE), 404)
+    return JSONResponse({"detail": getattr(error, "detail", "Not Found")}, 404)
 
 
 async def _too_long(_: Request, __: Exception) -> JSONResponse:

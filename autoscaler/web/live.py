@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Hashable
 
 from autoscaler.journal import JournalUnavailable
+from autoscaler.telemetry import Log
 
 PATH = "/api/v1/live"
 MOST_STREAMS = 100
@@ -27,9 +28,11 @@ class TooMany(Exception):
 class Live:
     """The streams of one server. Only its event loop may call it."""
 
-    def __init__(self, looked: Callable[[], object]) -> None:
+    def __init__(self, looked: Callable[[], object], log: Log) -> None:
         """`looked`: what changes when there is something new; called in a thread, since it may wait for the journal."""
         self._looked = looked
+        self._log = log
+        self._erred = ""
         self._streams = 0
         self._news = asyncio.Condition()
         self._now: object = None
@@ -68,6 +71,12 @@ class Live:
         finally:
             self._streams -= 1
 
+    def _say(self, error: str) -> None:
+        """Once, for as long as it lasts."""
+        if error != self._erred:
+            self._log.say("web.erred", address=PATH, error=error)
+        self._erred = error
+
     async def _watch(self) -> None:
         """While anybody listens."""
         while self._streams:
@@ -75,6 +84,11 @@ class Live:
                 now = await asyncio.to_thread(self._looked)
             except JournalUnavailable:
                 now = self._now  # the page says that it is stale once it is asked for
+            except Exception as error:  # noqa: BLE001 - around one look: the next one looks again
+                now = self._now
+                self._say(f"{type(error).__name__}: {error}")
+            else:
+                self._erred = ""
             if now != self._now:
                 self._now = now
                 async with self._news:

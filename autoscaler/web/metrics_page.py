@@ -39,7 +39,7 @@ rule_files:
 `deploy/prometheus-rules.yml` has an alert for each thing that an operator should be woken or told for, with what to do
 next; copy it to where `rule_files` looks. `deploy/grafana-dashboard.json` is a dashboard for Grafana: *Dashboards*,
 *New*, *Import*, and choose the Prometheus that scrapes the daemon. Of a pair of daemons scrape both:
-the one that stands by answers once it leads, and the alerts ask for one that does.
+the one that stands by tells of itself alone, and of the fleet once it leads, so that no sum counts it twice.
 
 ## Trace a tick
 

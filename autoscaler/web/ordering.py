@@ -23,6 +23,8 @@ from autoscaler.wanted import Wanted
 
 _NO_TOKEN = "Orders are not taken here: the configuration names no [web] token."  # noqa: S105 - words
 _WRONG_TOKEN = "Orders need the token: `Authorization: Bearer TOKEN`, as [web] token has it."  # noqa: S105 - words
+_NO_NAME_HAS = r"()\uff08\uff09\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+"""Behind a name stands `(web, ADDRESS)`: none may look as if it had one of its own, or turn it around."""
 _LONGEST_S = 366 * 86_400.0
 
 
@@ -31,8 +33,8 @@ class _Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    by: Annotated[str, Field(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
-    """Who orders it, for the record."""
+    by: Annotated[str, Field(max_length=60, pattern=f"^[^{_NO_NAME_HAS}]*$")] | None = None
+    """Who orders it, for the record: no parentheses, and nothing that cannot be seen."""
 
 
 _Target = Annotated[str, Field(min_length=1, max_length=300)]

@@ -15,18 +15,18 @@ from autoscaler.config import Settings
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
-from autoscaler.views import heartbeat, history, standing
+from autoscaler.views import heartbeat, measures, standing
 from autoscaler.views.heartbeat import Heartbeat
 from autoscaler.views.history import History
+from autoscaler.views.measures import Measures
 from autoscaler.views.standing import Standing
+from autoscaler.web.pasts import Pasts
 
 _TRIES = 3
 """Between two ticks there are seconds, and reading takes milliseconds."""
+_TOO_FAST = "the daemon writes faster than its journal can be read"
 _STALE_S = 1.0
 """Without ticks time alone passes; nobody needs that more often."""
-_LOOKS_A_POINT = 4
-_MOST_PASTS = 64
-"""Of 200 kB each."""
 _MOST_MADE = 256
 """Pages kept until the next tick; of more, those that were asked for longest ago go."""
 _MOST_MADE_BYTES = 32 * 1024**2
@@ -98,39 +98,16 @@ class Reader:
         self.settings = settings
         self.clock = clock
         self._lock = threading.Lock()
-        self._past_lock = threading.Lock()
-        self._pasts: dict[Hashable, History] = {}
+        self._pasts = Pasts(journal)
         self._in_force: Settings | None = None
         self._generation = 0
         self._picture: Picture | None = None
         self._key: Hashable = None
+        self._measured: tuple[Picture, Measures] | None = None
 
-    def past(self, pool: PoolName, span_s: float, until_at: float) -> History:
-        """A pool's time until then; of a long one it may end a little before. Raises JournalUnavailable.
-
-        One of 30 days is read from half a million rows, and its points are an hour apart: it is not read every tick.
-        """
-        settings = self.settings()
-        with self._past_lock:
-            key = (pool, span_s, self.generation())
-            found = self._pasts.get(key)
-            if (
-                found is not None
-                and 0.0 <= until_at - found.until_at < span_s / history.POINTS / _LOOKS_A_POINT
-            ):
-                return found
-            made = history.look(
-                self.journal,
-                settings,
-                pool,
-                since_at=until_at - span_s,
-                until_at=until_at,
-                paas_price_per_month=settings.web.paas_price_per_month,
-            )
-            if len(self._pasts) >= _MOST_PASTS:
-                self._pasts.clear()
-            self._pasts[key] = made
-            return made
+    def past(self, pool: PoolName, span: str, until_at: float) -> History:
+        """A pool's time until then, of a length that `pasts` has. Raises JournalUnavailable."""
+        return self._pasts.of(self.settings(), self.generation(), pool, span, until_at)
 
     def generation(self) -> int:
         """Another number once the settings in force are others. They are held, so that none can look like the next."""
@@ -152,11 +129,33 @@ class Reader:
     def picture(self) -> Picture:
         """The newest. Raises JournalUnavailable."""
         with self._lock:
-            heard = self.heartbeat()
-            key = self._now(heard)
-            if self._picture is None or key != self._key:
-                self._key, self._picture = self._look(heard)
-            return self._picture
+            return self._newest()
+
+    def measures(self) -> Measures:
+        """What is measured of the newest picture: of the very tick that pages show. Raises JournalUnavailable."""
+        with self._lock:
+            for _ in range(_TRIES):
+                picture = self._newest()
+                if self._measured is not None and self._measured[0] is picture:
+                    return self._measured[1]
+                found = measures.look(
+                    self.journal,
+                    self.settings(),
+                    picture.standing,
+                    nodes=picture.nodes,
+                    memory=picture.memory,
+                )
+                if read.last_tick_at(self.journal) == picture.standing.daemon.last_tick_at:
+                    self._measured = picture, found
+                    return found
+        raise JournalUnavailable(_TOO_FAST)
+
+    def _newest(self) -> Picture:
+        heard = self.heartbeat()
+        key = self._now(heard)
+        if self._picture is None or key != self._key:
+            self._key, self._picture = self._look(heard)
+        return self._picture
 
     def _now(self, heard: Heartbeat) -> Hashable:
         passing = None if heard.running else int(self.clock.now() / _STALE_S)
@@ -173,4 +172,4 @@ class Reader:
             heard = self.heartbeat()
             if heard.last_tick_at == ticked_at:
                 return key, picture
-        raise JournalUnavailable("the daemon writes faster than its journal can be read")
+        raise JournalUnavailable(_TOO_FAST)

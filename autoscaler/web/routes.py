@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalUnavailable, read
 from autoscaler.meters import Reading
-from autoscaler.views import documents, measures
+from autoscaler.views import documents
 from autoscaler.views.history import History
-from autoscaler.web import live, metrics, ordering, schemas
+from autoscaler.web import live, metrics, ordering, pasts, schemas
 from autoscaler.web.live import Live
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.schemas import Problem
@@ -45,41 +45,54 @@ _NOT_GIVEN: dict[int | str, dict[str, Any]] = _NOT_FOUND | {
 }
 Writing = Callable[[], AbstractContextManager[Journal]]
 _DAY_S = 86_400.0
-Since = Annotated[float, Query(ge=1.0, le=30 * _DAY_S, description="So many seconds before the last tick.")]
+Since = Annotated[
+    float,
+    Query(
+        ge=1.0,
+        le=30 * _DAY_S,
+        description=f"So many seconds before the last tick, rounded up to one of {', '.join(pasts.STEPS)}.",
+    ),
+]
 PoolOf = Annotated[str | None, Query(**schemas.NAME, description="Only of this pool.")]
 
 
-def health(reader: Reader) -> APIRouter:
-    """Whether the daemon does what it is for."""
+def health(reader: Reader, leads: Callable[[], bool]) -> APIRouter:
+    """Whether the daemon does what it is for. One that stands by is well, and not ready."""
     routes = APIRouter(tags=["health"])
 
     async def _heard(*, ticked: bool) -> Response:
+        ours = leads()
         try:
             async with asyncio.timeout(_HEALTH_S):
                 heard = await asyncio.to_thread(reader.heartbeat)
         except TimeoutError:
-            return Response(
-                f"the journal does not answer within {_HEALTH_S:.0f} s\n", 503, media_type="text/plain"
-            )
+            well, says = False, f"the journal does not answer within {_HEALTH_S:.0f} s"
         except JournalUnavailable as error:
-            return Response(f"{error}\n", 503, media_type="text/plain")
-        well = heard.running and (heard.last_tick_at is not None or not ticked)
-        says = heard.says(reader.clock.now())
+            well, says = False, str(error)
+        else:
+            well = heard.running and (heard.last_tick_at is not None or not ticked)
+            says = heard.says(reader.clock.now())
+        if not ours:
+            # Whoever restarts it for what the leader or the journal lacks mends nothing, and has no standby meanwhile.
+            well, says = not ticked, f"stands by: {says}"
         return Response(f"{says}\n", 200 if well else 503, media_type="text/plain")
 
     texts: dict[int | str, dict[str, Any]] = {
         code: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": says}
-        for code, says in ((200, "Ticks succeed."), (503, "They do not; the reason."))
+        for code, says in (
+            (200, "Ticks succeed, or it stands by."),
+            (503, "They do not, or it does not lead; the reason."),
+        )
     }
 
     @routes.get("/healthz", response_class=Response, responses=texts)
     async def healthz() -> Response:
-        """200 while ticks succeed, else 503 with the reason."""
+        """200 while ticks succeed, or another daemon's are waited for; else 503 with the reason."""
         return await _heard(ticked=False)
 
     @routes.get("/readyz", response_class=Response, responses=texts)
     async def readyz() -> Response:
-        """200 once a first tick has succeeded, else 503 with the reason."""
+        """200 once a first tick of this daemon has succeeded, else 503 with the reason."""
         return await _heard(ticked=True)
 
     return routes
@@ -156,10 +169,11 @@ def things(reader: Reader) -> APIRouter:
         """A pool's demand, wait, supply and cost over a time, as `autoscaler history --json` has it."""
         if pool not in reader.settings().pools:
             raise HTTPException(404, f"There is no pool {pool!r}.")
+        span = pasts.step(since)
         return _once(
             reader,
-            ("history", pool, since),
-            lambda now: documents.history(reader.past(PoolName(pool), since, now.at)),
+            ("history", pool, span),
+            lambda now: documents.history(reader.past(PoolName(pool), span, now.at)),
         )
 
     return routes
@@ -196,8 +210,10 @@ def happened(reader: Reader) -> APIRouter:
     return routes
 
 
-def measured(reader: Reader, counted: Callable[[], Reading], version: str) -> APIRouter:
-    """What Prometheus scrapes."""
+def measured(
+    reader: Reader, counted: Callable[[], Reading], version: str, leads: Callable[[], bool]
+) -> APIRouter:
+    """What Prometheus scrapes. Of a pair the leader alone tells of the fleet: sums would count it twice."""
     routes = APIRouter(tags=["health"])
     text: dict[int | str, dict[str, Any]] = {
         200: {
@@ -208,10 +224,9 @@ def measured(reader: Reader, counted: Callable[[], Reading], version: str) -> AP
 
     @routes.get("/metrics", response_class=Response, responses=text)
     def metrics_() -> Response:
-        """Everything that is measured; without the journal, what the daemon counts of itself."""
+        """Everything that is measured; standing by or without the journal, what the daemon counts of itself."""
         try:
-            picture = reader.picture()
-            found = measures.look(reader.journal, reader.settings(), picture.standing)
+            found = reader.measures() if leads() else None
         except JournalUnavailable:
             found = None
         body = metrics.exposition(found, counted(), at=reader.clock.now(), version=version)

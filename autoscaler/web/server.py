@@ -5,9 +5,11 @@ In go an ASGI application and an address; out comes where it can be reached. Wha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,10 +18,13 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from autoscaler.web import certificate
 from autoscaler.web.patience import MOST_CONNECTIONS, PatientForAWhile
 
 _GRACE_S = 1
 """For answers under way when the end comes; streams do not end by themselves."""
+HANDSHAKE_S = 5.0
+"""By default it is a minute, in which a silent client has a place."""
 _END_S = 5.0
 _BACKLOG = 128
 _HEAD_BYTES = 16_384
@@ -41,7 +46,7 @@ class Tls:
 
 class _Door(socket.socket):
     """A listening socket that lets in so many at once. With TLS a client is the protocol's only after its handshake,
-    for which it may take a minute; until then nothing else counts it."""
+    for which it may take some seconds; until then nothing else counts it."""
 
     _let_in: list[socket.socket]
 
@@ -54,6 +59,16 @@ class _Door(socket.socket):
             raise ConnectionAbortedError("too many connections")  # what a server goes on after
         self._let_in.append(client)
         return client, address
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """The event loop as ever, but for how long a handshake may take: the server has no setting for it."""
+
+    async def create_server(self, *given: Any, **more: Any) -> Any:
+        """As ever; who says nothing once connected is sent away soon."""
+        if more.get("ssl") is not None:
+            more["ssl_handshake_timeout"] = HANDSHAKE_S
+        return await super().create_server(*given, **more)
 
 
 class Server:
@@ -72,8 +87,8 @@ class Server:
 
     def _run(self) -> None:
         # A server that fails is no reason for the daemon to: /healthz says so by not answering.
-        with contextlib.suppress(OSError):
-            self._server.run(sockets=[self._socket])
+        with contextlib.suppress(OSError), asyncio.Runner(loop_factory=_Loop) as runner:
+            runner.run(self._server.serve(sockets=[self._socket]))
 
     def stop(self) -> None:
         """Take in no more, and end in some seconds."""
@@ -108,20 +123,29 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=_HEAD_BYTES,
-        ssl_certfile=tls.certificate if tls else None,
-        ssl_keyfile=tls.key if tls else None,
     )
-    try:
-        config.load()
-    except OSError as error:  # ssl.SSLError is one
-        raise CannotListen(f"the certificate or its key cannot be used: {error.strerror or error}") from error
+    config.load()
+    config.ssl = _context(tls)
     listening = _bound(address)
     host, port = listening.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
     return Server(uvicorn.Server(config), listening, f"{'https' if tls else 'http'}://{named}:{port}/", ends)
 
 
-def _bound(address: tuple[str, int]) -> socket.socket:
+def look_at(address: tuple[str, int], tls: Tls | None) -> None:
+    """Whether it could be listened on just now, which costs next to nothing. Raises CannotListen."""
+    _context(tls)
+    _bound(address, listens=False).close()
+
+
+def _context(tls: Tls | None) -> ssl.SSLContext | None:
+    try:
+        return certificate.context(tls.certificate, tls.key) if tls else None
+    except certificate.Unusable as error:
+        raise CannotListen(str(error)) from error
+
+
+def _bound(address: tuple[str, int], *, listens: bool = True) -> socket.socket:
     host, port = address
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -131,7 +155,8 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
-        listening.listen(_BACKLOG)
+        if listens:
+            listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise CannotListen(f"{host}:{port} cannot be listened on: {error.strerror}") from error

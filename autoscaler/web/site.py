@@ -15,7 +15,7 @@ from autoscaler.core.model import PoolName
 from autoscaler.journal import JournalUnavailable, read
 from autoscaler.views import portraits
 from autoscaler.views.history import History
-from autoscaler.web import assets, candidates, charts, pages, schemas
+from autoscaler.web import assets, candidates, charts, pages, pasts, schemas
 from autoscaler.web.pages import Manner
 from autoscaler.web.reader import Picture, Reader
 from autoscaler.web.trials import Trials
@@ -26,8 +26,6 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 """A file's address has a digest of what is in it."""
 _ORDERS = 200
 _WHOLE_SPAN = "24h"
-_SHORTEST_S = 60.0
-_LONGEST_S = 30 * 86_400.0
 Name = Annotated[str, Path(**schemas.NAME)]
 At = Annotated[float, Path(ge=0.0, le=1e11, allow_inf_nan=False)]
 Made = Callable[[Picture, Manner], bytes | None]
@@ -91,12 +89,13 @@ def portraits_of(reader: Reader) -> APIRouter:
 
     @routes.get("/pools/{name}/history")
     def past(name: Name, since: Annotated[str, Query(max_length=20)] = _WHOLE_SPAN) -> Response:
+        span = pasts.step(seconds(since)) if DURATION.fullmatch(since) else _WHOLE_SPAN
+
         def make(now: Picture, manner: Manner) -> bytes | None:
-            span = since if since in charts.SPANS or _is_span(since) else _WHOLE_SPAN
             found = _past(reader, name, span, now.at)
             return pages.history(now.standing, found, span, manner) if found is not None else None
 
-        return _page(reader, ("history", name, since), make)
+        return _page(reader, ("history", name, span), make)
 
     @routes.get("/pools/{name}/decisions/{at}")
     def decision(name: Name, at: At) -> Response:
@@ -162,12 +161,7 @@ def _page(reader: Reader, key: Hashable, make: Made) -> Response:
     return Response(body, media_type=_HTML)
 
 
-def _past(reader: Reader, pool: str, since: str, until_at: float) -> History | None:
+def _past(reader: Reader, pool: str, span: str, until_at: float) -> History | None:
     if pool not in reader.settings().pools:
         return None
-    span_s = min(max(seconds(since), _SHORTEST_S), _LONGEST_S)
-    return reader.past(PoolName(pool), span_s, until_at)
-
-
-def _is_span(text: str) -> bool:
-    return DURATION.fullmatch(text) is not None
+    return reader.past(PoolName(pool), span, until_at)

@@ -21,6 +21,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from autoscaler.views import wording
+from autoscaler.web import surroundings
+
 MOST_S = 900.0
 """A day at a tick every 5 s takes half a minute on two cores, a month some ten."""
 UNASKED_S = 75.0
@@ -33,8 +36,6 @@ _LARGEST_BYTES = 1_048_576
 """Of an answer, and of a complaint a part of that."""
 _CONFIG_WRONG = 78
 _NAME = "candidate.toml"
-_NOT_THEIRS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
-"""What systemd told the daemon, and nobody else."""
 
 
 class State(Enum):
@@ -168,14 +169,13 @@ class Trials:
             path = Path(folder.name)
             candidate = path / _NAME
             candidate.write_text(trial.toml, encoding="utf-8")
-            environ = {name: of for name, of in os.environ.items() if name not in _NOT_THEIRS}
             with (path / "out").open("wb") as out, (path / "err").open("wb") as err:
                 process = subprocess.Popen(
                     self._command(self.config, trial.pool, trial.since, candidate),
                     stdin=subprocess.PIPE,  # never written to: it ends with us, however we end
                     stdout=out,
                     stderr=err,
-                    env=environ,
+                    env=surroundings.of_a_replay(os.environ, self.config),
                     process_group=0,  # a Ctrl-C is for the daemon, which ends it in order
                 )
         except OSError:
@@ -222,12 +222,23 @@ def _ended(trial: Trial, run: _Run, code: int) -> Trial:
     if code == _CONFIG_WRONG:
         return replace(trial, state=State.WRONG, says=complaint)
     if code != 0:
-        says = complaint or f"The replay ended by signal {-code}, without a word."
+        says = _for_a_page(complaint, trial) or f"The replay ended by signal {-code}, without a word."
         return replace(trial, state=State.FAILED, says=says)
     try:
         return replace(trial, state=State.DONE, facts=json.loads(_text(folder / "out")))
     except ValueError:
         return replace(trial, state=State.FAILED, says="The replay said what is no document.")
+
+
+def _for_a_page(complaint: str, trial: Trial) -> str:
+    """The same, with advice that can be followed where it is read."""
+    said, advises, _ = complaint.partition(wording.SAY_HOW_LONG)
+    if not advises:
+        return complaint
+    return (
+        f"{said}wait until some tasks are done, or use the command: "
+        f"autoscaler backtest --pool={trial.pool} --since={trial.since} --candidate=FILE --task-seconds=MEAN"
+    )
 
 
 def _text(path: Path) -> str:

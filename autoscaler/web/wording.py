@@ -7,35 +7,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from autoscaler.core.model import Offer
+from autoscaler.views import wording
 from policies.phrases import duration
 
-NOTHING = "–"
-"""Where there is nothing to show, which is not the same as zero."""
+NOTHING, local, offer = wording.NOTHING, wording.local, wording.offer
+_THOUSANDS = "\u202f"
+"""A narrow space, at which no line ends."""
 
 
 def number(value: float | None) -> str:
     """A count, or the sign for nothing."""
-    return NOTHING if value is None else f"{value:,}".replace(",", "\u202f")
+    return NOTHING if value is None else f"{value:,}".replace(",", _THOUSANDS)
 
 
 def amount(sum_: float, currency: str = "") -> str:
-    """A sum with as many decimals as prices of machines need."""
-    return (
-        f"{sum_:.4f} {currency}".strip()
-        if 0 < abs(sum_) < 0.1
-        else f"{sum_:,.2f} {currency}".replace(",", "\u202f").strip()
-    )
+    """A sum with as many decimals as prices of machines need, its thousands apart."""
+    return wording.amount(sum_, currency, thousands=_THOUSANDS)
 
 
 def span(seconds: float | None) -> str:
     """How long."""
     return NOTHING if seconds is None else duration(seconds)
-
-
-def local(at: float) -> str:
-    """An instant in the server's time, with its offset from UTC."""
-    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def clock(at: float, now: float) -> str:
@@ -49,11 +41,6 @@ def clock(at: float, now: float) -> str:
 def machine_readable(at: float) -> str:
     """For `<time datetime>`: in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def offer(bought: Offer) -> str:
-    """An offer without its image, which is often a long number."""
-    return "/".join(filter(None, (bought.provider, bought.location, bought.size)))
 
 
 def tail(sentence: str, pool: str) -> str:

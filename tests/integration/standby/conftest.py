@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -29,12 +29,14 @@ def set_pair(
 ) -> Callable[..., Stage]:
     """Makes a stage whose journal is on the server."""
 
-    def make(*, tick_s: float = TICK_S, **settings: object) -> Stage:
+    def make(
+        *, tick_s: float = TICK_S, secrets: Mapping[str, str] | None = None, **settings: object
+    ) -> Stage:
         return set_stage(
             tick=f"{tick_s:g}s",
             journal_url=database,
             journal_more='password = { env = "JOURNAL_PASSWORD" }',
-            secrets={"JOURNAL_PASSWORD": postgresql.password},
+            secrets={"JOURNAL_PASSWORD": postgresql.password, **(secrets or {})},
             **settings,
         )
 

@@ -13,9 +13,10 @@ import requests
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
+from autoscaler.web import server as of_server
 from autoscaler.web.guards import Guarded
 from autoscaler.web.patience import MOST_CONNECTIONS
-from autoscaler.web.server import Server, Tls, serve
+from autoscaler.web.server import HANDSHAKE_S, CannotListen, Server, Tls, serve
 from testbed.certificates import Authority
 from testbed.waiting import wait_until
 
@@ -28,7 +29,14 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def server(authority: Authority) -> Iterator[Server]:
+def patience_s() -> float:
+    """For a handshake."""
+    return HANDSHAKE_S
+
+
+@pytest.fixture
+def server(authority: Authority, patience_s: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(of_server, "HANDSHAKE_S", patience_s)
     paper = authority.issue("127.0.0.1")
     tls = Tls(certificate=str(paper.certificate), key=str(paper.key))
     server = serve(PlainTextResponse("here"), ("127.0.0.1", 0), ends=lambda: None, tls=tls)
@@ -36,6 +44,9 @@ def server(authority: Authority) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.mark.parametrize(
+    "patience_s", [60.0]
+)  # to see who is sent away for want of room, however busy it is here
 def test_clients_that_begin_no_handshake_do_not_take_all_files(server: Server, authority: Authority) -> None:
     """A process has 1,024 of them by default, and ticks need some: who comes when it is full is sent away, and once
     the others have gone people are served again."""
@@ -86,3 +97,19 @@ def _was_sent_away(client: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def test_a_client_that_begins_no_handshake_is_sent_away_soon(server: Server) -> None:
+    """Each has a place of which there are some hundred; a minute of it would be the price of a connection."""
+    at = urlsplit(server.url)
+    with socket.create_connection((str(at.hostname), at.port), timeout=HANDSHAKE_S + 20) as client:
+        assert b"" == client.recv(1)
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked(authority: Authority) -> None:
+    """OpenSSL would ask at the terminal, and the daemon wait for ever."""
+    paper = authority.issue("127.0.0.1", passphrase="hush")
+    tls = Tls(certificate=str(paper.certificate), key=str(paper.key))
+
+    with pytest.raises(CannotListen, match=r"is encrypted.*openssl pkey"):
+        serve(PlainTextResponse("here"), ("127.0.0.1", 0), ends=lambda: None, tls=tls)

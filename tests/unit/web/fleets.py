@@ -102,4 +102,6 @@ def journal(*ticks: TickRecord) -> Iterator[Journal]:
 
 def look(opened: Journal, at: float) -> Measures:
     """What metrics tell of it."""
-    return measures.look(opened, settings(), standing.look(opened, settings(), at))
+    nodes, memory = opened.live_nodes(), opened.memory()
+    found = standing.look(opened, settings(), at, nodes=nodes, memory=memory)
+    return measures.look(opened, settings(), found, nodes=nodes, memory=memory)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from autoscaler.web.reader import Made
+from autoscaler.clock import SystemClock
+from autoscaler.views import measures
+from autoscaler.views.measures import Measures
+from autoscaler.web.reader import Made, Reader
+from tests.unit.journal.records import a_tick
+from tests.unit.web import fleets
 
 
 def test_what_many_ask_for_at_once_is_made_once() -> None:
@@ -71,3 +77,30 @@ def test_what_cannot_be_made_is_tried_again() -> None:
         made.once("overview", fails)
 
     assert b"page" == made.once("overview", lambda: b"page")
+
+
+def test_what_is_measured_is_of_the_tick_that_pages_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick that is written while it is read would be half in it: it is read again, and then kept until the next."""
+    began_at = time.time()
+    settings = fleets.settings()
+    looked: list[float] = []
+
+    with fleets.journal(a_tick(began_at)) as journal:
+        plain: Callable[..., Measures] = measures.look
+
+        def meanwhile(*given: object, **more: object) -> Measures:
+            found = plain(*given, **more)
+            looked.append(found.standing.at)
+            if len(looked) == 1:
+                journal.commit(a_tick(began_at + 0.5))
+            return found
+
+        monkeypatch.setattr(measures, "look", meanwhile)
+        journal.claim("daemon")
+        reader = Reader(journal, lambda: settings, SystemClock())
+
+        found = reader.measures()
+        assert reader.picture().standing is found.standing
+        assert reader.measures() is found
+
+    assert [began_at, began_at + 0.5] == looked

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.views import wording
 from autoscaler.web import trials as of_trials
 from autoscaler.web.trials import Busy, State, Trial, Trials
 from testbed.waiting import wait_until
@@ -90,6 +91,19 @@ def test_a_replay_that_fails_is_told_of(make: Make, program: str, state: State, 
     told = ended(trials, trials.begin("images", "7d", ""))
 
     assert (state, says, None) == (told.state, told.says, told.facts)
+
+
+def test_advice_of_the_command_line_becomes_one_that_can_be_followed_in_a_browser(make: Make) -> None:
+    """There is no option to give there; the command that has it is told, whole."""
+    said = f"7 tasks came in that time, and none was seen to be completed; {wording.SAY_HOW_LONG} with --X."
+    trials = make(f"import sys; print({said!r}, file=sys.stderr); sys.exit(1)")
+
+    told = ended(trials, trials.begin("images", "7d", ""))
+
+    assert (
+        "7 tasks came in that time, and none was seen to be completed; wait until some tasks are done, or use the "
+        "command: autoscaler backtest --pool=images --since=7d --candidate=FILE --task-seconds=MEAN"
+    ) == told.says
 
 
 def test_one_runs_at_a_time(make: Make) -> None:
