@@ -1,9 +1,10 @@
 """`python -m benchmarks.startup`: what the program costs before it does anything, and while there is nothing to do.
 
 Help and completion are called again and again; a daemon is started over a journal of 10,000 machines until its first
-tick is written down; another one with five pools is left alone for two minutes. Both look at a real RabbitMQ, and their
-machines are simulated. Counted are seconds of a processor, whoever else is at work, beside those by the clock. The
-figures go to build/startup.json; it fails above the limits. What never happens here: a task, or a worker.
+tick is written down; another one with five pools is left alone for two minutes. Both look at a real RabbitMQ; their
+machines are lines of a file that a program lists. Counted are seconds of a processor, whoever else is at work, beside
+those by the clock. The figures go to build/startup.json; it fails above the limits. What never happens here: a task, or
+a worker.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ import requests
 
 from autoscaler.clock import SystemClock
 from autoscaler.config import Settings, parse
+from autoscaler.core.lifecycle import NodeState
+from autoscaler.core.model import Node
 from autoscaler.journal import Journal, open_journal, read
 from benchmarks import overview
 from testbed.rabbitmq import PrivateRabbitMQ
@@ -35,6 +38,8 @@ from testbed.rabbitmq import PrivateRabbitMQ
 OUT = Path("build/startup.json")
 HELP_S, FIRST_TICK_S, IDLE_PERCENT, IDLE_BYTES = 0.3, 2.0, 1.0, 120_000_000
 _COMMAND = (sys.executable, "-c", "from autoscaler.cli import main; main()")
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""An installed program has its bytecode beside it."""
 _SHELL = {"_AUTOSCALER_COMPLETE": "complete_bash"}
 _CALLS, _STARTS, _IDLE_S = 7, 3, 120.0
 _POOLS, _NODES, _IDLE_POOLS = 100, 10_000, 5
@@ -62,7 +67,8 @@ url = "sqlite:///{file}"
 listen = "127.0.0.1:0"
 
 [providers.cloud]
-kind = "simulated"
+kind = "external"
+command = ["/bin/cat", "{listing}"]
 """
 _POOL = """
 [pools.{name}]
@@ -86,7 +92,9 @@ billing_quantum = "60s"
 
 [pools.{name}.bootstrap]
 app = "shop.tasks"
+broker_url = {{ env = "BROKER" }}
 """
+_SECRETS = {"BROKER": "amqp://shop:nobody@rabbit.example/"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +103,6 @@ class Call:
 
     cpu_s: float
     waited_s: float
-    resident_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,22 +132,22 @@ class Idle:
 
 
 def _call(*arguments: str, environment: Mapping[str, str] | None = None) -> Call:
-    found = [_once(arguments, environment or {}) for _ in range(_CALLS)]
+    found = [_once(arguments, environment or {}) for _ in range(_CALLS + 1)][1:]
     return Call(
         cpu_s=round(statistics.median(each.cpu_s for each in found), 3),
         waited_s=round(statistics.median(each.waited_s for each in found), 3),
-        resident_bytes=max(each.resident_bytes for each in found),
     )
 
 
 def _once(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Call:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
     subprocess.run(
-        [*_COMMAND, *arguments], env=os.environ | environment, stdout=subprocess.DEVNULL, check=True, timeout=_END_S
+        [*_COMMAND, *arguments], env={**_ENVIRONMENT, **environment},
+        stdout=subprocess.DEVNULL, check=True, timeout=_END_S,
     )  # fmt: skip
     after, waited_s = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter() - began
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Call(cpu_s=cpu_s, waited_s=waited_s, resident_bytes=after.ru_maxrss * 1024)
+    return Call(cpu_s=cpu_s, waited_s=waited_s)
 
 
 def _completed(*words: str, config: Path | str = "/nonexistent") -> Call:
@@ -153,16 +160,27 @@ def _configure(directory: Path, broker: PrivateRabbitMQ, pools: int, tick_s: flo
     names = [f"pool-{number:03}" for number in range(pools)]
     text = _HEAD.format(
         tick=tick_s, management=broker.management_url, port=broker.amqp_port, user=broker.user,
-        file=directory / "journal.db",
+        file=directory / "journal.db", listing=directory / "machines.json",
     ) + "".join(_POOL.format(name=name) for name in names)  # fmt: skip
     (directory / "config.toml").write_text(text, encoding="utf-8")
+    _list(directory, ())
     for name in names:
         answer = requests.put(
             f"{broker.management_url}/api/queues/%2F/{quote(name)}",
             json={"durable": True}, auth=(broker.user, broker.password), timeout=_END_S,
         )  # fmt: skip
         answer.raise_for_status()
-    return parse(text, {"PASSWORD": broker.password}, source="benchmark")
+    return parse(text, _SECRETS | {"PASSWORD": broker.password}, source="benchmark")
+
+
+def _list(directory: Path, nodes: Iterable[Node]) -> None:
+    """What the account's program answers: these machines run."""
+    machines = [
+        {"id": node.instance_id, "name": node.name, "state": "running", "fleet": "shop", "pool": node.pool}
+        for node in nodes
+    ]
+    listing = {"protocol": 1, "complete": True, "machines": machines}
+    (directory / "machines.json").write_text(json.dumps(listing), encoding="utf-8")
 
 
 @contextmanager
@@ -170,7 +188,8 @@ def _daemon(directory: Path, broker: PrivateRabbitMQ) -> Iterator[psutil.Process
     with (directory / "daemon.log").open("wb") as log:
         process = subprocess.Popen(
             [*_COMMAND, "run", "--config", str(directory / "config.toml")],
-            env=os.environ | {"PASSWORD": broker.password}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=_ENVIRONMENT | _SECRETS | {"PASSWORD": broker.password},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         yield psutil.Process(process.pid)
@@ -204,8 +223,10 @@ def _first_tick(broker: PrivateRabbitMQ, pools: int, nodes: int) -> FirstTick:
             directory, clock = Path(name), SystemClock()
             configured = _configure(directory, broker, pools, _TICK_S)
             journal = open_journal(configured.journal.url)
-            overview.fill(journal, configured, nodes, clock.now())
-            began_at, began = clock.now(), perf_counter()
+            began_at = clock.now()
+            overview.fill(journal, configured, nodes, began_at, states=(NodeState.READY,))
+            _list(directory, overview.fleet(configured, nodes, began_at))
+            began = perf_counter()
             try:
                 with _daemon(directory, broker) as process:
                     _until_ticked(journal, process, began_at)
