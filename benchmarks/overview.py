@@ -47,6 +47,7 @@ _AT = 1_790_000_000.0
 _PAST = 60
 """Earlier decisions behind each: five minutes of ticks of five seconds."""
 OUT = Path("build/overview.json")
+_STATES = (NodeState.READY,) * 7 + (NodeState.BOOTING, NodeState.DRAINING, NodeState.CREATING)
 _HEAD = """\
 [loop]
 tick = "{tick}s"
@@ -118,15 +119,30 @@ def settings(file: Path, pools: int, tick_s: float = 5.0) -> Settings:
     return parse(text, {"PASSWORD": "none"}, source="benchmark")
 
 
-def fill(journal: Journal, configured: Settings, nodes: int, at: float = _AT) -> None:
-    """The first tick of that fleet."""
-    rules = [pool_rules.of(name, pool) for name, pool in configured.pools.items()]
-    shares = _shares(len(rules), nodes)
-    made = tuple(
-        _node(pool, number, at) for pool, share in zip(rules, shares, strict=True) for number in range(share)
-    )
-    outdated = {node.name: "its image" for node in made[:: len(rules)]}
+def fill(
+    journal: Journal,
+    configured: Settings,
+    nodes: int,
+    at: float = _AT,
+    *,
+    states: tuple[NodeState, ...] = _STATES,
+) -> None:
+    """The first tick of that fleet, whose machines are in these states in turn."""
+    made = fleet(configured, nodes, at, states)
+    outdated = {node.name: "its image" for node in made[:: len(configured.pools)]}
     tick(journal, configured, nodes, at, new_nodes=made, outdated=outdated)
+
+
+def fleet(
+    configured: Settings, nodes: int, at: float, states: tuple[NodeState, ...] = _STATES
+) -> tuple[Node, ...]:
+    """So many machines, shared among the pools."""
+    rules = [pool_rules.of(name, pool) for name, pool in configured.pools.items()]
+    return tuple(
+        _node(pool, number, at, states[number % len(states)])
+        for pool, share in zip(rules, _shares(len(rules), nodes), strict=True)
+        for number in range(share)
+    )
 
 
 def tick(
@@ -153,8 +169,7 @@ def _shares(pools: int, nodes: int) -> list[int]:
     return [nodes // pools + (place < nodes % pools) for place in range(pools)]
 
 
-def _node(pool: PoolRules, number: int, now: float) -> Node:
-    state = (NodeState.READY,) * 7 + (NodeState.BOOTING, NodeState.DRAINING, NodeState.CREATING)
+def _node(pool: PoolRules, number: int, now: float, state: NodeState) -> Node:
     name = NodeName(f"shop-{pool.name}-{number:04x}c77653")
     at = now - 3600.0 - 17.0 * number
     return Node(
@@ -164,12 +179,12 @@ def _node(pool: PoolRules, number: int, now: float) -> Node:
         offer=pool.offers[0],
         slots=pool.slots,
         queues=pool.queues,
-        state=state[number % len(state)],
+        state=state,
         reason=f"celery@{name} is heard",
         ordered_at=at,
         entered_at=at + 80.0,
         entered_on=at + 80.0,
-        instance_id=InstanceId(f"i-{number:012x}"),
+        instance_id=InstanceId(f"i-{name}"),
         enrolled_at=at + 80.0,
     )
 

@@ -5,90 +5,96 @@ What never happens here: what the commands do.
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, MutableMapping
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from autoscaler.cli import (
-    backtest,
-    control,
-    demo,
-    doctor,
-    exits,
-    identity,
-    image,
-    nodes,
-    notify,
-    orphans,
-    output,
-    past,
-    plan,
-    reasons,
-    schedule,
-    service,
-    setup,
-    status,
-    study,
-    trial,
-    tune,
-    user_data,
-)
+from autoscaler.cli import exits
+from autoscaler.cli.listing import COMMANDS, Listed
 
 _DEBUG = "AUTOSCALER_DEBUG"
-_PANELS: Mapping[str, Mapping[str, Callable[..., None]]] = {
-    "Set up": {"init": setup.init, "check": setup.check, "image": image.image, "notify": notify.notify},
-    "Run": {"demo": demo.demo, "run": service.run},
-    "Look": {
-        "status": status.status,
-        "nodes": nodes.nodes,
-        "history": past.history,
-        "why": reasons.why,
-        "plan": plan.plan,
-        "schedule": schedule.schedule,
-        "orphans": orphans.orphans,
-        "cloud-init": user_data.cloud_init,
-        "doctor": doctor.doctor,
-    },
-    "Study": {
-        "simulate": trial.simulate,
-        "backtest": backtest.backtest,
-        "tune": tune.tune,
-        "soak": study.soak,
-    },
-    "Order": {
-        "drain": control.drain,
-        "undrain": control.undrain,
-        "destroy": control.destroy,
-        "forget": control.forget,
-        "replace": control.replace,
-        "pause": control.pause,
-        "resume": control.resume,
-        "hold": control.hold,
-        "wake": control.wake,
-        "sweep": control.sweep,
-        "reload": control.reload,
-    },
-}
+_OF_TYPER: tuple[type[Exception], ...] = (typer.Exit, typer.Abort, *typer.BadParameter.__bases__)
+"""How commands end in order, and words that are wrong; the error of those has no public name in Typer."""
+
+
+class _Loaded(MutableMapping[str, Any]):
+    """The commands themselves; each is imported when it is asked for, and never just because another one is."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, COMMANDS[name])
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS or name in self._loaded
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**COMMANDS, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**COMMANDS, **self._loaded})
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+
+def _load(name: str, listed: Listed) -> Any:
+    alone = typer.Typer(add_completion=False)
+    function = getattr(importlib.import_module(f"autoscaler.cli.{listed.module}"), listed.function)
+    alone.command(name, rich_help_panel=listed.panel)(function)
+    return typer.main.get_command(alone)
 
 
 class Commands(TyperGroup):
     """The group of all commands. Trouble that can be foreseen ends in its sentence and its exit code."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{**given, "commands": None})
+        self.commands = _Loaded()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's word for it
+        """All their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+        """One as it is listed: help and completion ask for each of them, and want its name and its words."""
+        listed = COMMANDS.get(cmd_name)
+        return listed and TyperCommand(cmd_name, help=listed.says, rich_help_panel=listed.panel)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The one that is meant, itself."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed if name is None else self.commands[name], rest
+
     def invoke(self, ctx: Any) -> Any:
         """Run one command."""
         try:
             return super().invoke(ctx)
-        except exits.FORESEEN as error:
-            output.complain(str(error))
-            raise typer.Exit(exits.code_of(error)) from error
+        except _OF_TYPER:
+            raise
         except KeyboardInterrupt:
             raise typer.Exit(exits.INTERRUPTED) from None
+        except Exception as error:
+            # What is foreseen is told by the errors of every room, which no page of help needs.
+            from autoscaler.cli import foreseen, output  # noqa: PLC0415
+
+            if not isinstance(error, foreseen.FORESEEN):
+                raise
+            output.complain(str(error))
+            raise typer.Exit(foreseen.code_of(error)) from error
 
 
 app = typer.Typer(
@@ -100,13 +106,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
-for _panel, _commands in _PANELS.items():
-    for _name, _command in _commands.items():
-        app.command(_name, rich_help_panel=_panel)(_command)
 
 
 def _version(asked: bool) -> None:
     if asked:
+        from autoscaler.cli import identity, output  # noqa: PLC0415 - help needs neither
+
         output.say(f"autoscaler {identity.version()}")
         raise typer.Exit
 
@@ -132,7 +137,7 @@ def everywhere(
         sys.excepthook = sys.__excepthook__
     if config is not None:
         # A command's own --config wins over this one, as the closer word.
-        context.default_map = {name: {"config": str(config)} for names in _PANELS.values() for name in names}
+        context.default_map = {name: {"config": str(config)} for name in COMMANDS}
 
 
 def main() -> None:
@@ -150,5 +155,7 @@ def _last_word(kind: type[BaseException], error: BaseException, _trace: Tracebac
     """For what nobody foresaw: one line. Python then exits with 1, or as Ctrl-C does."""
     if issubclass(kind, KeyboardInterrupt):
         return
+    from autoscaler.cli import output  # noqa: PLC0415 - as above
+
     output.complain(f"Something went wrong that should not: {kind.__name__}: {error}")
     output.complain(f"With {_DEBUG}=1 the traceback is shown; please report it.")

@@ -8,6 +8,7 @@ What never happens here: quoting. The caller knows whose syntax it is.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import resources
 
 _PLACE = re.compile(r"@([A-Z]+)@")
@@ -17,5 +18,10 @@ _COMMENT = re.compile(r"^ *#(?!!).*\n|^\n", re.MULTILINE)
 
 def fill(name: str, *, comments: bool = False, **values: str) -> str:
     """The asset `name` with every `@PLACE@` replaced. Raises KeyError for a place without a value."""
+    return _PLACE.sub(lambda place: values[place[1]], _template(name, comments=comments))
+
+
+@cache
+def _template(name: str, *, comments: bool) -> str:
     template = resources.files(__name__).joinpath(name).read_text("utf-8")
-    return _PLACE.sub(lambda place: values[place[1]], template if comments else _COMMENT.sub("", template))
+    return template if comments else _COMMENT.sub("", template)

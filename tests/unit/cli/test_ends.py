@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.cli import exits, identity
+from autoscaler.cli import exits, foreseen, identity
 from autoscaler.config import ConfigError
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.journal import JournalUnavailable, LeaseHeld
@@ -44,7 +44,7 @@ main()
 )
 def test_every_foreseen_error_has_its_code(error: Exception, code: int) -> None:
     """The table of interface and README; sysexits.h has the numbers."""
-    assert code == exits.code_of(error)
+    assert code == foreseen.code_of(error)
 
 
 def test_config_may_stand_before_or_after_the_command(office: Office) -> None:
