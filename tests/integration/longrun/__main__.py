@@ -52,6 +52,9 @@ EVERY_S = 15.0
 _PAUSE_S = 0.5
 _LOG = Path("build/soak-real.log")
 _EMPTY_S = 240.0
+_OUT, _SAMPLES = Path("build/soak-real.json"), Path("build/soak-real.jsonl")
+_LOG = Path("build/soak-real.log")
+_EMPTY_S = 240.0
 _OUT, _SAMPLES = (
     Path("build/soak-real.json"),
     Path("build/soak-real.jsonl"),
