@@ -50,16 +50,9 @@ BOUNDS = {
 """At rest. The journal's own growth is told and not bounded: it holds 30 days, and two hours are no share of that."""
 EVERY_S = 15.0
 _PAUSE_S = 0.5
-_LOG = Path("build/soak-real.log")
-_EMPTY_S = 240.0
 _OUT, _SAMPLES = Path("build/soak-real.json"), Path("build/soak-real.jsonl")
 _LOG = Path("build/soak-real.log")
 _EMPTY_S = 240.0
-_OUT, _SAMPLES = (
-    Path("build/soak-real.json"),
-    Path("build/soak-real.jsonl"),
-    Path("build/soak-real.png"),
-)
 _SLOTS = 4
 _POOL = """
 [pools.{name}]
