@@ -94,11 +94,11 @@ def _of_tasks(stage: Stage, sent: int) -> dict[str, float]:
     return {
         "sent": sent,
         "done": len(ended),
-        "lost": sent - len(ended),
+        "undone": sent - len(ended),
         "twice": sum(times > 1 for times in ended.values()),
     }
 
 
 def is_rest(figures: Mapping[str, float], *, watched: bool) -> bool:
-    """Whether nothing is to be done and nobody looks. `lost` is what is under way, until the end."""
-    return not watched and not figures["machine_processes"] and not figures["lost"]
+    """Whether nothing is to be done and nobody looks."""
+    return not watched and not figures["machine_processes"] and not figures["undone"]
