@@ -13,11 +13,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 import psutil
 import requests
+from kombu import pools
 
 from providers.local import processes
 from tests.integration.stage import Stage
@@ -36,6 +38,7 @@ _PAGES = (
     "/readyz",
 )
 _ANSWER_S = 15.0
+_CROWD = 12
 _SHORTEST_S, _LONGEST_S = 0.2, 1.5
 _FLOOD, _WIDE, _SMALL = (120, 60, 200), (0, 50, 90), (20, 0, 30)
 """Tasks of a wave for each pool, in turn: all of them at once, some, hardly any."""
@@ -89,6 +92,7 @@ class Happening:
         of_run = self.whole_s
         return (
             ("wave", WAVE_S, 5.0, self._wave),
+            ("crowd", of_run, 40.0, self._crowd),
             ("look", _LOOK_S, 10.0, self._look),
             ("listen", _LISTEN_S, 20.0, self._listen),
             ("kill", min(_KILL_S, of_run / 3), 25.0, self._kill),
@@ -108,6 +112,13 @@ class Happening:
                 {self.sent + n: round(self.dice.uniform(_SHORTEST_S, _LONGEST_S), 3) for n in range(size)}
             )
             self.sent += size
+        pools.reset()  # kombu keeps a connection for the next message, and ours are not to be counted
+        return True
+
+    def _crowd(self, _: float) -> bool:
+        """Once and early, so that what is opened when many look is open before anything is judged."""
+        with ThreadPoolExecutor(_CROWD) as pool:
+            list(pool.map(self._look, range(_CROWD)))
         return True
 
     def _look(self, _: float) -> bool:
@@ -153,10 +164,10 @@ class Happening:
         return True
 
     def _reload(self, _: float) -> bool:
-        """Another ceiling, and the one before when it comes again."""
+        """Another ceiling for the pool `flood`, the first of the file, and the one before when it comes again."""
         text = self.stage.config.read_text()
-        now, then = _CEILINGS if _CEILINGS[0] in text else _CEILINGS[::-1]
-        self.stage.config.write_text(text.replace(now, then))
+        now, then = _CEILINGS if self.counted.get("reload", 0) % 2 == 0 else _CEILINGS[::-1]
+        self.stage.config.write_text(text.replace(now, then, 1))
         self.daemon.send_signal(signal.SIGHUP)
         return True
 
