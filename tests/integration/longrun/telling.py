@@ -30,8 +30,9 @@ BOUNDS = {
     "broker_consumers": Bound(),
     "wal_mib": Bound(more=4.0),
 }
-"""At rest. A connection to the journal holds two handles and is opened when one more is needed at once, as a thread is: one
-of each may come late. What is left open by each wave, reload, kill or look would be ten and more. The journal's own growth is told and not bounded: it holds 30 days, and two hours are no share of that."""
+"""At rest. A connection to the journal holds two handles and is opened when one more is needed at once, as a thread is
+begun: one of each may come late. What each wave, reload, kill or look left open would be ten and more. The journal's
+own growth is told and not bounded: it holds 30 days, and two hours are no share of that."""
 _PANELS = (
     ("memory of the daemon", "MiB", (("resident", "rss_mib"), ("its own", "uss_mib"))),
     ("handles and threads of the daemon", "", (("file handles", "handles"), ("threads", "threads"))),
