@@ -23,7 +23,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast bench-startup crashes lock pages screenshots docs deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak soak-real test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast bench-startup bench-events crashes lock pages screenshots docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -61,6 +61,9 @@ fuzz-atheris: $(READY) ## parsers steered by coverage: TARGET=configuration|scan
 
 soak: $(READY) ## simulated lives full of faults, then every rule broken in turn: SEEDS=2000 (200)
 	@$(BIN)/autoscaler soak --seeds $(or $(SEEDS),200) --sabotage all --output build/soak.json
+
+soak-real: $(READY) debian ## the real daemon in real time, HOURS=2, its memory, handles and connections flat; build/soak-real.json
+	@$(BIN)/python -m tests.integration.longrun --hours $(or $(HOURS),2)
 
 bench-decisions: $(READY) ## ours, the peers' rules and the bound on each scenario: SCENARIOS=FILE; build/decisions.json, build/decisions/
 	@$(BIN)/python -m benchmarks.decisions $(SCENARIOS)

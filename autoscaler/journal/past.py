@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from itertools import pairwise, starmap
+from itertools import pairwise, repeat, starmap
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,10 @@ from providers.contract import ProviderName
 
 _TOGETHER = 50
 """Ranges that one statement asks for: a statement a range would be a round trip each, and SQLite joins at most 500."""
+_SHAPES = (5, 15, _TOGETHER)
+"""Ranges that a statement may have; what is left over are empty ones. A statement for each number of ranges was 50 of a
+kind, each kept by SQLAlchemy and by every connection: 70 MiB once a pool's number had moved that often."""
+_EMPTY = (0.0, 0.0)
 _TENTHS_UP_TO_S, _SECONDS_UP_TO_S = 10.0, 600.0
 """Waits are counted by the tenth of a second up to ten, by the second up to ten minutes, by the minute beyond: some
 thousand numbers at most, each within a tenth of the truth or less."""
@@ -131,10 +135,11 @@ def _of_ranges(
     """The rows of these ranges, in their order."""
     for begin in range(0, len(ranges), _TOGETHER):
         part = ranges[begin : begin + _TOGETHER]
+        shape = next(size for size in _SHAPES if size >= len(part))
         values: dict[str, object] = {"pool": pool}
-        for place, (from_at, to_at) in enumerate(part):
+        for place, (from_at, to_at) in enumerate([*part, *repeat(_EMPTY, shape - len(part))]):
             values |= {f"from_{place}": from_at, f"to_{place}": to_at}
-        found = connection.execute(statement(len(part)), values).all()
+        found = (row for row in connection.execute(statement(shape), values).all() if row.place < len(part))
         yield from sorted(found, key=lambda row: row.place)
 
 
@@ -147,7 +152,7 @@ def _within(place: int) -> sa.ColumnElement[bool]:
     )
 
 
-@lru_cache(maxsize=_TOGETHER)
+@lru_cache(maxsize=len(_SHAPES))
 def _statement_of_bins(ranges: int) -> sa.CompoundSelect[Any]:
     """Each range is a look of its own along the index: grouping by an expression would sort every row first."""
     of, table = sa.func, tables.samples.c
@@ -209,7 +214,7 @@ def _greatest(moved: Sequence[tuple[int, Bin, Bin]], most: int) -> list[tuple[in
     return greater + [equal[place * len(equal) // room] for place in range(room)]
 
 
-@lru_cache(maxsize=_TOGETHER)
+@lru_cache(maxsize=len(_SHAPES))
 def _statement_of_changes(ranges: int) -> sa.CompoundSelect[Any]:
     """The greatest change of each range, the last one of equals."""
     return sa.union_all(*map(_greatest_change, range(ranges)))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
+
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import PoolName
@@ -34,3 +38,28 @@ def test_every_kind_of_database_thins_alike(journal: Journal) -> None:
     assert [(node.offer, 900.0, None)] == [
         (each.offer, each.ordered_at, each.gone_at) for each in found.machines
     ]
+
+
+def test_a_past_is_asked_by_few_statements_however_often_its_number_moved(journal: Journal) -> None:
+    """Each statement is kept compiled, and prepared by each connection: one for each number of changes is a leak."""
+    moves = [a_sample(1000.0 + tick, wanted=tick // 2) for tick in range(120)]
+    journal.commit(TickRecord(at=1.0, samples=tuple(moves), memory=Memory()))
+    with journal.reading("find the engine") as connection:
+        engine = connection.engine
+    said: set[str] = set()
+
+    def hear(_: Any, __: Any, statement: str, *___: Any) -> None:
+        said.add(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", hear)
+    try:
+        found = [
+            past.read(journal, IMAGES, 1000.0, 1002.0 + 2 * moved, bins=1 + moved, changes=60)
+            for moved in range(1, 56)
+        ]
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", hear)
+
+    assert list(range(1, 56)) == [len(each.changes) for each in found]
+    assert 3 >= sum("greatest_0" in each for each in said)
+    assert 3 >= sum("fewest_wanted" in each for each in said)
