@@ -33,7 +33,7 @@ class Sighting:
 
     worker: WorkerName
     silent_s: float
-    """Seconds since it was last heard, at the instant of the snapshot, without those in which beats were left unread."""
+    """Seconds since it was last heard, as of the snapshot, without those in which beats were left unread."""
     online: bool
     """False after it said goodbye (`worker-offline`)."""
     pid: int | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autoscaler.core.facts import Sighting, Sightings
@@ -90,6 +90,10 @@ def _count(event: Mapping[str, Any], key: str) -> int | None:
     return value if plausible else None
 
 
+def _no_counts() -> deque[tuple[float, int]]:
+    return deque(maxlen=18)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Heard:
     """One worker's last word; `at` is on the clock of hearing."""
@@ -102,7 +106,7 @@ class _Heard:
     """When it was last heard to begin anew, monotonic."""
     turned: tuple[float, float] | None = None
     """When it last said that it begins or ends: on the clock of hearing, and by its own."""
-    processed: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=18))
+    processed: deque[tuple[float, int]] = field(default_factory=_no_counts)
 
     def count(self, now: float, processed: int) -> None:
         """Take in how many tasks it has taken up; a count that falls was begun anew."""
@@ -131,13 +135,14 @@ class Hearing:
         """
         now = at if now is None else now
         heard = self._workers.get(event.worker)
-        if heard is not None and _is_old_news(event, heard, at):
+        if heard is None:
+            heard = _Heard(at=at, online=event.online, pid=event.pid, active=event.active)
+        elif _is_old_news(event, heard, at):
             return
+        elif event.pid is not None and event.pid != heard.pid:
+            heard = replace(heard, pid=event.pid, active=event.active, began=now, processed=_no_counts())
         # Kept in the order of hearing, so that the longest unheard stands first.
         self._workers.pop(event.worker, None)
-        if heard is None or (event.pid is not None and event.pid != heard.pid):
-            anew = None if heard is None else now
-            heard = _Heard(at=at, online=event.online, pid=event.pid, active=event.active, began=anew)
         self._workers[event.worker] = heard
         if (event.begins or not event.online) and event.said_at is not None:
             heard.turned = (at, event.said_at)
