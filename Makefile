@@ -23,7 +23,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast crashes lock pages screenshots docs deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast bench-events crashes lock pages screenshots docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -73,6 +73,9 @@ bench-overview: $(READY) ## the dashboard's overview of 200 pools and 2,000 mach
 
 bench-web: bench-overview ## besides, what fifty browsers cost that keep it open, under 5 % of a core; build/web.json
 	@$(BIN)/python -m benchmarks.live
+
+bench-events: $(READY) ## what hearing 10,000 Celery workers costs, under 30 % of a core, nothing falling behind; needs RabbitMQ; build/events.json
+	@$(BIN)/python -m benchmarks.events
 
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest

@@ -26,7 +26,8 @@ _LOOK_S, _SELDOM_S = 0.5, 5.0
 """Between two looks at how many wait: each is a request to the broker, needed where much is said."""
 _MUCH = 100
 """Beats between two looks that make us look often, and gather what comes."""
-_BEHIND = 1_000
+_BEHIND = 5_000
+"""A second of what 10,000 workers say: less is a hiccup of a busy machine, and soon caught up with."""
 _ASK_AFTER, _ASK_LATEST_S = 250, 1.0
 _GATHER_S = 0.02
 """A pass over the socket costs as much as reading a beat, so beats are read some at a time. Orders wait for it, too."""
@@ -54,6 +55,8 @@ class RollCalls:
     _looked_on: float = 0.0
     _taken: int = 0
     """Beats since then."""
+    _waited: int = 0
+    """How many waited then."""
 
     def open(self, now: float) -> float:
         """They are let in from now on, as a connection or a roll call begins. Returns the seconds unheard before."""
@@ -63,7 +66,7 @@ class RollCalls:
             unheard_s = now - (self._opened_on if self._torn or expired else self._shut_on)
         self._unheard_s += unheard_s
         self._opened_on, self._shut_on, self._torn = now, None, False
-        self._looked_on, self._taken = now, 0
+        self._looked_on, self._taken, self._waited = now, 0, 0
         return unheard_s
 
     def take(self) -> None:
@@ -86,11 +89,13 @@ class RollCalls:
     def look(self, now: float, waiting: int) -> Step:
         """So many wait in the broker. A roll call is never cut short: every worker must have had its turn to speak."""
         taken, self._taken, self._looked_on = self._taken, 0, now
+        waited, self._waited = self._waited, waiting
         self._torn |= waiting >= MOST_WAITING - PREFETCH
         if self._shut_on is not None:
             return Step.NOTHING if waiting else Step.OPEN
-        # More than a second's: we read slower than they come.
-        if waiting > max(_BEHIND, 2 * taken) and now - self._opened_on >= ROLL_CALL_S:
+        # More than a second's, at two looks, and no fewer at the second: we read slower than they come.
+        is_behind = waiting >= waited > max(_BEHIND, 2 * taken)
+        if is_behind and now - self._opened_on >= ROLL_CALL_S:
             self._shut_on = now
             return Step.SHUT
         return Step.NOTHING

@@ -47,6 +47,17 @@ def test_what_can_be_read_within_the_share_is_read_whole() -> None:
     assert max(each.silent_s for each in seen.workers.values()) < 2.2
 
 
+def test_what_a_hiccup_left_waiting_is_caught_up_with() -> None:
+    """A machine that was busy for some seconds is no reason to drop anything."""
+    broker = a_broker(LIGHT_S)
+    before = read(broker)
+    broker.at += 4.0
+    broker.live(16)
+
+    assert 0 == broker.unbound
+    assert 20 * PER_S == pytest.approx(read(broker) - before, rel=0.02)
+
+
 def test_more_than_the_share_is_never_spent() -> None:
     """Whatever is said; what came at once counts over some seconds."""
     broker = a_broker(HEAVY_S)
@@ -62,7 +73,7 @@ def test_a_worker_that_speaks_never_looks_silent_however_much_is_dropped() -> No
     began = read(broker)
     for _ in range(40):
         broker.live(1)
-        assert max(each.silent_s for each in broker.hears().workers.values()) < 7.0
+        assert max(each.silent_s for each in broker.hears().workers.values()) < 10.0
 
     assert WORKERS == len(broker.hears().workers)
     assert broker.unbound >= 2
@@ -79,7 +90,7 @@ def test_a_worker_that_fell_silent_is_found_later_by_as_much_as_was_left_unread(
     seen = broker.hears()
     heard_s = 60 - (seen.unheard_s - began.unheard_s)
     assert 10 < heard_s < 30
-    assert heard_s == pytest.approx(seen.workers[name_of(17)].silent_s, abs=7.0)
+    assert heard_s == pytest.approx(seen.workers[name_of(17)].silent_s, abs=8.0)
     assert seen.attentive_s == pytest.approx(seen.listening_s - seen.unheard_s)
 
 
@@ -112,8 +123,8 @@ def test_a_roll_call_that_the_broker_cut_short_says_nothing_of_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """More was said than the queue holds, so who was not heard may have spoken."""
-    monkeypatch.setattr(roll_calls, "MOST_WAITING", 3_000)
-    monkeypatch.setitem(celery_listening._BEATS, "x-max-length", 3_000)
+    monkeypatch.setattr(roll_calls, "MOST_WAITING", 6_000)
+    monkeypatch.setitem(celery_listening._BEATS, "x-max-length", 6_000)
     broker = a_broker(HEAVY_S)
     broker.silent = {17}
     broker.live(10)
@@ -122,7 +133,7 @@ def test_a_roll_call_that_the_broker_cut_short_says_nothing_of_silence(
 
     seen = broker.hears()
     assert broker.unbound >= 2
-    assert seen.workers[name_of(17)].silent_s < 7.0
+    assert seen.workers[name_of(17)].silent_s < 10.0
     assert seen.unheard_s - before.unheard_s > 30
     assert not seen.would_hear_within(10)
 
