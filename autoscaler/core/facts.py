@@ -55,17 +55,11 @@ class Sightings:
     listening_s: float
     workers: Mapping[WorkerName, Sighting]
     unheard_s: float = 0.0
-    """Seconds of these in which heartbeats were left unread, because reading all of them would cost too much. Hellos
-    and goodbyes were heard all the same."""
-
-    @property
-    def attentive_s(self) -> float:
-        """How long a worker that speaks was sure to be heard."""
-        return max(0.0, self.listening_s - self.unheard_s)
+    """Seconds of these in which heartbeats were left unread. Hellos and goodbyes were heard all the same."""
 
     def would_hear_within(self, silence_s: float) -> bool:
         """Whether we listened so long that not having heard a worker says something about the worker, not about us."""
-        return self.attentive_s > silence_s
+        return self.listening_s - self.unheard_s > silence_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ from autoscaler.meters import Meters
 
 _SERVE_S = 0.25
 _LEAST_PASS_S = 0.001
+_FULL_PASS = 100
+"""Beats; pika reads 100 kB at once, which is some 150."""
 _WORDS = {"x-max-length": 20_000, "x-message-ttl": 10_000}
 """What was said ten seconds ago, in which we did not hear our own probe either, proves little."""
 _BEATS = {"x-max-length": roll_calls.MOST_WAITING, "x-message-ttl": round(roll_calls.EXPIRES_S * 1000)}
@@ -70,7 +72,7 @@ class Listener:
         self._lock = threading.Lock()
         self._ears = celery_events.Ears()
         self._credit = Credit()
-        self._last_beat = 0
+        self._last_beat = self._read = 0
 
     def sightings(self) -> Sightings | Missing:
         """Every worker heard, or why nobody can be heard now. Any thread may ask."""
@@ -109,8 +111,9 @@ class Listener:
         return min(_SERVE_S, max(_LEAST_PASS_S, rest_s)) if rest_s else _SERVE_S
 
     def gather_s(self) -> float:
-        """How long to leave the socket alone before the next pass."""
-        return self._ears.roll_calls.gather_s()
+        """How long to leave the socket alone after a pass: not at all if it left something there."""
+        read, self._read = self._read, 0
+        return self._ears.roll_calls.gather_s() if read < _FULL_PASS else 0.0
 
     def _probe(self) -> None:
         if self._ears.probe_is_due(self._clock.monotonic()):
@@ -146,6 +149,7 @@ class Listener:
         self, _channel: BlockingChannel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
     ) -> None:
         self._last_beat = method.delivery_tag
+        self._read += 1
         self._credit.take()
         self._ears.roll_calls.take()
         self._hear(body)

@@ -65,6 +65,7 @@ def link(broker: PrivateRabbitMQ, tally: Tally, monkeypatch: pytest.MonkeyPatch)
     """A link that may read some hundred beats a second, and is behind once fifty wait."""
     for name, value in {
         "SHARE": 0.02, "PREFETCH": 10, "_ASK_AFTER": 5, "_BEHIND": 50, "ROLL_CALL_S": 0.5, "_MUCH": 1,
+        "_LOOK_S": 0.1,
     }.items():  # fmt: skip
         monkeypatch.setattr(roll_calls, name, value)
     link = CeleryLink(
