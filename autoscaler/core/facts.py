@@ -50,12 +50,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sightings:
-    """All workers heard, and how long we have been listening without a break (proven by hearing our own probe)."""
+    """All workers heard; how long we listened without a break (by our own probe), and in how much beats were unread."""
 
     listening_s: float
     workers: Mapping[WorkerName, Sighting]
     unheard_s: float = 0.0
-    """Seconds of these in which heartbeats were left unread. Hellos and goodbyes were heard all the same."""
 
     def would_hear_within(self, silence_s: float) -> bool:
         """Whether we listened so long that not having heard a worker says something about the worker, not about us."""
