@@ -76,7 +76,7 @@ class RollCalls:
     @property
     def has_much(self) -> bool:
         """Whether so much is said that it should be read some at a time."""
-        return self._taken >= _MUCH or self._shut_on is not None
+        return max(self._taken, self._waited) >= _MUCH or self._shut_on is not None
 
     def gather_s(self) -> float:
         """How long to leave the socket alone."""
