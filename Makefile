@@ -80,6 +80,9 @@ bench-web: bench-overview ## besides, what fifty browsers cost that keep it open
 bench-startup: $(READY) debian ## help under 300 ms, the first tick over 10,000 machines under 2 s, an idle daemon under 1 % of a core and 120 MB; build/startup.json
 	@$(BIN)/python -m benchmarks.startup
 
+bench-events: $(READY) ## what hearing 10,000 Celery workers costs, under 30 % of a core, nothing falling behind; needs RabbitMQ; build/events.json
+	@$(BIN)/python -m benchmarks.events
+
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest
 

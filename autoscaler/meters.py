@@ -84,6 +84,12 @@ WORKER_MESSAGES = Meter(
     labels=("outcome",),
     known=(("heard",), ("probe",), ("dropped",)),
 )
+WORKERS_UNHEARD = Meter(
+    name="autoscaler_workers_unheard_seconds_total",
+    means="Seconds in which heartbeats were left unread, because reading all of them would take more of a core than "
+    "they are given. They count as no worker's silence, so a dead one is found that much later.",
+    known=((),),
+)
 BROKER_LINK_LOSSES = Meter(
     name="autoscaler_broker_link_losses_total",
     means="Times that the link to the workers through the broker ended, or could not be made.",
@@ -124,6 +130,7 @@ METERS = (
     WORKER_CALL,
     BROKER_REQUEST,
     WORKER_MESSAGES,
+    WORKERS_UNHEARD,
     BROKER_LINK_LOSSES,
     EVENT,
     SERVING,

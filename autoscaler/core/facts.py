@@ -33,7 +33,7 @@ class Sighting:
 
     worker: WorkerName
     silent_s: float
-    """Seconds since it was last heard, at the instant of the snapshot."""
+    """Seconds since it was last heard, as of the snapshot, without those in which beats were left unread."""
     online: bool
     """False after it said goodbye (`worker-offline`)."""
     pid: int | None = None
@@ -50,14 +50,15 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sightings:
-    """All workers heard, and how long we have been listening without a break (proven by hearing our own probe)."""
+    """All workers heard; how long we listened without a break (by our own probe), and in how much beats were unread."""
 
     listening_s: float
     workers: Mapping[WorkerName, Sighting]
+    unheard_s: float = 0.0
 
     def would_hear_within(self, silence_s: float) -> bool:
         """Whether we listened so long that not having heard a worker says something about the worker, not about us."""
-        return self.listening_s > silence_s
+        return self.listening_s - self.unheard_s > silence_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

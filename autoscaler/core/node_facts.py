@@ -82,8 +82,9 @@ class View:
         if isinstance(seen, Missing):
             return 0.0
         heard = seen.workers.get(node.worker)
-        silent = seen.listening_s if heard is None else heard.silent_s
-        return min(silent, seen.listening_s, moves.lasted_s(node, self.clocks))
+        attentive_s = max(0.0, seen.listening_s - seen.unheard_s)
+        silent = attentive_s if heard is None else heard.silent_s
+        return min(silent, attentive_s, moves.lasted_s(node, self.clocks))
 
     def alive(self, node: Node) -> bool:
         heard = self.sighting(node)

@@ -2,18 +2,16 @@
 
 One thread owns the connection; others leave requests with it and wait, each with a deadline. Whether we may still give
 an order is asked right before it is published. That we can hear is proven, not assumed: a probe of ours goes
-through the workers' own event exchange every two seconds, and while it does not come back there are no sightings. The
-queue in the broker is exclusive and bounded, so a slow daemon harms nobody.
+through the workers' own event exchange every two seconds, and while it does not come back there are no sightings
+(`celery_listening`).
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import secrets
-import socket
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pika
@@ -25,19 +23,17 @@ from autoscaler import meters
 from autoscaler.clock import Clock
 from autoscaler.core.facts import Hands, Missing, Sightings
 from autoscaler.core.model import WorkerName
-from autoscaler.gateways import amqp, celery_consumers, celery_control, celery_events
+from autoscaler.gateways import amqp, celery_consumers, celery_control, celery_listening
 from autoscaler.gateways.celery_control import Errand, Request, Waiting
+from autoscaler.gateways.celery_listening import Listener
 from autoscaler.gateways.contract import FactUnavailable
 from autoscaler.gateways.pauses import Pauses
 from autoscaler.meters import Meters
 from providers.contract import Finding, MayAct, always
 
-_SERVE_S = 0.25
 _ASK_AGAIN_S = 0.3
 _MOST_ORDERS = 100
 """At once to one worker, however many queues it says that it consumes."""
-_EVENT_QUEUE = {"x-max-length": 20_000, "x-message-ttl": 10_000}
-"""What we were too slow to hear is dropped by the broker; a heartbeat of ten seconds ago proves little."""
 _REPLY_QUEUE = {"x-max-length": 10_000, "x-max-length-bytes": 64_000_000, "x-message-ttl": 30_000}
 
 
@@ -70,7 +66,7 @@ class CeleryLink:
         self._events = event_exchange
         self._token = secrets.token_hex(8)
         self._lock = threading.Lock()
-        self._ears = celery_events.Ears()
+        self._listener = Listener(event_exchange, self._token, clock=clock, counted=counted)
         self._cancelled = celery_consumers.Cancelled()
         self._waiting: dict[str, Waiting] = {}
         self._connection: pika.BlockingConnection | None = None
@@ -90,13 +86,10 @@ class CeleryLink:
 
     def sightings(self) -> Sightings | Missing:
         """Every worker heard, or why nobody can be heard now."""
-        now = self._clock.monotonic()
         with self._lock:
             if self._connection is None:
                 return Missing(why=self._trouble)
-            if self._ears.are_deaf(now):
-                return Missing(why=f"our own probe does not come back through {self._events!r}")
-            return self._ears.sightings(now)
+        return self._listener.sightings()
 
     def hands(self, workers: Iterable[WorkerName], timeout_s: float) -> Mapping[WorkerName, Hands | Missing]:
         """What each of these workers holds: all of them are asked all three questions at once, in one order."""
@@ -272,17 +265,17 @@ class CeleryLink:
     def _serve(self) -> None:
         connection = pika.BlockingConnection(self._parameters)
         try:
-            channel = self._set_up(connection)
+            self._set_up(connection)
             with self._lock:
                 self._connection = connection
             while not self._stopping.is_set():
-                self._probe(channel)
-                connection.process_data_events(time_limit=_SERVE_S)
+                connection.process_data_events(time_limit=self._listener.attend())
+                self._stopping.wait(self._listener.gather_s())
         finally:
             if connection.is_open:
                 connection.close()
 
-    def _set_up(self, connection: pika.BlockingConnection) -> BlockingChannel:
+    def _set_up(self, connection: pika.BlockingConnection) -> None:
         """Declare as Celery does, so that whoever comes first does no harm; then listen."""
         for name, kind, durable in (
             (self._events, "topic", True),
@@ -290,36 +283,10 @@ class CeleryLink:
             (self._replies, "direct", False),
         ):
             amqp.declare(connection, name, kind, durable=durable)
-        channel = connection.channel()
-        self._listen(channel, self._events, ("worker.#", self._probe_key), _EVENT_QUEUE, self._on_event)
+        self._listener.begin(connection)
         self._orders = connection.channel()
         self._orders.confirm_delivery()
-        self._listen(self._orders, self._replies, (self._token,), _REPLY_QUEUE, self._on_reply)
-        return channel
-
-    def _listen(
-        self,
-        channel: BlockingChannel,
-        exchange: str,
-        keys: Iterable[str],
-        bounds: Mapping[str, object],
-        callback: Callable[[BlockingChannel, Basic.Deliver, BasicProperties, bytes], None],
-    ) -> None:
-        queue = channel.queue_declare(
-            "", exclusive=True, auto_delete=True, arguments=dict(bounds)
-        ).method.queue
-        for key in keys:
-            channel.queue_bind(queue, exchange, key)
-        channel.basic_consume(queue, callback, auto_ack=True)
-
-    @property
-    def _probe_key(self) -> str:
-        return f"autoscaler.probe.{self._token}"
-
-    def _probe(self, channel: BlockingChannel) -> None:
-        if self._ears.probe_is_due(self._clock.monotonic()):
-            said = celery_events.probe(socket.gethostname(), os.getpid(), self._clock.now())
-            channel.basic_publish(self._events, self._probe_key, said, amqp.json_properties({}))
+        celery_listening.consume(self._orders, self._replies, (self._token,), _REPLY_QUEUE, self._on_reply)
 
     def _publish_all(self, waiting: tuple[Waiting, ...]) -> None:
         for one in waiting:
@@ -351,19 +318,6 @@ class CeleryLink:
         except NackError:
             waiting.fail(f"the broker did not take a request to {self._requests!r}")
 
-    def _on_event(
-        self, _channel: BlockingChannel, method: Basic.Deliver, _properties: BasicProperties, body: bytes
-    ) -> None:
-        now = self._clock.monotonic()
-        ours = method.routing_key == self._probe_key
-        events = () if ours else tuple(celery_events.read(body))
-        self._meters.count(meters.WORKER_MESSAGES, "probe" if ours else "heard" if events else "dropped")
-        with self._lock:
-            if ours:
-                self._ears.take_probe(now)
-            for event in events:
-                self._ears.hearing.take(event, now)
-
     def _on_reply(
         self, _channel: BlockingChannel, _method: Basic.Deliver, properties: BasicProperties, body: bytes
     ) -> None:
@@ -378,8 +332,8 @@ class CeleryLink:
         with self._lock:
             self._trouble = why
             self._connection = None
-            self._ears.lose()
             waiting, self._waiting = self._waiting, {}
+        self._listener.lose()
         for one in waiting.values():
             one.fail(f"the connection to the broker ended: {why}")
 

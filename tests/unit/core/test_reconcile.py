@@ -155,6 +155,16 @@ def test_a_worker_is_not_silent_before_we_listened_long_enough() -> None:
     assert only(a_snapshot(node, sightings=heard(listening_s=30.0))).state is S.READY
 
 
+def test_time_in_which_beats_were_left_unread_is_no_silence() -> None:
+    """Nor do we know yet whom we would have heard; once we listened long enough beside it, we do."""
+    node = a_node()
+    seen = replace(heard(listening_s=200.0), unheard_s=150.0)
+
+    assert only(a_snapshot(node, sightings=seen)).state is S.READY
+    assert not seen.would_hear_within(60.0)
+    assert only(a_snapshot(node, sightings=replace(seen, unheard_s=139.0))).state is S.LOST
+
+
 @pytest.mark.parametrize("state", [S.CREATING, S.BOOTING, S.READY, S.LOST, S.DRAINING])
 def test_while_deaf_no_deadline_that_rests_on_hearing_fires(state: NodeState) -> None:
     """And their clock stands still meanwhile."""

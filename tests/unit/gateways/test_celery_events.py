@@ -75,6 +75,43 @@ def test_a_worker_that_was_up_before_us_is_not_taken_for_one_that_begins() -> No
     assert heard((100.0, heartbeat()), (102.0, heartbeat(processed=11))).sightings(103.0)[A].began_s is None
 
 
+def test_a_beat_said_before_a_goodbye_or_a_hello_is_no_word_after_it() -> None:
+    """Beats wait in a queue of their own. Only the worker's own clock orders them, and only for some seconds."""
+    goodbye = heartbeat(type="worker-offline", timestamp=50.0)
+    said = heard((100.0, heartbeat(timestamp=48.0)), (101.0, goodbye), (102.0, heartbeat(timestamp=49.0)))
+    assert not said.sightings(102.0)[A].online
+
+    said.take(read(heartbeat(type="worker-online", pid=8, timestamp=52.0))[0], 103.0)
+    said.take(read(heartbeat(timestamp=51.0))[0], 104.0)
+    assert (True, 8) == (said.sightings(104.0)[A].online, said.sightings(104.0)[A].pid)
+
+    said.take(read(heartbeat(type="worker-offline", pid=8, timestamp=53.0))[0], 105.0)
+    said.take(read(heartbeat(pid=8, timestamp=53.5))[0], 106.0)
+    assert said.sightings(106.0)[A].online
+
+
+def test_a_worker_whose_clock_was_set_back_is_heard_again_within_seconds() -> None:
+    """It said hello an hour ahead; its beats are not old for ever."""
+    hello = heartbeat(type="worker-online", timestamp=4_000.0)
+    said = heard((100.0, hello), (109.0, heartbeat(timestamp=400.0)))
+    assert 9.0 == said.sightings(109.0)[A].silent_s
+
+    said.take(read(heartbeat(timestamp=402.0))[0], 111.0)
+    assert 0.0 == said.sightings(111.0)[A].silent_s
+
+
+def test_rates_and_begins_go_by_the_clock_that_never_stops() -> None:
+    """Tasks are taken up while nobody is listened to as well."""
+    hearing = Hearing()
+    hearing.take(read(heartbeat(processed=0))[0], 100.0, 1_000.0)
+    hearing.take(read(heartbeat(processed=0, type="worker-online"))[0], 102.0, 1_002.0)
+    hearing.take(read(heartbeat(processed=60))[0], 103.0, 1_030.0)
+
+    seen = hearing.sightings(104.0, 1_042.0)[A]
+    assert (1.0, 40.0) == (seen.silent_s, seen.began_s)
+    assert 2.0 == pytest.approx(seen.processed_per_s or 0.0, rel=0.1)
+
+
 def test_throughput_is_counted_over_the_last_minute() -> None:
     """Heartbeats come every two seconds; a minute of them is enough, and little of it is kept."""
     hearing = heard(
