@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -90,8 +91,13 @@ def test_without_the_library_it_says_what_to_install(
 ) -> None:
     """Before anything is read, and no half a file is left."""
 
-    def missing(name: str) -> None:
-        raise ImportError(f"No module named {name!r}")
+    sound = image.importlib.import_module
+
+    def missing(name: str) -> ModuleType:
+        """Others are there: a command is imported by its call."""
+        if name.startswith("matplotlib"):
+            raise ImportError(f"No module named {name!r}")
+        return sound(name)
 
     monkeypatch.setattr(image.importlib, "import_module", missing)
     with pytest.raises(PlotsUnavailable):
