@@ -25,6 +25,7 @@ from autoscaler.core.model import Node, PoolDecision, PoolName, PoolRules
 from autoscaler.journal import Journal, TickRecord, open_journal
 from autoscaler.views import standing
 from autoscaler.web import assets, pages
+from benchmarks import fleet_toml
 from policies.contract import (
     DecisionInput,
     Demand,
@@ -48,53 +49,6 @@ _PAST = 60
 """Earlier decisions behind each: five minutes of ticks of five seconds."""
 OUT = Path("build/overview.json")
 _STATES = (NodeState.READY,) * 7 + (NodeState.BOOTING, NodeState.DRAINING, NodeState.CREATING)
-_HEAD = """\
-[loop]
-tick = "{tick}s"
-
-[fleet]
-name = "shop"
-max_cost_per_month = 90000.0
-
-[broker]
-management_url = "http://127.0.0.1:1"
-amqp_url = "amqp://127.0.0.1:1"
-username = "autoscaler"
-password = {{ env = "PASSWORD" }}
-
-[journal]
-url = "sqlite:///{file}"
-
-[web]
-listen = "127.0.0.1:0"
-
-[providers.cloud]
-kind = "local"
-directory = "/nonexistent"
-"""
-_POOL = """
-[pools.{name}]
-queues = ["{name}"]
-slots = 2
-
-[pools.{name}.limits]
-max_workers = 40
-
-[[pools.{name}.policies]]
-kind = "wait"
-target_wait = "{target}s"
-
-[[pools.{name}.offers]]
-provider = "cloud"
-location = "osl"
-size = "s"
-image = "debian-13"
-price_per_hour = 0.05
-billing_quantum = "60s"
-
-[pools.{name}.bootstrap]
-app = "shop.tasks"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +68,17 @@ class Figures:
 
 def settings(file: Path, pools: int, tick_s: float = 5.0) -> Settings:
     """A configuration with so many pools."""
-    parts = (_POOL.format(name=f"pool-{number:03}", target=30 + number) for number in range(pools))
-    text = _HEAD.format(file=file, tick=tick_s) + "".join(parts)
-    return parse(text, {"PASSWORD": "none"}, source="benchmark")
+    head = fleet_toml.head(
+        file,
+        'kind = "local"\ndirectory = "/nonexistent"',
+        tick_s=tick_s,
+        fleet="max_cost_per_month = 90000.0",
+    )
+    parts = (
+        fleet_toml.pool(f"pool-{number:03}", f'kind = "wait"\ntarget_wait = "{30 + number}s"', most=40)
+        for number in range(pools)
+    )
+    return parse(head + "".join(parts), {"PASSWORD": "none"}, source="benchmark")
 
 
 def fill(

@@ -32,7 +32,7 @@ from autoscaler.config import Settings, parse
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node
 from autoscaler.journal import Journal, open_journal, read
-from benchmarks import overview
+from benchmarks import fleet_toml, overview
 from testbed.rabbitmq import PrivateRabbitMQ
 
 OUT = Path("build/startup.json")
@@ -47,53 +47,6 @@ _TICK_S = 10.0
 _WARM_TICKS = 3
 """Before a daemon counts as idle: everything was loaded, and what is done once was."""
 _START_S, _END_S, _PAUSE_S = 90.0, 30.0, 0.02
-_HEAD = """\
-[loop]
-tick = "{tick:g}s"
-
-[fleet]
-name = "shop"
-
-[broker]
-management_url = "{management}"
-amqp_url = "amqp://127.0.0.1:{port}"
-username = "{user}"
-password = {{ env = "PASSWORD" }}
-
-[journal]
-url = "sqlite:///{file}"
-
-[web]
-listen = "127.0.0.1:0"
-
-[providers.cloud]
-kind = "external"
-command = ["/bin/cat", "{listing}"]
-"""
-_POOL = """
-[pools.{name}]
-queues = ["{name}"]
-slots = 2
-
-[pools.{name}.limits]
-max_workers = 200
-
-[[pools.{name}.policies]]
-kind = "wait"
-target_wait = "30s"
-
-[[pools.{name}.offers]]
-provider = "cloud"
-location = "osl"
-size = "s"
-image = "debian-13"
-price_per_hour = 0.05
-billing_quantum = "60s"
-
-[pools.{name}.bootstrap]
-app = "shop.tasks"
-broker_url = {{ env = "BROKER" }}
-"""
 _SECRETS = {"BROKER": "amqp://shop:nobody@rabbit.example/"}
 
 
@@ -158,10 +111,20 @@ def _completed(*words: str, config: Path | str = "/nonexistent") -> Call:
 def _configure(directory: Path, broker: PrivateRabbitMQ, pools: int, tick_s: float) -> Settings:
     """A configuration file with so many pools, and their queues at the broker."""
     names = [f"pool-{number:03}" for number in range(pools)]
-    text = _HEAD.format(
-        tick=tick_s, management=broker.management_url, port=broker.amqp_port, user=broker.user,
-        file=directory / "journal.db", listing=directory / "machines.json",
-    ) + "".join(_POOL.format(name=name) for name in names)  # fmt: skip
+    head = fleet_toml.head(
+        directory / "journal.db",
+        f'kind = "external"\ncommand = ["/bin/cat", "{directory / "machines.json"}"]',
+        tick_s=tick_s,
+        management_url=broker.management_url,
+        amqp_port=broker.amqp_port,
+        user=broker.user,
+    )
+    text = head + "".join(
+        fleet_toml.pool(
+            name, 'kind = "wait"\ntarget_wait = "30s"', most=200, more='broker_url = { env = "BROKER" }\n'
+        )
+        for name in names
+    )
     (directory / "config.toml").write_text(text, encoding="utf-8")
     _list(directory, ())
     for name in names:

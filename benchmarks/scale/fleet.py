@@ -26,6 +26,7 @@ from autoscaler.looks import Pace
 from autoscaler.loop import Loop, Rulebook
 from autoscaler.meters import Meters
 from autoscaler.observe import Observer
+from benchmarks import fleet_toml
 from policies.contract import Demand
 from providers.contract import InstanceSpec, NodeName, ProviderName
 from providers.simulated import SimulatedCloud, SimulatedProvider
@@ -38,54 +39,6 @@ worth, so that nothing is bought or ended before the load changes."""
 ROOM = 4
 """So many more workers than at first a pool may have."""
 _ACCOUNT = ProviderName("cloud")
-_FLEET = "shop"
-_HEAD = """\
-[loop]
-tick = "{tick_s:g}s"
-observe_timeout = "{tick_s:g}s"
-
-[fleet]
-name = "{fleet}"
-
-[broker]
-management_url = "{management_url}"
-amqp_url = "amqp://127.0.0.1:1"
-username = "{user}"
-password = {{ env = "PASSWORD" }}
-
-[journal]
-url = "sqlite:///{file}"
-
-[web]
-listen = "off"
-
-[providers.cloud]
-kind = "simulated"
-boot = "60s"
-"""
-_POOL = """
-[pools.{name}]
-queues = [{queues}]
-slots = 2
-
-[pools.{name}.limits]
-max_workers = {most}
-
-[[pools.{name}.policies]]
-kind = "backlog"
-messages_per_worker = {each}
-
-[[pools.{name}.offers]]
-provider = "cloud"
-location = "osl"
-size = "s"
-image = "debian-13"
-price_per_hour = 0.05
-billing_quantum = "60s"
-
-[pools.{name}.bootstrap]
-app = "shop.tasks"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +94,20 @@ class Door:
 
 def settings(size: Size, file: Path, door: Door) -> Settings:
     """The configuration of a fleet of that size."""
-    head = _HEAD.format(
-        tick_s=TICK_S, fleet=_FLEET, management_url=door.management_url, user=door.user, file=file
+    head = fleet_toml.head(
+        file,
+        'kind = "simulated"\nboot = "60s"',
+        tick_s=TICK_S,
+        loop=f'observe_timeout = "{TICK_S:g}s"',
+        management_url=door.management_url,
+        user=door.user,
     )
     pools = (
-        _POOL.format(
-            name=f"pool-{pool:04}",
-            queues=", ".join(f'"{name}"' for name in size.queues_of(pool)),
+        fleet_toml.pool(
+            f"pool-{pool:04}",
+            f'kind = "backlog"\nmessages_per_worker = {MESSAGES_PER_NODE + 1}',
             most=size.nodes_of(pool) + ROOM,
-            each=MESSAGES_PER_NODE + 1,
+            queues=size.queues_of(pool),
         )
         for pool in range(size.pools)
     )
@@ -318,11 +276,11 @@ def _fill(journal: Journal, cloud: SimulatedCloud, pools: Mapping[PoolName, Pool
 
 def _node(cloud: SimulatedCloud, pool: PoolRules, number: int) -> Node:
     """A machine that has served for an hour, at the provider and in the record."""
-    name, offer = NodeName(f"{_FLEET}-{pool.name}-{number:04x}c7765"), pool.offers[0]
+    name, offer = NodeName(f"{fleet_toml.FLEET}-{pool.name}-{number:04x}c7765"), pool.offers[0]
     machine = cloud.make(
         InstanceSpec(
             name=name,
-            fleet=_FLEET,
+            fleet=fleet_toml.FLEET,
             pool=pool.name,
             size=offer.size,
             image=offer.image,
