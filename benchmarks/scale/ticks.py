@@ -113,7 +113,7 @@ def _figures(fleet: Fleet, watch: Stopwatch, before: _Before, ticks: int) -> dic
         "requests_per_tick": watch.times[meters.BROKER_REQUEST.name] / ticks,
         "provider_calls_per_tick": watch.times[meters.PROVIDER_CALL.name] / ticks,
         "bought": len(fleet.cloud.machines()) - before.creates,
-        "nodes": len(fleet.journal.live_nodes()),
+        "nodes_at_last": len(fleet.journal.live_nodes()),
         "journal_bytes_per_tick": grown / ticks,
         "resident_mb": psutil.Process().memory_info().rss / 1e6,
         "most_resident_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
