@@ -188,6 +188,12 @@ def _row(node: Node, now: float) -> tuple[str | Text, ...]:
     )
 
 
+def _done(node: Node, now: float) -> str:
+    if node.tasks_done is None or node.tasks_noted_at is None:
+        return "not known: its worker told of no task yet"
+    return f"{count(node.tasks_done, 'task')}, counted {ago(node.tasks_noted_at, now)}"
+
+
 def _definition(node: Node, memory: Memory) -> str | Text:
     """Whether a new machine would be like it, in a word or two."""
     if node.replace_due and node.state not in lifecycle.LEAVING:
@@ -241,6 +247,7 @@ def _portrait(
         "enrolled": output.local(node.enrolled_at) if node.enrolled_at is not None else "not yet",
         "offer": f"{output.offer(node.offer)}, {output.amount(node.offer.price_per_h, currency)} an hour",
         "worker": f"{node.worker}, {count(node.slots, 'slot')}, queues {', '.join(node.queues) or 'not known'}",
+        "done": _done(node, now),
         "definition": _definition_in_full(node, memory),
         "cost": f"{output.amount(bills.in_all_of_node(node, now), currency)} so far",
     }

@@ -225,6 +225,16 @@ class Node:
     """What it was to become, as configured when it was ordered: a fingerprint; empty where that is not known."""
     replace_due: bool = False
     """An operator ordered that it be replaced; stands until it is gone or he takes that back."""
+    tasks_before: int = 0
+    """Tasks that earlier processes of its worker were done with, as far as was noted."""
+    tasks_now: int | None = None
+    """Those of the process that was heard last."""
+    tasks_noted_at: float | None = None
+
+    @property
+    def tasks_done(self) -> int | None:
+        """Tasks that its worker was done with when that was noted last, failed ones too; None while it told of none."""
+        return None if self.tasks_now is None else self.tasks_before + self.tasks_now
 
     @property
     def worker(self) -> WorkerName:

@@ -46,6 +46,7 @@ _UNHEARD = frozenset({OutcomeKind.THROTTLED, OutcomeKind.REJECTED, OutcomeKind.N
 """Answers to a destroy which say that nothing will come of it."""
 _LONGEST_PAUSE_S = 3600.0
 """No pause between two asks for a node's end is longer than this."""
+_NOTED_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,30 @@ def _may_yet_be(node: Node, view: View) -> bool:
     return node.instance_id is None and age_s < view.timeouts.create_s + settle_s
 
 
+def _worked(node: Node, view: View) -> tuple[Node, Event | None, str]:
+    """How many tasks its worker is done with: those that it took up less those that it runs, by one word of its own.
+
+    A worker that begins anew counts from nothing, and what was counted before is kept. Counts grow all the time, so one
+    that serves is noted once a minute: else every record would be written on every tick.
+    """
+    heard = view.sighting(node)
+    if heard is None or heard.processed is None or view.is_twin(node):
+        return node, None, ""
+    done, before, at = max(0, heard.processed - (heard.active or 0)), node.tasks_now or 0, view.snapshot.at
+    # Where the record does not take it on, as a goodbye's, another process would be another on every tick.
+    taken_on = view.alive(node) and node.state is not NodeState.DESTROYING
+    another = taken_on and heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
+    anew = done < before or another
+    if done == before and node.tasks_now is not None and not anew:
+        return node, None, ""
+    noted_at = node.tasks_noted_at
+    lately = noted_at is not None and 0.0 <= at - noted_at < _NOTED_EVERY_S
+    if lately and not anew and heard.online and node.state is NodeState.READY:
+        return node, None, ""
+    earlier = node.tasks_before + (before if anew else 0)
+    return replace(node, tasks_before=earlier, tasks_now=done, tasks_noted_at=at), None, ""
+
+
 def _heard(node: Node, view: View) -> tuple[Node, Event | None, str]:
     """Workers heard become READY; workers unheard for too long, while we could hear, become LOST."""
     if view.blind:
@@ -323,6 +348,7 @@ _STEPS: tuple[_Step, ...] = (
     _set_back,
     _answered,
     _listed,
+    _worked,  # before the record takes on another process
     _heard,
     _works_after_all,
     _proven_idle,

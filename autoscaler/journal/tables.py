@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0009"
+SCHEMA = "0010"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -96,6 +96,9 @@ nodes = sa.Table(
     _at("next_ask_at"),
     sa.Column("becomes", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("replace_due", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tasks_before", sa.BigInteger, nullable=False, server_default="0"),
+    _count("tasks_now", nullable=True),
+    _at("tasks_noted_at", nullable=True),
     sa.Index(None, "state", "entered_at"),
 )
 

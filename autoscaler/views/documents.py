@@ -49,6 +49,7 @@ def node(one: Node, at: float, memory: Memory) -> dict[str, Any]:
     """A node's record."""
     return asdict(one) | {
         "worker": one.worker,
+        "tasks_done": one.tasks_done,
         "age_s": at - one.ordered_at,
         "cost_so_far": bills.in_all_of_node(one, at),
         "outdated": memory.outdated.get(one.name),

@@ -84,14 +84,18 @@ class Boot:
 
 
 Status = _like("Status", Standing, daemon=Daemon)
-NodeRecord = _like("NodeRecord", Node, worker=str, age_s=float, cost_so_far=float, outdated=str | None)
+_OF_NODE: dict[str, Any] = {
+    "worker": str,
+    "tasks_done": int | None,
+    "age_s": float,
+    "cost_so_far": float,
+    "outdated": str | None,
+}
+NodeRecord = _like("NodeRecord", Node, **_OF_NODE)
 NodeLife = _like(
     "NodeLife",
     Node,
-    worker=str,
-    age_s=float,
-    cost_so_far=float,
-    outdated=str | None,
+    **_OF_NODE,
     transitions=list[Transition],
     boot=Boot | None,
 )

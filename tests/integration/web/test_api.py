@@ -40,6 +40,19 @@ def test_the_api_says_what_the_command_says_of_the_same_tick(set_stage: Callable
     assert stage.nodes().keys() == {each["name"] for each in get(stage, "/api/v1/nodes").json()["nodes"]}
 
 
+def test_machines_tell_how_many_tasks_their_workers_did(set_stage: Callable[..., Stage]) -> None:
+    """By the workers' own word, the last one included: together as many as were sent."""
+    stage = serving(set_stage)
+    stage.send(dict.fromkeys(range(6), 1.0))
+    stage.wait_until_ended(6, 90)
+    stage.wait_until_empty(90)
+
+    done = {each["name"]: each["tasks_done"] for each in stage.asked("nodes", "--all")["nodes"]}
+
+    assert 6 == sum(filter(None, done.values())), done
+    assert done == {name: get(stage, f"/api/v1/nodes/{name}").json()["tasks_done"] for name in done}
+
+
 def test_an_order_with_the_token_is_carried_out_and_stands_on_record(set_stage: Callable[..., Stage]) -> None:
     """And with who gave it, by which way, and without the token anywhere."""
     stage = serving(set_stage)

@@ -47,7 +47,9 @@ def test_what_nginx_cannot_be_told_ends_nothing(set_stage: Callable[..., Stage],
         tier.trouble("check", "echo 'nginx: [emerg] unknown directive'; exit 1")
         hold(stage, 2)
         # A log line is written when the check fails, what `status` reads with the tick after it.
-        wait_until(lambda: "unknown directive" in stage.run("status").stdout, 60, "`status` to say why", pause_s=0.5)
+        wait_until(
+            lambda: "unknown directive" in stage.run("status").stdout, 60, "`status` to say why", pause_s=0.5
+        )
         wait_until(lambda: tier.file.read_text() == before, 10, "the former file to be there again")
         tier.trouble("check", None)
         tier.wait_until_published(2, 60)

@@ -32,7 +32,7 @@ def test_machines_of_the_release_before_are_kept_as_not_known(url: str) -> None:
     opened = open_journal(url)
     opened.commit(a_tick(new_nodes=(a_node(N, becomes="0123"),)))
     with opened.writing("take it back to the release before") as connection:
-        for column in ("becomes", "replace_due"):
+        for column in ("becomes", "replace_due", "tasks_before", "tasks_now", "tasks_noted_at"):
             connection.execute(sa.text(f"ALTER TABLE nodes DROP COLUMN {column}"))
         connection.execute(sa.text(f"UPDATE {tables.SCHEMA_TABLE} SET version_num = '0008'"))
     opened.close()

@@ -116,7 +116,7 @@ def test_a_journal_of_the_release_before_is_brought_up_to_date(url: str) -> None
     del older["booting"], older["phases"]
     with opened.writing("take it back to the release before") as connection:
         connection.execute(sa.text("DROP TABLE boots"))
-        for column in ("becomes", "replace_due"):
+        for column in ("becomes", "replace_due", "tasks_before", "tasks_now", "tasks_noted_at"):
             connection.execute(sa.text(f"ALTER TABLE nodes DROP COLUMN {column}"))
         connection.execute(sa.text(f"UPDATE {tables.SCHEMA_TABLE} SET version_num = '0007'"))
         connection.execute(sa.update(tables.memory).values(document=json.dumps(older)))

@@ -17,8 +17,11 @@ from tests.unit.test_loop import Stage
 
 AT_WORK = ("n1", "n2", "n3")
 
+FINGERPRINTS = "0009"
+"""The first schema that has what machines were to become."""
 
-@pytest.mark.parametrize("revision", OLDER)
+
+@pytest.mark.parametrize("revision", [each for each in OLDER if each < FINGERPRINTS])
 def test_machines_of_an_older_release_are_neither_ended_nor_bought_again(
     tmp_path: Path, revision: str
 ) -> None:
