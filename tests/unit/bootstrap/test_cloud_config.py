@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bootstrap.contract import Application, WorkerSpec
+from bootstrap.contract import Application, File, WorkerSpec
 from tests.unit.bootstrap import specs
 
 
@@ -25,6 +28,30 @@ def test_user_data_says_what_it_is() -> None:
 def test_the_same_spec_gives_the_same_bytes() -> None:
     """Rendering is a function: nothing of when or where it ran is in it."""
     assert specs.rendered(specs.a_spec()) == specs.rendered(specs.a_spec())
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """PyYAML's own, told which texts are blocks and no more."""
+
+
+_PlainDumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
+@given(st.text(alphabet="ab #-:|'\n\t\r\v\x85\u2028é"))
+def test_a_text_is_written_as_pyyaml_writes_it(text: str) -> None:
+    """Byte for byte, however it begins and ends: a machine whose text changed would be replaced for nothing."""
+    spec = specs.a_spec(files=(File(path="/etc/shop", content=text, is_secret=False),))
+    written = specs.rendered(spec).content.decode()
+    document = yaml.safe_load(written)
+
+    assert text == document["write_files"][-1]["content"]
+    as_ever = yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, width=float("inf"))
+    assert f"#cloud-config\n{as_ever}" == written
 
 
 @pytest.mark.parametrize(
