@@ -72,6 +72,8 @@ class Daemon:
     close: Callable[[], None]
     clock: Clock
     log: Log
+    begun: Callable[[], None] = _nothing
+    """Called once, after the first tick, however that ended."""
     stopping: Callable[[], None]
     """Called once, when the end begins."""
     tick_s: float
@@ -98,6 +100,7 @@ class Daemon:
         )
         scheduler.add_job(pulse.purge, "interval", seconds=_PURGE_EVERY_S, id="purge", **paced)
         pulse.tick()
+        self.begun()
         scheduler.start()
         try:
             ending.wait(meanwhile=lambda: self._look_after(scheduler, pulse))

@@ -28,6 +28,7 @@ from autoscaler.metering import Metered
 from autoscaler.meters import Meters, Tally
 from autoscaler.reload import Bell, Reloading
 from autoscaler.telling import in_short
+from autoscaler.web import opening
 from policies import seasons
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _FIRST_SIGHT_S = 3.0
 """How long the first tick waits for workers to be heard. Without them it would hold, which is safe but of no use."""
+_UNSERVED_S = 2.0
+"""By then the web is opened whatever becomes of the first tick: a standby is served, and so is who asks what hangs."""
 _LAST_NOTICE_S = 3.0
 """For notices of a daemon that ends itself because it hangs."""
 _PURGES_AT_ONCE = 20
@@ -73,7 +76,7 @@ def run(config: options.Config = None) -> None:
         # Before standing by: who takes over then hears the workers already, and need not wait for its first look.
         works.workers.start()
         face = _Face(settings, leads=not journal.served)
-        stop_serving = _serve(everything, face, config_path(config).absolute(), counted, log)
+        web = _serve(everything, face, config_path(config).absolute(), counted, log)
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log, beat=watch.beat):
             raise typer.Exit(DONE)
         fleet = _fleet(everything, works, journal, config_path(config).absolute(), log)
@@ -92,7 +95,7 @@ def run(config: options.Config = None) -> None:
             pid=os.getpid(),
         )
         face.lead(lambda: reloading.settings)
-        everything.callback(stop_serving)  # before what it shows, and before the lease is given back
+        everything.callback(web.stop)  # before what it shows, and before the lease is given back
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
         daemon = Daemon(
             loop=watch.over(Metered(keeper, timed), in_short),
@@ -101,6 +104,7 @@ def run(config: options.Config = None) -> None:
             close=everything.close,  # the daemon may have to end without unwinding this frame
             clock=opened.CLOCK,
             log=log,
+            begun=web.now,
             stopping=watch.stopping,
             farewell=log.close,
             tick_s=settings.loop.tick_s,
@@ -175,17 +179,17 @@ class _Face:
 
 def _serve(
     everything: ExitStack, face: _Face, config: Path, counted: Tally, log: telemetry.Log
-) -> Callable[[], None]:
-    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one.
-    What ends them."""
+) -> opening.Opening | opening.Nowhere:
+    """The page, the API and metrics, over a journal of their own: no look of theirs waits for a tick, nor makes one."""
     if face.now().web.address is None:
-        return _nothing
-    from autoscaler.web import serving  # noqa: PLC0415 - where nothing is served none of it is loaded
-
-    log = serving.SaidOnce(log)
+        return opening.Nowhere()
+    log = opening.SaidOnce(log)
     journals: list[Journal] = []
 
     def open_it() -> Server | None:
+        # Half a second of a processor, which the first tick does not wait for.
+        from autoscaler.web import serving  # noqa: PLC0415
+
         try:
             if not journals:
                 journals.append(opened.open_the_journal(face.now(), read_only=True))
@@ -209,13 +213,9 @@ def _serve(
             each.close()
 
     everything.callback(close)
-    opening = serving.Opening(open_it)
-    everything.callback(opening.stop)
-    return opening.stop
-
-
-def _nothing() -> None:
-    pass
+    web = opening.Opening(open_it, within_s=_UNSERVED_S)
+    everything.callback(web.stop)
+    return web
 
 
 def _watch(settings: Settings, log: Notices) -> vigil.Vigil:

@@ -40,6 +40,7 @@ class Stage:
 
     def __init__(self, script: Script, *, tick_s: float = 0.01) -> None:
         self.script, self.ticks, self.closed = script, 0, 0
+        self.begun_after: list[int] = []
         self.log = Heard()
         self.daemon = Daemon(
             loop=self,
@@ -49,6 +50,7 @@ class Stage:
             clock=SystemClock(),
             log=self.log,
             tick_s=tick_s,
+            begun=lambda: self.begun_after.append(self.ticks),
             stopping=nothing,
             grace_s=0.1,
         )
@@ -86,6 +88,14 @@ def test_a_journal_that_cannot_be_written_is_said_once_and_waited_for() -> None:
     assert stage.daemon.run() == DONE
     assert stage.log.names().count("journal.failed") == 1
     assert stage.log.names().count("journal.recovered") == 1
+
+
+def test_what_waits_for_the_first_tick_waits_for_no_second_one() -> None:
+    """However the first one ends: whoever looks why it failed looks at the page."""
+    stage = Stage(failing(RuntimeError("odd"), ticks=range(1, 3)))
+
+    assert stage.daemon.run() == DONE
+    assert [1] == stage.begun_after
 
 
 def test_a_lost_lease_ends_the_process_with_75() -> None:

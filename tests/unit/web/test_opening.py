@@ -14,8 +14,9 @@ import requests
 from autoscaler.clock import SystemClock
 from autoscaler.config import parse
 from autoscaler.journal import Journal, open_journal
+from autoscaler.web.opening import Opening, SaidOnce
 from autoscaler.web.server import Server
-from autoscaler.web.serving import Opening, SaidOnce, open_web
+from autoscaler.web.serving import open_web
 from testbed import ports
 from tests.unit.journal.records import a_tick
 from tests.unit.stand_ins import Heard, wait_for
@@ -128,7 +129,7 @@ def test_an_address_that_is_taken_is_said_once_and_served_at_once_it_is_free(dae
         tries.append(daemon.open(port))
         return tries[-1]
 
-    opening = Opening(open_it, again_s=0.05)
+    opening = Opening(open_it, within_s=0.0, again_s=0.05)
     try:
         wait_for(lambda: len(tries) > 3, "some tries")
         assert [None] * 3 == tries[:3]
@@ -142,3 +143,49 @@ def test_an_address_that_is_taken_is_said_once_and_served_at_once_it_is_free(dae
     assert ["web.opened", "web.failed", "web.opened"] == daemon.heard.names()
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://127.0.0.1:{port}/", timeout=10)
+
+
+class _Page:
+    """What is opened, and how often that was asked for."""
+
+    def __init__(self) -> None:
+        self.opened = self.stopped = 0
+
+    def open(self) -> _Page:
+        self.opened += 1
+        return self
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+def test_the_web_is_opened_once_it_is_told_to() -> None:
+    """The first tick is over then; until that nothing is loaded for it."""
+    page = _Page()
+    opening = Opening(page.open, within_s=3600.0)
+    assert 0 == page.opened
+    opening.now()
+    wait_for(lambda: page.opened, "the web")
+    opening.now()
+    opening.stop()
+
+    assert (1, 1) == (page.opened, page.stopped)
+
+
+def test_the_web_is_opened_in_time_though_nobody_says_so() -> None:
+    """One that stands by never ticks, and a first tick may hang: both are looked at."""
+    page = _Page()
+    opening = Opening(page.open, within_s=0.01)
+    wait_for(lambda: page.opened, "the web")
+    opening.stop()
+
+    assert 1 == page.stopped
+
+
+def test_a_daemon_that_ends_before_its_first_tick_opens_nothing() -> None:
+    """An end waits for no page that nobody will see."""
+    page = _Page()
+    opening = Opening(page.open, within_s=3600.0)
+    opening.stop()
+
+    assert (0, 0) == (page.opened, page.stopped)
