@@ -16,7 +16,7 @@ import keyword
 import lzma
 import string
 import tokenize
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
@@ -69,6 +69,9 @@ _CARRIER = """\
 _FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16, "pb": 0, "nice_len": 64, "depth": 1000}]
 """For text, and as hard as it is worth: longer matches, where they are taken at once, make it larger."""
 
+_POWERS = [92**place for place in range(64)]
+"""So many digits at once: a program is a very long number, and to divide that is slow."""
+
 Point = tuple[int, int]
 
 
@@ -104,21 +107,26 @@ def _digits(data: bytes) -> str:
     """
     number, digits = int.from_bytes(data, "big"), []
     while number:
-        number, digit = divmod(number, 92)
-        digits.append(chr(33 + (digit + 7 + (digit > 51)) % 94))
-    return "".join(reversed(digits))
+        number, part = divmod(number, 92 * _POWERS[-1])
+        for power in _POWERS:
+            digit = part // power % 92
+            digits.append(chr(33 + (digit + 7 + (digit > 51)) % 94))
+    return "".join(reversed(digits)).lstrip("(")
 
 
 def bare(source: str, shorter: Mapping[str, str]) -> str:
     """The same program with nothing in it that is for people, a statement a line. `source` is in ASCII."""
     tree = ast.parse(source)
-    cuts = sorted(_cuts(tree, source.splitlines()))
+    cuts = deque(sorted(_cuts(tree, source.splitlines())))
+    cut_until = (0, 0)
     written: list[str] = []
     depth = 0
     empty = False
     before: tokenize.TokenInfo | None = None
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in _NOTHING or any(start <= token.start < end for start, end in cuts):
+        while cuts and cuts[0][0] <= token.start:
+            cut_until = max(cut_until, cuts.popleft()[1])
+        if token.type in _NOTHING or token.start < cut_until:
             continue
         if token.type in {tokenize.INDENT, tokenize.DEDENT}:
             if token.type == tokenize.DEDENT and empty:
