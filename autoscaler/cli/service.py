@@ -6,7 +6,6 @@ and ticks until told to stop. What never happens here: anything that the loop or
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autoscaler import standby, telemetry, vigil
+from autoscaler import memory, standby, telemetry, vigil
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings, config_path
 from autoscaler.core.facts import Missing
@@ -44,16 +43,14 @@ _UNSERVED_S = 2.0
 """By then the web is opened whatever becomes of the first tick: a standby is served, and so is who asks what hangs."""
 _LAST_NOTICE_S = 3.0
 """For notices of a daemon that ends itself because it hangs."""
-_MADE_BEFORE_A_LOOK_FOR_GARBAGE = 50_000
-"""Objects; Python's own number is 700. A start, and a tick over 10,000 machines, make very many that are no garbage,
-and to look through them over and over took a sixth of the start. What is in no cycle is let go of at once, as ever."""
 _PURGES_AT_ONCE = 20
 """A purge takes a bounded number of rows; after a long pause of the daemon there is more than one purge's worth."""
 
 
 def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
-    gc.set_threshold(_MADE_BEFORE_A_LOOK_FOR_GARBAGE)
+    memory.share_one_arena()
+    memory.expect_no_garbage()
     bell = Bell()
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
@@ -109,7 +106,7 @@ def run(config: options.Config = None) -> None:
             close=everything.close,  # the daemon may have to end without unwinding this frame
             clock=opened.CLOCK,
             log=log,
-            begun=web.now,
+            begun=lambda: _begun(web),
             stopping=watch.stopping,
             farewell=log.close,
             tick_s=settings.loop.tick_s,
@@ -182,6 +179,12 @@ class _Face:
         self.in_force, self.leads = in_force, True
 
 
+def _begun(web: opening.Opening | opening.Nowhere) -> None:
+    """What the first tick did not have to wait for."""
+    memory.settle()
+    web.now()
+
+
 def _serve(
     everything: ExitStack, face: _Face, config: Path, counted: Tally, log: telemetry.Log
 ) -> opening.Opening | opening.Nowhere:
@@ -201,7 +204,7 @@ def _serve(
         except JournalUnavailable as error:
             log.say("web.failed", why=str(error))
             return None
-        return serving.open_web(
+        server = serving.open_web(
             face.now,
             journals[0],
             lambda: opened.journal_to_order(face.now()),
@@ -212,6 +215,9 @@ def _serve(
             log=log,
             leads=lambda: face.leads,
         )
+        if server is not None:
+            memory.settle()
+        return server
 
     def close() -> None:
         for each in journals:
