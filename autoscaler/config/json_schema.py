@@ -1,4 +1,5 @@
-"""The JSON Schema of the configuration file, generated from the models; editors complete and check with it.
+"""The JSON Schema of the configuration file, generated from the models and the docstrings of their fields; editors
+complete and check with it.
 
 `python -m autoscaler.config.json_schema [PATH]` prints it, or writes it. What never happens here: a rule of its
 own; what is in no model is not in the schema.
@@ -6,22 +7,69 @@ own; what is in no model is not in the schema.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from autoscaler.config.settings import Settings
-from autoscaler.config.values import DURATION_MARK, duration
+from autoscaler.config.values import DURATION_MARK, Section, duration
 
 TITLE = "Configuration of autoscaler"
 
 
 def schema() -> dict[str, Any]:
     """The schema, as a tree of plain values. Defaults stand as they would be written in the file."""
-    tree = _tidied(Settings.model_json_schema(by_alias=True))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tree, "title": TITLE}
+    tree = Settings.model_json_schema(by_alias=True)
+    for section in _sections(Section):
+        table = tree if section is Settings else tree["$defs"].get(section.__name__, {})
+        _describe(table.get("properties", {}), section)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidied(tree), "title": TITLE}
+
+
+def _sections(above: type[Section]) -> Iterator[type[Section]]:
+    for section in above.__subclasses__():
+        yield section
+        yield from _sections(section)
+
+
+def _describe(properties: Mapping[str, dict[str, Any]], section: type[Section]) -> None:
+    """Each by the docstring of its field, where it brings no description along. Pydantic could do so, too: whenever the
+    models are imported, for which it reads and parses all their source."""
+    said = {name: words for of in reversed(section.__mro__) for name, words in _docstrings(of).items()}
+    for name, field in section.model_fields.items():
+        property_ = properties.get(field.alias or name)
+        if property_ is not None and field.description is None and name in said:
+            property_["description"] = said[name]
+
+
+def _docstrings(section: type) -> Mapping[str, str]:
+    """Those of the fields that it adds itself; none where it was made and not written."""
+    return (
+        _docstrings_in(section.__module__).get(section.__name__, {}) if issubclass(section, Section) else {}
+    )
+
+
+@cache
+def _docstrings_in(module: str) -> Mapping[str, Mapping[str, str]]:
+    """By class and field."""
+    found: dict[str, dict[str, str]] = {}
+    for written in ast.parse(inspect.getsource(sys.modules[module])).body:
+        if not isinstance(written, ast.ClassDef):
+            continue
+        of_class = found.setdefault(written.name, {})
+        for field, behind in pairwise(written.body):
+            match field, behind:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                    of_class[name] = words
+                case _:
+                    pass
+    return found
 
 
 def text() -> str:

@@ -135,12 +135,7 @@ class LibcloudProvider(_Provider):
     """An account at a cloud, through Apache Libcloud."""
 
 
-class _Made(LibcloudProvider, use_attribute_docstrings=False):
-    """What the sections of clouds are made upon. Their fields bring their descriptions: looking for source that they do
-    not have took half of the import of all settings."""
-
-
-CLOUDS: Mapping[str, type[LibcloudProvider]] = clouds.sections(_Made)
+CLOUDS: Mapping[str, type[LibcloudProvider]] = clouds.sections(LibcloudProvider)
 """By `driver`, each with the keys that its cloud's dialect names."""
 
 

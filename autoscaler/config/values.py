@@ -36,7 +36,8 @@ Many = Annotated[tuple[T, ...], Field(strict=False)]
 
 
 class Section(BaseModel):
-    """A table of the configuration: strict, frozen, closed. The docstring of a field is its public description."""
+    """A table of the configuration: strict, frozen, closed. The docstring of a field is its public description, as
+    `json_schema` reads it."""
 
     model_config = ConfigDict(
         strict=True,
@@ -44,7 +45,6 @@ class Section(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
 
