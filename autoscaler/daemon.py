@@ -18,10 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Protocol
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
+from typing import TYPE_CHECKING, Protocol
 
 from autoscaler.clock import Clock
 from autoscaler.core.invariants import InvariantViolated
@@ -29,6 +26,9 @@ from autoscaler.core.lifecycle import IllegalTransition
 from autoscaler.journal.contract import JournalUnavailable, LeaseLost
 from autoscaler.telemetry import Log
 from providers.contract import NodeName
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
 
 DONE, SOFTWARE_ERROR, LEASE_LOST = 0, 70, 75
 _FAILURES_IN_A_ROW = 10
@@ -91,7 +91,9 @@ class Daemon:
         ending = _Ending(self.log, self.calls)
         ending.listen()
         pulse = _Pulse(self, ending)
-        scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
+        pulse.tick()
+        self.begun()
+        scheduler = _scheduler()
         # One thread, one instance, missed ticks folded into one: ticks never overlap and never pile up.
         paced = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         # A jitter of 0 is refused by nobody but means nothing; None says so.
@@ -99,8 +101,6 @@ class Daemon:
             pulse.tick, "interval", seconds=self.tick_s, jitter=self.jitter_s or None, id="tick", **paced
         )
         scheduler.add_job(pulse.purge, "interval", seconds=_PURGE_EVERY_S, id="purge", **paced)
-        pulse.tick()
-        self.begun()
         scheduler.start()
         try:
             ending.wait(meanwhile=lambda: self._look_after(scheduler, pulse))
@@ -128,6 +128,14 @@ class Daemon:
             latest = now + job.trigger.interval + timedelta(seconds=self.jitter_s + 1.0)
             if job.next_run_time > latest:
                 job.modify(next_run_time=now)
+
+
+def _scheduler() -> BackgroundScheduler:
+    # It looks through everything installed for plugins of its own, and the first tick needs none of it.
+    from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415
+    from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415
+
+    return BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone="UTC")
 
 
 def _shut_down(scheduler: BackgroundScheduler, grace_s: float) -> bool:
