@@ -120,7 +120,7 @@ def require_own(journal: Journal, given: Settings) -> bool:
         return True
     raise exits.CommandFailed(
         f"The journal {journal.place} is another fleet's: {name} is on record, and no machine of fleet {fleet}. "
-        "Give this fleet a journal of its own (journal.url); or, if the fleet was called anew, set fleet.name back "
+        "Name a journal of its own in `journal.url`; or, if the fleet was called anew, set `fleet.name` back "
         "until its machines are gone.",
         code=exits.CONFIG,
     )

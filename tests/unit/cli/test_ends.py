@@ -142,4 +142,4 @@ def test_a_daemon_does_not_begin_on_another_fleets_journal(office: Office) -> No
 
     assert 78 == done.returncode
     assert "is another fleet's: films-images-1 is on record, and no machine of fleet shop" in done.stderr
-    assert "Give this fleet a journal of its own (journal.url)" in done.stderr
+    assert "Name a journal of its own in `journal.url`" in done.stderr
