@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autoscaler import standby, telemetry, vigil
+from autoscaler import memory, standby, telemetry, vigil
 from autoscaler.cli import identity, opened, options
 from autoscaler.config import Settings, config_path
 from autoscaler.core.facts import Missing
@@ -46,6 +46,7 @@ _PURGES_AT_ONCE = 20
 
 def run(config: options.Config = None) -> None:
     """Run the daemon: watch the queues, buy and give back machines."""
+    memory.share_one_arena()
     bell = Bell()
     if not os.isatty(0):  # of a terminal that is closed a hangup means the end, as ever
         signal.signal(signal.SIGHUP, bell.ring)
@@ -110,6 +111,7 @@ def run(config: options.Config = None) -> None:
             tick_s=settings.loop.tick_s,
             jitter_s=settings.loop.jitter_s,
         )
+        memory.settle()
         code = daemon.run()
     raise typer.Exit(code)
 

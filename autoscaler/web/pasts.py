@@ -14,7 +14,7 @@ from autoscaler.config.values import seconds
 from autoscaler.core.model import PoolName
 from autoscaler.journal import Journal, JournalUnavailable
 from autoscaler.views import history
-from autoscaler.views.history import History
+from autoscaler.views.history import POINTS, History
 
 STEPS = (
     "1m",
@@ -42,7 +42,7 @@ _LONG_AT_ONCE = 3
 """One reads and two wait; of the threads that make pages (`guards.READERS`) one is left for the others."""
 _LOOKS_A_POINT = 4
 _MOST = 64
-"""Of 200 kB each."""
+"""As good as new at once, of 200 kB each."""
 
 
 def step(span_s: float) -> str:
@@ -78,31 +78,36 @@ class Pasts:
 
         key = pool, span, generation
         if span_s <= _LONG_S:
-            return self._short.once(key, span_s, until_at, look)
+            return self._short.once(key, until_at, look)
         if not self._room.acquire(blocking=False):
             raise JournalUnavailable("others wait for long times of it already; ask again in a moment")
         try:
-            return self._long.once(key, span_s, until_at, look)
+            return self._long.once(key, until_at, look)
         finally:
             self._room.release()
 
 
 class _Shelf:
-    """Histories that are read one after the other; the oldest of too many goes."""
+    """Histories that are read one after the other. Those that are as good as new no more go as the next is read: kept
+    until there are too many, those of every settings and length before were 10 MB that nobody could ask for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, History] = OrderedDict()
 
-    def once(self, key: Hashable, span_s: float, until_at: float, look: Callable[[], History]) -> History:
+    def once(self, key: Hashable, until_at: float, look: Callable[[], History]) -> History:
         """The one by that name, unless a point of it would be another by now."""
-        lasts_s = span_s / history.POINTS / _LOOKS_A_POINT
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None and 0.0 <= until_at - found.until_at < lasts_s:
-                return found
-            self._kept.pop(key, None)
-            made = self._kept[key] = look()
-            while len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
-            return made
+            for stale in [name for name, each in self._kept.items() if not _is_good(each, until_at)]:
+                del self._kept[stale]
+            if key not in self._kept:
+                self._kept[key] = look()
+                while len(self._kept) > _MOST:
+                    self._kept.popitem(last=False)
+            return self._kept[key]
+
+
+def _is_good(history: History, until_at: float) -> bool:
+    """Whether each of its points is the same now."""
+    lasts_s = (history.until_at - history.since_at) / POINTS / _LOOKS_A_POINT
+    return 0.0 <= until_at - history.until_at < lasts_s

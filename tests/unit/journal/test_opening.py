@@ -297,3 +297,15 @@ def test_a_journal_that_was_moved_away_takes_no_more_records(tmp_path: Path, fil
         journal.commit(a_whole_tick(2))
     assert not (tmp_path / "journal.db").exists()
     journal.close()
+
+
+def test_each_connection_to_a_file_keeps_few_of_its_pages(file_url: str) -> None:
+    """What each connection keeps it fills over hours, and there are some: half a MB each at most, not two."""
+    with (
+        closing(open_journal(file_url)) as journal,
+        journal.reading("ask") as one,
+        journal.writing("ask") as two,
+    ):
+        kept = [each.exec_driver_sql("PRAGMA cache_size").scalar_one() for each in (one, two)]
+
+    assert kept == [-512, -512]  # KiB, where it is negative

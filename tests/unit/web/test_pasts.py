@@ -93,3 +93,18 @@ def test_one_that_is_as_good_as_new_is_read_once(slow: _Slow) -> None:
         assert kept.of(settings, 1, NAME, "24h", 1e6 + 5.0) is first
         assert kept.of(settings, 2, NAME, "24h", 1e6 + 5.0) is not first
         assert kept.of(settings, 1, NAME, "24h", 1e6 + 100.0) is not first
+
+
+def test_one_that_is_not_as_good_as_new_is_let_go_when_the_next_is_read(slow: _Slow) -> None:
+    """Of other lengths and other settings as well: hours of looks and reloads keep no more than a moment does."""
+    slow.open.set()
+    with fleets.journal() as journal:
+        kept, settings, spans = Pasts(journal), fleets.settings(), ("5m", "1h", "6h", "12h", "24h")
+        for generation, at in enumerate(range(1_000_000, 1_000_100, 10)):
+            for span in spans:
+                kept.of(settings, generation // 5, NAME, span, float(at))
+
+        names = [key for shelf in (kept._short, kept._long) for key in shelf._kept]
+
+    assert len(names) == len(spans)
+    assert set(names) == {(NAME, span, 1) for span in spans}
