@@ -33,8 +33,8 @@ _KINDS = ("list", "create", "destroy")
 def opened(scenario: Scenario, clock: WorldClock, *, served: bool) -> Iterator[list[Shelf]]:
     """A shelf for each fleet's journal."""
     terms, marks = standby.terms_for(scenario.tick_s), scenario.marks()
-    if not served:
-        guarded = scenario.broken is not Broken.NO_LEASE
+    guarded = scenario.broken is not Broken.NO_LEASE
+    if not (served and guarded):  # a server's lease cannot be done without
         yield [PlayedShelf(clock.monotonic, terms, guarded=guarded) for _ in marks]
         return
     with PrivatePostgreSQL() as server:

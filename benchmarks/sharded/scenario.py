@@ -55,7 +55,7 @@ class Scenario:
     tick_s: float = 20.0
     deaths: float = 4.0
     """How often each shard's leader dies or is stopped, on average."""
-    rate_per_node: float = 0.08
+    rate_per_node: float = 0.04
     """Requests that the account takes a minute, for each machine."""
     rows_per_page: int = 500
     seed: int = 0
