@@ -13,7 +13,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,19 +134,16 @@ def table(row: dict[str, Any]) -> Iterator[str]:
     yield f"BROKEN: {row['harm']}\n" if row["harm"] else "no rule was broken\n"
 
 
-def main() -> int:
-    """One life; 1 where a rule was broken."""
+def _given() -> tuple[Scenario, argparse.Namespace]:
     usual = Scenario()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--daemons", type=int, default=usual.daemons, help="that lead, each with one that stands by"
-    )
-    parser.add_argument(
-        "--nodes", type=int, default=usual.nodes, help="at the highest load, all fleets together"
-    )
+    parser.add_argument("--daemons", type=int, default=usual.daemons, help="that lead, each with a standby")
+    parser.add_argument("--nodes", type=int, default=usual.nodes, help="of all fleets, at the highest load")
     parser.add_argument("--pools", type=int, default=usual.pools, help="of each fleet")
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="of virtual time")
+    parser.add_argument("--deaths", type=float, default=usual.deaths, help="of each fleet's leaders, about")
     parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--lives", type=int, default=1, help="of this seed and those after it")
     parser.add_argument("--journal", choices=("postgresql", "memory"), default="postgresql")
     parser.add_argument(
         "--broken", choices=[each.value for each in Broken], help="break this rule on purpose"
@@ -157,19 +154,40 @@ def main() -> int:
         nodes=given.nodes,
         pools=given.pools,
         seconds=given.seconds,
+        deaths=given.deaths,
         seed=given.seed,
         broken=Broken(given.broken) if given.broken else None,
     )
+    return scenario, given
+
+
+def main() -> int:
+    """One life, or many; 1 where a rule was broken."""
+    scenario, given = _given()
+    served = given.journal == "postgresql"
 
     def tell(line: str) -> None:
         sys.stdout.write(line)
         sys.stdout.flush()
 
-    row = play(scenario, served=given.journal == "postgresql", tell=tell)
-    sys.stdout.writelines(table(row))
+    rows: list[dict[str, Any]] = []
+    for seed in range(given.seed, given.seed + given.lives):
+        one = replace(scenario, seed=seed)
+        rows.append(play(one, served=served, tell=tell if given.lives == 1 else lambda _line: None))
+        if given.lives > 1:
+            died = sum(rows[-1]["died"].values())
+            tell(f"seed {seed}: {rows[-1]['serving_last']:,} serve, {died} died {rows[-1]['harm']}\n")
+    sys.stdout.writelines(table(rows[-1]) if given.lives == 1 else together(rows))
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-    return 1 if row["harm"] else 0
+    OUT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 1 if any(row["harm"] for row in rows) else 0
+
+
+def together(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Many lives in one line."""
+    died = sum(count for row in rows for count in row["died"].values())
+    broken = sum(bool(row["harm"]) for row in rows)
+    yield f"{len(rows)} lives, {died:,} daemons died, a rule was broken in {broken}\n"
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from benchmarks.sharded.vhost import TASK_S, Vhost
 from providers.contract import InstanceSpec, NodeName
 from providers.simulated import Fault, Habits, Machine, SimulatedCloud, SimulatedProvider
 
-_FAULTS = {
+FAULTS = {
     Fault.ANSWER_LOST: 0.003,
     Fault.NEVER_BOOTS: 0.001,
     Fault.DESTROY_IGNORED: 0.003,
@@ -66,7 +66,7 @@ class _Luck:
     def meets(self, fault: Fault, spec: InstanceSpec | None) -> bool:
         """As the dice fall."""
         del spec
-        share = _FAULTS.get(fault, 0.0)
+        share = FAULTS.get(fault, 0.0)
         return self.begun and share > 0.0 and self._dice.random() < share
 
 

@@ -6,19 +6,22 @@ Journals are in memory; the same lives over PostgreSQL are the benchmark's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from autoscaler import standby
 from autoscaler.core.facts import Memory
-from autoscaler.journal import TickRecord
+from autoscaler.journal import LeaseTerms, TickRecord
 from autoscaler.simulate.clock import WorldClock
+from benchmarks.sharded import run
 from benchmarks.sharded.checks import HARMS, Harm, Ledgers
 from benchmarks.sharded.journals import PlayedShelf
 from benchmarks.sharded.run import Happened, Life
 from benchmarks.sharded.scenario import Broken, Scenario
 from providers.contract import InstanceId
-from providers.simulated import Machine
+from providers.simulated import Fault, Machine
 from tests.unit.core.builders import a_node
 
 FOUND: dict[Broken, str] = {
@@ -29,11 +32,15 @@ FOUND: dict[Broken, str] = {
 }
 
 
-def lived(scenario: Scenario) -> Happened:
+def a_life(scenario: Scenario, terms: LeaseTerms | None = None) -> Life:
     clock, guarded = WorldClock(), scenario.broken is not Broken.NO_LEASE
-    terms = standby.terms_for(scenario.tick_s)
+    terms = terms or standby.terms_for(scenario.tick_s)
     shelves = [PlayedShelf(clock.monotonic, terms, guarded=guarded) for _ in scenario.marks()]
-    return Life(scenario, shelves, clock).play()
+    return Life(scenario, shelves, clock)
+
+
+def lived(scenario: Scenario) -> Happened:
+    return a_life(scenario).play()
 
 
 def test_three_fleets_on_one_account_reach_what_they_want_while_their_daemons_die() -> None:
@@ -72,6 +79,43 @@ def test_with_a_limit_as_tight_divided_fleets_keep_to_it() -> None:
     happened = lived(Scenario(daemons=3, nodes=600, pools=5, rate_per_node=0.05))
 
     assert ("", 600) == (happened.harm, happened.serving_last)
+
+
+SMALL = Scenario(daemons=2, nodes=60, pools=2, seconds=1_200.0)
+
+
+def test_a_lease_that_lasts_too_long_is_a_late_takeover() -> None:
+    """Nobody leads for longer than is promised."""
+    happened = a_life(SMALL, LeaseTerms(term_s=4 * SMALL.tick_s)).play()
+
+    assert "late takeover" == happened.kind
+
+
+def test_machines_that_never_boot_leave_a_pool_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its bound: all that are bought, one after the other."""
+    monkeypatch.setitem(run.FAULTS, Fault.NEVER_BOOTS, 1.0)
+
+    assert "not reached" == lived(SMALL).kind
+
+
+def test_a_quota_below_the_sum_of_the_ceilings_is_noticed_when_it_refuses() -> None:
+    """As an account has it that was given to one fleet too many."""
+    life = a_life(SMALL)
+    life.account.quota = 55
+
+    assert "quota" == life.play().kind
+
+
+def test_a_life_that_ends_amid_its_work_is_not_at_rest() -> None:
+    """Machines still boot."""
+    assert "not at rest" == lived(replace(SMALL, seconds=90.0)).kind
+
+
+def test_every_rule_is_broken_by_some_test_here() -> None:
+    """A check that nothing was seen to fail proves nothing."""
+    text = Path(__file__).read_text(encoding="utf-8")
+
+    assert [] == [kind for kind in HARMS if f'"{kind}"' not in text]
 
 
 def a_machine(name: str = "shop-images-1") -> Machine:
