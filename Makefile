@@ -23,7 +23,7 @@ STEADY_TESTS := $(QUICK_TESTS) $(wildcard tests/fuzz tests/contract tests/simula
 
 export AUTOSCALER_CLOUD_INIT_SCHEMA := $(CURDIR)/build/cloud-init/schema-cloud-config-v1.json
 
-.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak soak-real test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast bench-startup bench-events bench-scale crashes lock pages screenshots docs deb image clean
+.PHONY: help setup debian run stack stack-load check fuzz fuzz-atheris lint soak soak-real test e2e bench-decisions decisions-page bench-backtest bench-overview bench-web bench-forecast bench-startup bench-events bench-scale bench-sharded crashes lock pages screenshots docs deb image clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -85,6 +85,10 @@ bench-events: $(READY) ## what hearing 10,000 Celery workers costs, under 30 % o
 
 bench-scale: $(READY) debian ## a tick of 1,000 pools, 10,000 machines and 10,000 real queues, and how its cost grows: TICKS=360; build/scale.json
 	@$(BIN)/python -m benchmarks.scale $(if $(TICKS),--ticks $(TICKS))
+
+bench-sharded: $(READY) ## ten daemons and their standbys on virtual time, 100,000 machines, one account; needs PostgreSQL; DAEMONS=10 NODES=100000; build/sharded.json
+	@scripts/debian-packages.sh postgresql
+	@$(BIN)/python -m benchmarks.sharded $(if $(DAEMONS),--daemons $(DAEMONS)) $(if $(NODES),--nodes $(NODES))
 
 bench-backtest: $(READY) ## a backtest of a week's own journal at a tick of 10 s, under 20 seconds; build/backtest.json
 	@$(BIN)/python -m benchmarks.backtest

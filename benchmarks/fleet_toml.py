@@ -58,10 +58,11 @@ app = "shop.tasks"
 {more}"""
 
 
-def head(
+def head(  # noqa: PLR0913 - what differs, by name
     file: object,
     account: str,
     *,
+    name: str = FLEET,
     tick_s: float,
     loop: str = "",
     fleet: str = "",
@@ -72,7 +73,7 @@ def head(
     """All but the pools. `account`, `loop`, `fleet`: lines of the only account's section and, further ones, of those
     sections; the journal is that `file`."""
     return _HEAD.format(
-        name=FLEET,
+        name=name,
         fleet=fleet,
         loop=loop,
         file=file,

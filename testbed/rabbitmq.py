@@ -41,7 +41,8 @@ class PrivateRabbitMQ:
 
     The password holds every character that URLs and shells treat specially, so whoever forgets to quote it is found
     out. `statistics_interval_s` is how often the node refreshes what its management API tells. With a `certificate` it
-    also serves TLS, on the loopback addresses of both protocols. Beyond `memory_mb` it takes no more messages.
+    also serves TLS, on the loopback addresses of both protocols. Beyond `memory_mb` it takes no more messages. One that
+    is made `beside` another forms a cluster with that one, which must run before it starts and as long as it does.
     """
 
     def __init__(
@@ -51,14 +52,18 @@ class PrivateRabbitMQ:
         statistics_interval_s: float = 5.0,
         certificate: ServerCertificate | None = None,
         memory_mb: int = 512,
+        beside: Self | None = None,
     ) -> None:
         self.user = "autoscaler"
-        self.password = f"p@ss/w:rd%#?&+ {secrets.token_urlsafe(12)}"
+        self.password: str = beside.password if beside else f"p@ss/w:rd%#?&+ {secrets.token_urlsafe(12)}"
+        self._beside = beside
         self._directory = directory.resolve()
         self._statistics_interval_ms = round(statistics_interval_s * 1000)
         self.amqp_port, self.management_port, self._distribution_port, self._epmd_port, self.amqps_port = (
             ports.free_ports(5)
         )
+        if beside is not None:
+            self._epmd_port = beside.epmd_port
         self._certificate = certificate
         self._memory_mb = memory_mb
         # Node names live in one table per epmd, and ours has its own; the random part is for those who read `ps`.
@@ -79,6 +84,21 @@ class PrivateRabbitMQ:
     def management_url(self) -> str:
         """Root of the management API's server, without user and password and without `/api`."""
         return f"http://{ports.LOOPBACK}:{self.management_port}"
+
+    @property
+    def node_name(self) -> str:
+        """What other nodes call this one."""
+        return self._node_name
+
+    @property
+    def epmd_port(self) -> int:
+        """Where the nodes of its cluster find each other."""
+        return self._epmd_port
+
+    @property
+    def cookie_file(self) -> Path:
+        """What nodes of its cluster know each other by."""
+        return self._directory / ".erlang.cookie"
 
     @property
     def running(self) -> bool:
@@ -155,13 +175,14 @@ class PrivateRabbitMQ:
 
     def _launch(self, epmd: str) -> None:
         environment = self._environment()
-        # Left alone, Erlang starts a shared epmd that outlives it and whose process id nobody is told.
-        self._epmd = subprocess.Popen(
-            [epmd, "-port", str(self._epmd_port), "-address", ports.LOOPBACK],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        if self._beside is None:
+            # Left alone, Erlang starts a shared epmd that outlives it and whose process id nobody is told.
+            self._epmd = subprocess.Popen(
+                [epmd, "-port", str(self._epmd_port), "-address", ports.LOOPBACK],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         with (self._directory / "output.log").open("ab") as output:
             self._broker = subprocess.Popen(
                 [str(SERVER_PROGRAM), "-noinput"],
@@ -239,10 +260,10 @@ class PrivateRabbitMQ:
         place = self._directory
         for folder in (place, place / "data", place / "log"):
             folder.mkdir(parents=True, exist_ok=True)
-        cookie = place / ".erlang.cookie"
+        cookie = self.cookie_file
         if not cookie.exists():
             cookie.touch(mode=0o600)
-            cookie.write_text(secrets.token_hex(20), encoding="ascii")
+            cookie.write_text(self._cookie(), encoding="ascii")
             cookie.chmod(0o400)  # Erlang refuses a cookie that others may read
         (place / "enabled_plugins").write_text("[rabbitmq_management].\n", encoding="ascii")
         # Some releases refuse to start when a named configuration file is missing.
@@ -259,9 +280,25 @@ class PrivateRabbitMQ:
             "log.console": "false",
             "log.file.level": "info",
             **self._tls(),
+            **self._cluster(),
         }
         lines = [f"{key} = {value}\n" for key, value in settings.items()]
         (place / "rabbitmq.conf").write_text("".join(lines), encoding="utf-8")
+
+    def _cookie(self) -> str:
+        """Nodes of one cluster have the same."""
+        if self._beside is None:
+            return secrets.token_hex(20)
+        return self._beside.cookie_file.read_text(encoding="ascii")
+
+    def _cluster(self) -> dict[str, object]:
+        if self._beside is None:
+            return {}
+        return {
+            "cluster_formation.peer_discovery_backend": "classic_config",
+            "cluster_formation.classic_config.nodes.1": self._beside.node_name,
+            "cluster_formation.classic_config.nodes.2": self._node_name,
+        }
 
     def _tls(self) -> dict[str, object]:
         if self._certificate is None:

@@ -19,7 +19,7 @@ from autoscaler.clock import Clock, SystemClock
 from autoscaler.config import Settings, config_path, load
 from autoscaler.core.model import PoolName
 from autoscaler.demo import pace
-from autoscaler.journal import Journal, JournalAbsent, open_journal
+from autoscaler.journal import Journal, JournalAbsent, open_journal, read
 from autoscaler.meters import Meters
 from bootstrap.contract import ImageScript, UserData
 from providers.contract import NodeName, ProviderTraits
@@ -97,6 +97,33 @@ def open_the_journal(given: Settings, *, read_only: bool = False, make: bool = F
             code=exits.UNREACHABLE,
         )
     return open_journal(given.journal.url, password=password, read_only=read_only, make=make)
+
+
+def own_journal(given: Settings) -> Journal:
+    """The journal of the fleet that is configured, made where there is none. Raises as `require_own`, and
+    JournalUnavailable."""
+    found = open_the_journal(given, make=True)
+    try:
+        require_own(found, given)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def require_own(journal: Journal, given: Settings) -> bool:
+    """That its machines are this fleet's. Raises CommandFailed: a daemon of another name sees none of them in its
+    listings, and would take them for gone while they are paid."""
+    fleet = given.fleet.name
+    name = read.of_another_fleet(journal, fleet)
+    if name is None:
+        return True
+    raise exits.CommandFailed(
+        f"The journal {journal.place} is another fleet's: {name} is on record, and no machine of fleet {fleet}. "
+        "Name a journal of its own in `journal.url`; or, if the fleet was called anew, set `fleet.name` back "
+        "until its machines are gone.",
+        code=exits.CONFIG,
+    )
 
 
 @contextmanager

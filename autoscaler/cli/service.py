@@ -62,9 +62,7 @@ def run(config: options.Config = None) -> None:
         watch.start()
         everything.callback(watch.stop)
         terms = standby.terms_for(settings.loop.tick_s)
-        journal = standby.reach(
-            lambda: opened.open_the_journal(settings, make=True), terms.pause_s, log, beat=watch.beat
-        )
+        journal = standby.reach(lambda: opened.own_journal(settings), terms.pause_s, log, beat=watch.beat)
         if journal is None:
             raise typer.Exit(DONE)
         everything.callback(journal.close)
@@ -80,6 +78,12 @@ def run(config: options.Config = None) -> None:
         face = _Face(settings, leads=not journal.served)
         web = _serve(everything, face, config_path(config).absolute(), counted, log)
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log, beat=watch.beat):
+            raise typer.Exit(DONE)
+        # Once more: there may have been no machine yet when the waiting began.
+        if (
+            standby.reach(lambda: opened.require_own(journal, settings), terms.pause_s, log, beat=watch.beat)
+            is None
+        ):
             raise typer.Exit(DONE)
         fleet = _fleet(everything, works, journal, config_path(config).absolute(), log)
         reloading = Reloading(fleet.parts, fleet.ways(), journal, bell, watch, clock=opened.CLOCK, log=log)

@@ -25,8 +25,8 @@ class Fleet(Section):
     """`[fleet]`: what holds for all pools of this daemon."""
 
     name: FleetName
-    """The mark on every machine we own. Two daemons that share an account or a broker must not share it. Changing it
-    later leaves the machines of the old name behind."""
+    """The mark on every machine we own. Two daemons that share an account or a broker must not share it, nor a journal.
+    It is changed when no machine of the old name is left: a daemon does not lead on records of another fleet."""
     currency: Annotated[str, Text(r"[A-Z]{3}", "a currency code of three capital letters, such as EUR")] = (
         "EUR"
     )

@@ -5,7 +5,8 @@ Queues by pool go in, a `Demand` or the reason why there is none comes out. Noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 from autoscaler import meters
@@ -184,9 +185,25 @@ class RabbitMQ:
                 raise
             except FactUnavailable as error:
                 found[name] = Missing(why=str(error))
-        if None in found.values():
-            self._require_vhost(until)
+        absent = [name for name, row in found.items() if row is None]
+        if absent:
+            found |= {name: _unseen(name) for name in self._shown(absent, until)}
         return found
+
+    def _shown(self, names: Collection[str], until: float) -> Collection[str]:
+        """Which of these the vhost lists, although they are not there when they are asked for by name: so it is with
+        those that are on a node of the cluster that is down. An absent vhost answers as an absent queue does."""
+        only = "|".join(map(re.escape, sorted(names)))
+        of = {"page": "1", "page_size": str(_FEW_QUEUES), "name": f"^({only})$", "use_regex": "true"}
+        try:
+            page = self._api.get("queues", self._vhost, until=until, columns="name", **of)
+        except NotFound as error:
+            raise FactUnavailable(f"the broker has no vhost {self._vhost!r}") from error
+        rows = rabbitmq_rows.as_object(page, "a page of queues").get("items")
+        if not isinstance(rows, list):
+            raise FactUnavailable("the broker answered a page of queues with something that is none")
+        listed = {rabbitmq_rows.name_of(rabbitmq_rows.as_object(row, "a queue")) for row in rows}
+        return listed & set(names)
 
     def _require_vhost(self, until: float) -> None:
         """An absent vhost answers as an absent queue does. Only administrators may ask for the vhost itself."""
@@ -299,3 +316,9 @@ class RabbitMQ:
             raise FactUnavailable(f"the connection of {worker} has no channel for tasks: it proves nothing")
         rows = [rabbitmq_rows.as_object(channel, "a channel") for channel in channels]
         return sum(rabbitmq_rows.count(row, "messages_unacknowledged", worker) for row in rows)
+
+
+def _unseen(name: str) -> Missing:
+    return Missing(
+        why=f"the broker lists the queue {name!r} and cannot show it: its node is down, or it was made just now"
+    )

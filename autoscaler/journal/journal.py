@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -198,10 +199,15 @@ class Journal:
         Duty of the caller: dispatch nothing that stands in a record whose commit failed.
         """
         with self._confirming(), self.writing("write down the tick") as connection:
+            # Before the first statement: a server ends a transaction that it waits for, and the rows of ten thousand
+            # nodes take a busy machine a second or two.
+            new = [codec.node_row(node) for node in record.new_nodes]
+            # The key in an update's condition needs a name that no column has.
+            changed = [codec.node_row(node) | {"key": node.name} for node in record.changed_nodes]
             if self._lease is not None:
                 self._lease.require(connection)
-            _insert_nodes(connection, record)
-            _update_nodes(connection, record)
+            _insert_nodes(connection, record, new)
+            _update_nodes(connection, record, changed)
             _append(connection, record)
             _add(connection, record)
             _answer(connection, record.answers, record.at)
@@ -237,7 +243,7 @@ class Journal:
         return gone
 
 
-def _insert_nodes(connection: sa.Connection, record: TickRecord) -> None:
+def _insert_nodes(connection: sa.Connection, record: TickRecord, rows: list[dict[str, Any]]) -> None:
     """Names are the keys of creations, used once ever: one that has a record in any state fails the tick."""
     if not record.new_nodes:
         return
@@ -247,10 +253,10 @@ def _insert_nodes(connection: sa.Connection, record: TickRecord) -> None:
         raise JournalUnavailable(
             f"node {name} cannot be ordered: its name was used before, by a node that is {state}"
         )
-    connection.execute(sa.insert(tables.nodes), [codec.node_row(node) for node in record.new_nodes])
+    connection.execute(sa.insert(tables.nodes), rows)
 
 
-def _update_nodes(connection: sa.Connection, record: TickRecord) -> None:
+def _update_nodes(connection: sa.Connection, record: TickRecord, rows: list[dict[str, Any]]) -> None:
     """A node that has no live record fails the tick: GONE is final, and nothing is known that was not ordered."""
     if not record.changed_nodes:
         return
@@ -263,11 +269,12 @@ def _update_nodes(connection: sa.Connection, record: TickRecord) -> None:
             raise JournalUnavailable(
                 f"node {node.name} cannot become {node.state.value}: it has no live record"
             )
-    # One statement for all of them; the key in its condition needs a name that no column has.
-    rows = [codec.node_row(node) for node in record.changed_nodes]
+    # One statement for all of them.
     statement = sa.update(table).where(table.c.name == sa.bindparam("key"))
-    statement = statement.values({name: sa.bindparam(name) for name in rows[0] if name != "name"})
-    connection.execute(statement, [row | {"key": row["name"]} for row in rows])
+    statement = statement.values(
+        {name: sa.bindparam(name) for name in rows[0] if name not in {"name", "key"}}
+    )
+    connection.execute(statement, rows)
 
 
 def _append(connection: sa.Connection, record: TickRecord) -> None:

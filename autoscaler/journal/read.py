@@ -44,6 +44,21 @@ def nodes(
     return tuple(sorted(found, key=lambda node: (node.ordered_at, node.name)))
 
 
+def of_another_fleet(journal: Journal, fleet: str) -> NodeName | None:
+    """A machine on record that another fleet ordered, where none is that this one did; None: the journal is its own, or
+    nobody's yet. The name that a machine is ordered by begins with those of its fleet and its pool."""
+    table = tables.nodes.c
+    live = table.state.is_distinct_from(NodeState.GONE.value)
+    # One that was found without a record has another name than its machine, and whoever's name its machine had.
+    ordered = sa.select(table.name).where(live, table.name == table.machine).limit(1)
+    own = ordered.where(table.name.startswith(sa.literal(f"{fleet}-") + table.pool + "-"))
+    with journal.reading("read whose it is") as connection:
+        if connection.execute(own).first() is not None:
+            return None
+        name = connection.execute(ordered).scalar()
+    return None if name is None else NodeName(name)
+
+
 def transitions_of(journal: Journal, node: NodeName) -> tuple[Transition, ...]:
     """A node's life so far, oldest first."""
     table = tables.transitions.c

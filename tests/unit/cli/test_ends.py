@@ -125,3 +125,21 @@ def test_a_journal_that_is_none_is_a_service_that_is_not_there(office: Office, d
 
     assert 69 == answer.code
     assert str(office.journal_file) in answer.err
+
+
+def test_a_daemon_does_not_begin_on_another_fleets_journal(office: Office) -> None:
+    """It sees none of the machines there in its own listings, and would take them for gone while they are paid."""
+    office.on_record(a_node("films-images-1"))
+    done = subprocess.run(
+        [AUTOSCALER, "run"],
+        env={**os.environ, **SECRETS, "AUTOSCALER_CONFIG": str(office.config)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert 78 == done.returncode
+    assert "is another fleet's: films-images-1 is on record, and no machine of fleet shop" in done.stderr
+    assert "Name a journal of its own in `journal.url`" in done.stderr

@@ -13,6 +13,7 @@ from autoscaler.core.model import Order, OrderKind, Plan, PoolWish, UndrainNode
 from autoscaler.core.orders import apply_to_pools, sweeps
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
+from autoscaler.core.supply import is_paused
 from tests.unit.core.builders import AT, FLEET, POOL, a_node, a_pool, a_snapshot, rules, wanted
 
 S, K = NodeState, OrderKind
@@ -76,6 +77,16 @@ def test_every_order_about_a_node_is_answered_in_every_state(
 
     assert answer.says
     assert answer.carried_out or "n1 is " in answer.says
+
+
+def test_a_hold_of_a_pool_that_its_configuration_pauses_waits_until_that_does_not() -> None:
+    """So a pool can be handed over to another fleet without a tick in which its policies decide."""
+    hold = an_order(K.HOLD, POOL, workers=4, until_at=AT + 3_600.0)
+    wish = apply_to_pools((hold,), {}, {POOL: a_pool(paused=True)}).wishes[POOL]
+
+    assert 4 == wish.hold_workers
+    assert is_paused(a_pool(paused=True), wish)
+    assert not is_paused(a_pool(), wish)
 
 
 def test_pause_and_resume_and_hold_become_standing_wishes() -> None:

@@ -82,6 +82,35 @@ def test_a_queue_that_does_not_exist_yet_holds_nothing_and_is_told() -> None:
     assert Reading(value=0.0, trust=Trust.SOLID) == demand.wait_s
 
 
+def test_a_queue_on_a_node_that_is_down_is_not_taken_for_an_empty_one() -> None:
+    """Asked for by name RabbitMQ answers 404 as for one that was never made; a listing shows it without counts."""
+
+    def on_two_nodes(path: str, query: dict[str, str]) -> Answer:
+        if query.get("name") == r"^(films\.4k|images)$" and query["use_regex"] == "true":
+            return says({"items": [{"name": "films.4k"}, {"name": "thumbs"}]})
+        return says({"error": "Object Not Found"}, 404)
+
+    with looking(on_two_nodes) as (broker, server, _):
+        found = broker.demand({POOL: ("images",), PoolName("films"): ("films.4k",)})
+
+    assert 0 == the_demand(found).backlog
+    down = found[PoolName("films")]
+    assert isinstance(down, Missing)
+    assert "lists the queue 'films.4k' and cannot show it" in down.why
+    assert 3 == len(server.asked)
+
+
+@pytest.mark.parametrize(
+    "page", [[], {}, {"items": 7}, {"items": [7]}, {"items": [{"state": "down"}]}], ids=str
+)
+def test_a_page_that_is_none_says_nothing_of_a_queue_that_is_not_there(page: object) -> None:
+    """Whether it does not exist or cannot be seen is not known then."""
+    with looking(lambda _p, query: says(page) if "page" in query else says({}, 404)) as (broker, _, _):
+        found = broker.demand({POOL: ("images",)})
+
+    assert isinstance(found[POOL], Missing)
+
+
 def test_a_flood_into_a_new_queue_is_measured_from_when_it_was_not_there() -> None:
     """What is counted in it was published since."""
     answers = iter(

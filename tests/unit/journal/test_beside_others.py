@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import OrderKind
 from autoscaler.journal import Journal, LeaseHeld, open_journal, orders, read
-from tests.unit.journal.records import IMAGES, a_whole_tick
+from providers.contract import NodeName
+from tests.unit.journal.records import IMAGES, a_node, a_tick, a_whole_tick
 
 ROOT = Path(__file__).parents[3]
 
@@ -110,3 +112,23 @@ def test_a_full_disk_stops_the_journal_and_room_starts_it_again(file_url: str) -
     committed, written, after = (int(word) for word in out[1].split())
     assert 0 < committed < 10_000
     assert (committed, committed + 1) == (written, after)
+
+
+def test_a_journal_with_machines_of_another_fleet_alone_is_that_fleets(journal: Journal) -> None:
+    """By the names that they were ordered by: a fleet whose name begins alike is another, one machine of ours is
+    enough, and of what is gone, or was found without a record, nothing is concluded."""
+    assert read.of_another_fleet(journal, "shop") is None
+    journal.commit(
+        a_tick(
+            new_nodes=(
+                a_node("shop-2-images-1"),
+                a_node("shop-images-1~2", machine=NodeName("shop-images-1")),
+                a_node("shop-images-0", state=NodeState.GONE),
+            )
+        )
+    )
+
+    assert "shop-2-images-1" == read.of_another_fleet(journal, "shop")
+    assert read.of_another_fleet(journal, "shop-2") is None
+    journal.commit(a_tick(2_000.0, new_nodes=(a_node("shop-images-3"),)))
+    assert read.of_another_fleet(journal, "shop") is None

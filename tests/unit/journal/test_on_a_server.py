@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
 from psycopg import sql
 
-from autoscaler.core.model import OrderKind
+from autoscaler.core.model import Node, OrderKind
 from autoscaler.journal import (
     Journal,
     JournalAbsent,
     JournalAway,
     JournalUnavailable,
+    LeaseHeld,
     LeaseTerms,
+    TickRecord,
+    codec,
     open_journal,
     orders,
     postgresql,
@@ -152,6 +156,48 @@ def test_a_database_may_hold_the_journal_in_a_schema_of_its_own(server_url: str)
 
     with closing(open_journal(url, read_only=True)) as reader:
         assert 1 == len(reader.live_nodes())
+
+
+def test_two_fleets_with_a_schema_each_lead_side_by_side_on_one_server(server_url: str) -> None:
+    """Each has a lease of its own, which its own standby waits for, and neither sees the other's machines."""
+    _run(server_url, "CREATE SCHEMA shop", "CREATE SCHEMA films")
+    shop, films = (f"{server_url}?options={quote(f'-c search_path={name}')}" for name in ("shop", "films"))
+    with (
+        closing(open_journal(shop)) as leads,
+        closing(open_journal(films)) as beside,
+        closing(open_journal(shop)) as waits,
+    ):
+        leads.claim("shop one")
+        beside.claim("films one")
+        with pytest.raises(LeaseHeld, match="shop one"):
+            waits.claim("shop two")
+        leads.commit(a_whole_tick(1))
+        beside.renew()
+
+        assert (1, 0) == (len(waits.live_nodes()), len(beside.live_nodes()))
+        assert leads.may_act()
+        assert beside.may_act()
+
+
+def test_rows_of_many_nodes_are_made_before_the_transaction_begins(
+    server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends a transaction after two idle seconds: a busy machine that makes rows for longer writes them all
+    the same."""
+    made = codec.node_row
+
+    def slowly(node: Node) -> dict[str, Any]:
+        time.sleep(1.3)
+        return made(node)
+
+    with closing(open_journal(server_url)) as journal:
+        tick = a_whole_tick(1)
+        journal.commit(tick)
+        monkeypatch.setattr(codec, "node_row", slowly)
+        (node,) = journal.live_nodes()
+        journal.commit(TickRecord(at=2.0, changed_nodes=(node, node), memory=tick.memory))
+
+        assert 1 == len(journal.live_nodes())
 
 
 def test_a_user_without_rights_is_told_so(server: PrivatePostgreSQL, server_url: str) -> None:
