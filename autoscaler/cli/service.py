@@ -80,10 +80,10 @@ def run(config: options.Config = None) -> None:
         if journal.served and not standby.stand_by(journal, identity.process(), terms, log, beat=watch.beat):
             raise typer.Exit(DONE)
         # Once more: there may have been no machine yet when the waiting began.
-        if (
-            standby.reach(lambda: opened.require_own(journal, settings), terms.pause_s, log, beat=watch.beat)
-            is None
-        ):
+        own = standby.reach(
+            lambda: opened.require_own(journal, settings), terms.pause_s, log, beat=watch.beat
+        )
+        if own is None:
             raise typer.Exit(DONE)
         fleet = _fleet(everything, works, journal, config_path(config).absolute(), log)
         reloading = Reloading(fleet.parts, fleet.ways(), journal, bell, watch, clock=opened.CLOCK, log=log)
@@ -93,13 +93,7 @@ def run(config: options.Config = None) -> None:
         keeper.start()
         everything.callback(keeper.stop)
         fleet.attend(may_speak=lambda: journal.may_act() and keeper.goes_on())
-        log.say(
-            "daemon.started",
-            fleet=settings.fleet.name,
-            pools=sorted(settings.pools),
-            version=identity.version(),
-            pid=os.getpid(),
-        )
+        _say_started(settings, log)
         face.lead(lambda: reloading.settings)
         everything.callback(web.stop)  # before what it shows, and before the lease is given back
         opened.wait_for(lambda: _hears(works), _FIRST_SIGHT_S)
@@ -165,6 +159,16 @@ def _fleet(everything: ExitStack, works: Works, journal: Journal, config: Path, 
     )
     everything.callback(fleet.close)
     return fleet
+
+
+def _say_started(settings: Settings, log: telemetry.Log) -> None:
+    log.say(
+        "daemon.started",
+        fleet=settings.fleet.name,
+        pools=sorted(settings.pools),
+        version=identity.version(),
+        pid=os.getpid(),
+    )
 
 
 @dataclass(slots=True)
