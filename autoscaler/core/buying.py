@@ -215,12 +215,12 @@ def _unsettled(draft: Draft, pool: PoolRules) -> str:
     """After a lost journal the fleet works on without records: it is taken in, not bought a second time."""
     if draft.fleet.orphans is not OrphanRule.DESTROY or isinstance(draft.snapshot.sightings, Missing):
         return ""
-    recorded = {node.machine for node in draft.nodes.values()}
+    mine = [each for each in draft.memory.strangers if each.instance.pool == pool.name]
+    recorded = {node.machine for node in draft.nodes.values()} if mine else set()
     at_work = [
         stranger
-        for stranger in draft.memory.strangers
-        if stranger.instance.pool == pool.name
-        and stranger.instance.name not in recorded
+        for stranger in mine
+        if stranger.instance.name not in recorded
         and strangers.works(draft.snapshot.sightings, stranger.instance, pool.timeouts.silence_s)
     ]
     return (

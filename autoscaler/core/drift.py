@@ -24,7 +24,8 @@ def outdated(nodes: Iterable[Node], rules: Mapping[PoolName, PoolRules], at: flo
 
 def why_outdated(node: Node, pool: PoolRules, at: float) -> str:
     """What a new machine would be otherwise, and that it is too old; empty if neither."""
-    return "; ".join(filter(None, (why_drifted(node, pool), why_too_old(node, pool, at))))
+    drifted, old = why_drifted(node, pool), why_too_old(node, pool, at)
+    return f"{drifted}; {old}" if drifted and old else drifted or old
 
 
 def is_known(node: Node) -> bool:
@@ -38,16 +39,18 @@ def why_drifted(node: Node, pool: PoolRules) -> str:
         return (
             ""  # nobody knows how it was ordered: its offer, slots and queues on record are those of that day
         )
-    found = [_offer_gone(node, pool)]
-    if not found[0]:
-        slots, queues = pool.slots_of(node.offer.name), pool.queues
-        found += [f"slots: {node.slots}, now {slots}"] if node.slots != slots else []
-        if set(node.queues) != set(queues):
-            found.append(f"queues: {', '.join(node.queues) or 'none'}, now {', '.join(queues)}")
-        new = pool.becomes.get(node.offer.name, "")
-        if not any(found) and node.becomes and new and node.becomes != new:
-            found.append("bootstrap: another than now")
-    return "; ".join(filter(None, found))
+    if gone := _offer_gone(node, pool):
+        return gone
+    offer = node.offer.name
+    slots, queues, found = pool.slots_of(offer), pool.queues, []
+    if node.slots != slots:
+        found.append(f"slots: {node.slots}, now {slots}")
+    if node.queues != queues and set(node.queues) != set(queues):
+        found.append(f"queues: {', '.join(node.queues) or 'none'}, now {', '.join(queues)}")
+    new = pool.becomes.get(offer, "")
+    if not found and node.becomes and new and node.becomes != new:
+        found.append("bootstrap: another than now")
+    return "; ".join(found)
 
 
 def why_too_old(node: Node, pool: PoolRules, at: float) -> str:
@@ -61,7 +64,7 @@ def why_too_old(node: Node, pool: PoolRules, at: float) -> str:
 def _offer_gone(node: Node, pool: PoolRules) -> str:
     """That its offer is no longer configured, by what took its place where that can be told."""
     old = node.offer
-    if any(offer.name == old.name for offer in pool.offers):
+    if old in pool.offers or any(offer.name == old.name for offer in pool.offers):
         return ""
     there = [o for o in pool.offers if (o.provider, o.location) == (old.provider, old.location)]
     images = dict.fromkeys(o.image for o in there if o.size == old.size)

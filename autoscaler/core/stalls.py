@@ -8,7 +8,7 @@ be long. Facts and records go in; what comes out is remembered, or a choice for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaler.core import moves
 from autoscaler.core.facts import SIGHTINGS_CLOCK, Memory, Missing, Sighting, Snapshot, Standstill
@@ -142,14 +142,10 @@ def _standstill(node: Node, times: Timeouts, snapshot: Snapshot, now_on: float) 
     if not (times.stall_s > 0 and starving) and not (times.task_s > 0 and heard.active):
         return None
     both = before.starving and starving and not blind
-    starved_s = before.starved_s + (snapshot.elapsed_s if both else 0.0)
-    return Standstill(
-        pid=before.pid,
-        processed=before.processed,
-        since_on=before.since_on,
-        starving=starving,
-        starved_s=starved_s if starving else 0.0,
-    )
+    starved_s = before.starved_s + (snapshot.elapsed_s if both else 0.0) if starving else 0.0
+    if (before.starving, before.starved_s) == (starving, starved_s):
+        return before  # as of most that run something long
+    return replace(before, starving=starving, starved_s=starved_s)
 
 
 def _starves(node: Node, active: int, demand: Demand) -> bool:

@@ -50,10 +50,12 @@ def supply(
     nodes: Iterable[Node], slots: int, snapshot: Snapshot, counts_as: Callable[[Node], int] = one_each
 ) -> Supply:
     """One pool's workers by state, and the tasks they say they run. `counts_as` is how many workers a machine is."""
-    nodes = tuple(nodes)
+    nodes, by_state = tuple(nodes), defaultdict[NodeState, int](int)
+    for node in nodes:
+        by_state[node.state] += counts_as(node)
 
     def workers(states: Collection[NodeState]) -> int:
-        return sum(counts_as(n) for n in nodes if n.state in states)
+        return sum(by_state[state] for state in states)
 
     return Supply(
         serving=workers(lifecycle.SERVING),
