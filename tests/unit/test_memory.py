@@ -46,11 +46,11 @@ class Ring:
     def __del__(self):
         Ring.alive -= 1
 
-code = [[] for _ in range(400_000)]  # as what a daemon has imported and opened
+code = [[] for _ in range(1_000_000)]  # as what a daemon has imported and opened
 memory.settle() if sys.argv[1] == "settled" else gc.collect()
-most, last = 0, deque(maxlen=1_000)  # of fifty ticks: they are old by then
-for tick in range(6_000):
-    last.extend(Ring() for _ in range(20))
+most, last = 0, deque(maxlen=10_000)  # of fifty ticks: they are old by then
+for tick in range(2_000):
+    last.extend(Ring() for _ in range(200))
     looked_at = [[] for _ in range(800)]
     most = max(most, Ring.alive)
 print(most)

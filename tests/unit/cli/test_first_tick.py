@@ -75,4 +75,4 @@ def test_a_first_tick_needs_neither_the_web_nor_what_paces_the_next_ones(begun: 
 
 def test_garbage_is_looked_for_seldom_until_the_first_tick_is_over(begun: Begun) -> None:
     """Ten thousand machines are none, and are not looked through over and over while they are read."""
-    assert begun.threshold_before >= 10_000 > begun.threshold_after
+    assert begun.threshold_before >= 40_000 > begun.threshold_after
