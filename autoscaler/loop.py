@@ -38,6 +38,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.published import Published
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.repeats import Kept
 from autoscaler.core.reports import Refusals, Report
 from autoscaler.core.true_time import carried_over
 from autoscaler.journal.contract import TickRecord
@@ -175,14 +176,17 @@ class Loop:
         self._written: tuple[float, float] | None = None
         """The instant of our last tick that was written down, on the wall clock and on the one that is never set."""
         self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
+        self._kept: Mapping[PoolName, Kept] = {}
+        """Of our own ticks alone, so that the first of a process keeps all it decided."""
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
         unwritten, self._unwritten = self._unwritten, True
         tick = self.think(first=unwritten)
+        self._kept = {}  # of a commit that fails nobody knows what it left
         with self._meters.timed(meters.STAGE, meters.COMMIT):
             self._journal.commit(tick.record)
-        self._committed, self._unwritten = True, False
+        self._committed, self._unwritten, self._kept = True, False, tick.record.repeats.kept
         if self._looked_at is not None:
             self._written = (tick.snapshot.at, self._looked_at)
         self._executor.forget(tick.snapshot.outcomes)
@@ -216,7 +220,9 @@ class Loop:
         decisions = self._decide(snapshot, reconciled, asked.wishes)
         plan = planning.plan(snapshot, reconciled, decisions, self._rules, self._fleet)
         invariants.check(snapshot, reconciled, plan, self._rules, self._fleet)
-        record = tick_record.record(snapshot, reconciled, decisions, plan, asked, self._rules, self._fleet)
+        record = tick_record.record(
+            snapshot, reconciled, decisions, plan, asked, self._rules, self._fleet, self._kept
+        )
         return Tick(snapshot=snapshot, reconciled=reconciled, decisions=decisions, plan=plan, record=record)
 
     def _observe(self, *, first: bool) -> Snapshot:

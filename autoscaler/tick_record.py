@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autoscaler.core import measuring, remembering, supply
+from autoscaler.core import measuring, remembering, repeats, supply
 from autoscaler.core.facts import Memory, Missing, Snapshot
 from autoscaler.core.model import FleetRules, Node, Plan, PoolDecision, PoolName, PoolRules
 from autoscaler.core.orders import PoolOrders
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.repeats import Kept
 from autoscaler.journal.contract import BootRecord, Sample, TickRecord
 from policies.contract import Decision
 from policies.sentence import sentence
@@ -26,23 +27,26 @@ def record(
     asked: PoolOrders,
     rules: Mapping[PoolName, PoolRules],
     fleet: FleetRules,
+    kept: Mapping[PoolName, Kept],
 ) -> TickRecord:
-    """All of it. Of nodes those alone that are not as they were."""
+    """All of it. Of nodes those alone that are not as they were; `kept` is on record of the decisions before."""
     before, nodes = {node.name: node for node in snapshot.nodes}, supply.by_pool(plan.nodes)
+    decided = tuple(
+        PoolDecision(
+            pool=pool,
+            at=snapshot.at,
+            decision=decision,
+            sentence=sentence(decision, remarks=plan.remarks_of(pool)),
+        )
+        for pool, decision in decisions.items()
+    )
     return TickRecord(
         at=snapshot.at,
         new_nodes=tuple(n for n in plan.nodes if n.name not in before),
         changed_nodes=tuple(n for n in plan.nodes if before.get(n.name, n) is not n and n != before[n.name]),
         transitions=(*reconciled.transitions, *plan.transitions),
-        decisions=tuple(
-            PoolDecision(
-                pool=pool,
-                at=snapshot.at,
-                decision=decision,
-                sentence=sentence(decision, remarks=plan.remarks_of(pool)),
-            )
-            for pool, decision in decisions.items()
-        ),
+        decisions=decided,
+        repeats=repeats.of(decided, plan, kept),
         answers=(*asked.answers, *plan.answers),
         wishes=asked.changed,
         memory=remembering.after(snapshot, reconciled, plan, rules, fleet),

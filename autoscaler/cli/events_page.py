@@ -19,7 +19,9 @@ KEPT: Mapping[str, str] = MappingProxyType(
     {
         "nodes": "every machine that may exist or ended lately: state, offer, dates, what it costs",
         "transitions": "every move of a machine, with its event and its reason in words",
-        "decisions": "every decision of every pool, whole: inputs, proposals, the way to the number",
+        "decisions": "every decision of every pool that did not repeat the one before, whole: inputs, proposals, the "
+        "way to the number",
+        "standing": "the decision that stands of each pool, with its figures of the last tick",
         "samples": "a row a pool a tick: demand, workers, cost",
         "slices": "arrivals by slices of five minutes, for `forecast`",
         "boots": "what machines told of their boots, phase by phase, with the end of the log of one that failed",

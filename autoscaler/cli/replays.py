@@ -18,6 +18,7 @@ from autoscaler.cli.timeline import Timeline
 from autoscaler.config import Settings
 from autoscaler.config.values import seconds
 from autoscaler.core.model import Node, PoolDecision, PoolName, PoolRules
+from autoscaler.core.repeats import AGAIN_AFTER_S
 from autoscaler.journal import Journal, Sample, read
 from autoscaler.study import history as histories
 from autoscaler.study import recorded
@@ -25,6 +26,7 @@ from autoscaler.study.contract import Outcome, Start, Terms, Workload
 from autoscaler.study.history import Given, History
 from autoscaler.study.run import Configured, run
 from autoscaler.views import wording
+from policies.contract import Traffic
 from policies.phrases import ago, duration
 from policies.seasons import KEPT_S
 
@@ -34,7 +36,7 @@ _SHORTEST_S = 60.0
 _DECISIONS = 24
 """So many are looked at, evenly over the time, for settings that were others than today's."""
 _LARGEST_CV = 100.0
-_STALE_S = 600.0
+_STALE_S = 2.0 * AGAIN_AFTER_S
 
 TargetWait = Annotated[
     str,
@@ -147,11 +149,11 @@ def past(
             from_at = math.nextafter(to_at, math.inf)
         nodes = read.nodes(journal, pool=pool, include_gone=True)
         decisions = _decisions(journal, pool, samples)
+        known = _known(decisions, samples)
         slices = journal.slices(pool, samples[0].at - KEPT_S, samples[0].at) if samples else ()
         place = journal.place
     if not samples:
         raise exits.CommandFailed(_nothing(place, pool, asked_s, now, span))
-    known = decisions[0].decision.input.history.traffic if decisions else None
     try:
         history = histories.history(
             samples,
@@ -179,9 +181,14 @@ def _decisions(journal: Journal, pool: PoolName, samples: Sequence[Sample]) -> t
     looks = recorded.seen(samples)
     step = max(1, len(looks) // _DECISIONS)
     found = [read.decision_at(journal, pool, look.at) for look in looks[::step]]
-    # The one that held at a look may be of long before, where the daemon that looked failed to decide.
-    oldest_at = looks[0].at - _STALE_S if looks else 0.0
-    return tuple(decision for decision in found if decision is not None and decision.at >= oldest_at)
+    return tuple(decision for decision in found if decision is not None)
+
+
+def _known(decisions: Sequence[PoolDecision], samples: Sequence[Sample]) -> Traffic | None:
+    """What the daemon had measured by the first look, if the decision that held then is not too old to tell."""
+    first = decisions[0] if decisions else None
+    stale = first is None or first.at < samples[0].at - _STALE_S
+    return None if first is None or stale else first.decision.input.history.traffic
 
 
 def _nothing(place: str, pool: PoolName, asked_s: float, now: float, span: tuple[float, float] | None) -> str:

@@ -65,6 +65,11 @@ def joined(batch: TickRecord, more: TickRecord) -> TickRecord:
         changed_nodes=tuple(changed.values()),
         transitions=batch.transitions + more.transitions,
         decisions=batch.decisions + more.decisions,
+        repeats=replace(
+            more.repeats,
+            said=batch.repeats.said | more.repeats.said,
+            whole=batch.repeats.whole | more.repeats.whole,
+        ),
         answers=batch.answers + more.answers,
         wishes=tuple({wish.pool: wish for wish in (*batch.wishes, *more.wishes)}.values()),
         memory=more.memory,

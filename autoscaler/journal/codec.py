@@ -12,8 +12,10 @@ import datetime as dt
 import json
 import math
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter, methodcaller
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +30,8 @@ from policies.prospect import Slice
 T = TypeVar("T")
 Row = Mapping[Any, Any]
 """Column names to values; SQLAlchemy's own rows have a wider type of key than `str`."""
+MemoryParts = dict[str, tuple[object, str]]
+"""Fields of a memory with their JSON."""
 
 NODE = TypeAdapter(Node)
 TRANSITION = TypeAdapter(Transition)
@@ -43,6 +47,8 @@ _BOOT_RECORD = TypeAdapter(BootRecord)
 
 PAST_FIELDS = ("at", "recommended", "wanted", "workers")
 _OFFER_COLUMNS = tuple((field.name, f"offer_{field.name}") for field in fields(Offer))
+_QUICK = 1
+"""Of zlib: takes 0.6 of the time of what it does by default, for 7 % more bytes."""
 _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})
 
 
@@ -58,7 +64,7 @@ def read_row(adapter: TypeAdapter[T], row: Row, *, table: str, key: object) -> T
 def node_row(node: Node) -> dict[str, Any]:
     """A node's columns. Raises ValueError for a number that is none: SQLite would silently store it as absent."""
     row = _columns(node)
-    row |= {f"offer_{name}": value for name, value in row.pop("offer").items()}
+    row |= {f"offer_{name}": value for name, value in _columns(row.pop("offer")).items()}
     row["queues"] = _dense(node.queues)
     for column, value in row.items():
         if isinstance(value, float) and math.isnan(value):
@@ -129,9 +135,16 @@ def read_boot(row: Row) -> BootRecord:
     return read_row(_BOOT_RECORD, found, table="boots", key=row["node"])
 
 
-def memory_document(memory: Memory) -> str:
-    """The memory as JSON."""
-    return _dense(memory)
+def memory_document(memory: Memory, written: MemoryParts | None = None) -> str:
+    """The memory as JSON. `written` has the parts of the one before, of which those that are as they were are taken,
+    and those of this one afterwards."""
+    parts = {} if written is None else written
+    for field in fields(Memory):
+        value = getattr(memory, field.name)
+        had = parts.get(field.name)
+        if had is None or had[0] != value:
+            parts[field.name] = value, _dense(value)
+    return "{" + ",".join(f'"{name}":{text}' for name, (_, text) in parts.items()) + "}"
 
 
 def read_memory(document: str) -> Memory:
@@ -155,7 +168,7 @@ def decision_row(stored: PoolDecision) -> dict[str, Any]:
 
 def decision_document(decision: Decision) -> bytes:
     """The whole decision as JSON behind zlib. Its past is most of it, and is written without field names."""
-    return zlib.compress(_dense(decision).encode())
+    return zlib.compress(_dense(decision).encode(), _QUICK)
 
 
 def read_decision(row: Row) -> PoolDecision:
@@ -173,26 +186,42 @@ def read_decision(row: Row) -> PoolDecision:
 
 def _columns(value: Any) -> dict[str, Any]:
     """A record's fields by name. Enums are strings already; `str` keeps drivers from wondering about their type."""
-    return {name: str(field) if isinstance(field, str) else field for name, field in asdict(value).items()}
+    return {name: str(of) if isinstance(of, str) else of for name, of in _ways(type(value))(value).items()}
 
 
 def _dense(value: object) -> str:
-    return json.dumps(value, default=_plain, separators=(",", ":"))
+    return _DENSE.encode(value)
 
 
 def _plain(value: object) -> object:
     """What JSON has no word for, in terms of what it has."""
-    match value:
-        case Past():
-            return [getattr(value, name) for name in PAST_FIELDS]
-        case Mapping():
-            return dict(value)
-        case dt.date() | dt.time():  # TOML has them, so an option may be one
-            return value.isoformat()
-        case _ if is_dataclass(value):
-            return {field.name: getattr(value, field.name) for field in fields(value)}
-        case _:
-            raise TypeError(f"{type(value).__name__} is no value that a journal keeps")
+    return _ways(type(value))(value)
+
+
+_DENSE = json.JSONEncoder(default=_plain, separators=(",", ":"))
+
+
+def _ways(kind: type) -> Callable[[Any], Any]:
+    """How a value of that class is told."""
+    return _way(kind)
+
+
+@cache
+def _way(kind: type) -> Callable[[Any], Any]:
+    """Found once for a class: a tick tells tens of thousands of values."""
+    if issubclass(kind, Past):
+        return attrgetter(*PAST_FIELDS)
+    if is_dataclass(kind):
+        names = tuple(field.name for field in fields(kind))
+        if len(names) == 1:
+            return lambda value: {names[0]: getattr(value, names[0])}
+        read = attrgetter(*names)
+        return lambda value: dict(zip(names, read(value), strict=True))
+    if issubclass(kind, Mapping):
+        return dict
+    if issubclass(kind, dt.date | dt.time):  # TOML has them, so an option may be one
+        return methodcaller("isoformat")
+    raise TypeError(f"{kind.__name__} is no value that a journal keeps")
 
 
 def _read_document(adapter: TypeAdapter[T], document: str, *, table: str, key: object) -> T:

@@ -22,6 +22,7 @@ from autoscaler.core.model import (
     PoolWish,
     Transition,
 )
+from autoscaler.core.repeats import Repeats
 from autoscaler.core.reports import Boot
 from policies.prospect import Slice
 from providers.contract import NodeName
@@ -137,6 +138,9 @@ class TickRecord:
     changed_nodes: tuple[Node, ...] = ()
     transitions: tuple[Transition, ...] = ()
     decisions: tuple[PoolDecision, ...] = ()
+    """All of them. Each is the one that stands from now on; those that repeat the one before do not become part of the
+    past."""
+    repeats: Repeats = field(default_factory=Repeats)
     answers: tuple[OrderAnswer, ...] = ()
     wishes: tuple[PoolWish, ...] = ()
     memory: Memory

@@ -59,7 +59,7 @@ class Database:
         reading: Mapping[str, object] = NO_OPTIONS,
         writing: Mapping[str, object] = NO_OPTIONS,
         before_writing: Callable[[], None] = nothing,
-        bounded: Callable[[], AbstractContextManager[None]] | None = None,
+        bounded: Callable[[float | None], AbstractContextManager[None]] | None = None,
     ) -> None:
         """`bounded` is for one that a server keeps: around a transaction, it ends waits for a server that is silent."""
         self._engine = engine
@@ -67,7 +67,7 @@ class Database:
         self._writer = engine.execution_options(**writing)
         self._tongue = tongue
         self._before_writing = before_writing
-        self._bounded = bounded or nullcontext
+        self._bounded = bounded or (lambda _within_s: nullcontext())
         self.place = place
         """What it is called in messages; never holds a password."""
         self.file = file
@@ -82,18 +82,19 @@ class Database:
         """One consistent look. `doing` completes "cannot …" in the message of a JournalUnavailable."""
         with (
             translated(self.place, doing, self._tongue),
-            self._bounded(),
+            self._bounded(None),
             self._reader.connect() as connection,
             connection.begin(),
         ):
             yield connection
 
     @contextmanager
-    def writing(self, doing: str) -> Iterator[sa.Connection]:
-        """One transaction: whole on disk afterwards, or JournalUnavailable."""
+    def writing(self, doing: str, *, within_s: float | None = None) -> Iterator[sa.Connection]:
+        """One transaction: whole on disk afterwards, or JournalUnavailable. A server may take `within_s` for it, else
+        as long as for any."""
         with (
             translated(self.place, doing, self._tongue),
-            self._bounded(),
+            self._bounded(within_s),
             self._writer.connect() as connection,
             connection.begin(),
         ):
@@ -103,6 +104,10 @@ class Database:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+
+
+MIGRATION_S = 600.0
+"""What a migration may take on a server: an index over millions of rows takes some seconds a million."""
 
 
 def bring_up_to_date(
@@ -120,7 +125,7 @@ def bring_up_to_date(
         if schema.is_current(connection, place=database.place):
             return
     kept: list[Path] = []
-    with database.writing("bring its schema up to date") as connection:
+    with database.writing("bring its schema up to date", within_s=MIGRATION_S) as connection:
         lock(connection)
         before = schema.upgrade(
             connection, place=database.place, first=lambda old: kept.extend([keep(old)] if keep else [])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import MappingProxyType
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +16,7 @@ from autoscaler.clock import SystemClock
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Order, OrderAnswer, PoolName, PoolWish
-from autoscaler.journal import codec, file_lease, tables, timed_lease
+from autoscaler.journal import codec, committing, file_lease, tables, timed_lease
 from autoscaler.journal.contract import JournalUnavailable, LeaseHolder, LeaseTerms, Migration, TickRecord
 from autoscaler.journal.database import Database, Manner
 from autoscaler.journal.lease import Lease
@@ -59,6 +58,11 @@ class Journal:
         self._elapsed = elapsed
         self._watch = Watch(elapsed)
         self._lease: Lease | None = None
+        self._known: dict[tuple[object, ...], Node] = {}
+        """Rows of live nodes as they were read last, and what they hold: most are the same at the next tick."""
+        self._committed: tuple[str, Memory] | None = None
+        """The memory that we wrote last, as a document too."""
+        self._parts: codec.MemoryParts = {}
 
     @property
     def place(self) -> str:
@@ -129,19 +133,28 @@ class Journal:
         live = tables.nodes.c.state.is_distinct_from(NodeState.GONE.value)
         query = sa.select(tables.nodes).where(live)
         with self.reading("read the nodes") as connection:
-            rows = connection.execute(query)
-            names = tuple(
-                rows.keys()
-            )  # of all rows at once: a mapping of each would cost as much as reading it
-            found = [codec.read_node(dict(zip(names, row, strict=True))) for row in rows]
+            found = connection.execute(query)
+            # Names of all rows at once, and all rows at once: a mapping of each would cost as much as reading it.
+            names, rows = tuple(found.keys()), found.all()
+            known, before = {}, self._known
+            for row in map(tuple, rows):
+                node = before.get(row)
+                known[row] = codec.read_node(dict(zip(names, row, strict=True))) if node is None else node
+        self._known = known
         # Sorted here: databases differ in what comes first, `a-b` or `ab`.
-        return tuple(sorted(found, key=lambda node: node.name))
+        return tuple(sorted(known.values(), key=lambda node: node.name))
 
     def memory(self) -> Memory:
         """What the last tick handed to the next; empty before the first."""
         with self.reading("read the memory") as connection:
             document = connection.execute(sa.select(tables.memory.c.document)).scalar()
-            return Memory() if document is None else codec.read_memory(document)
+        if document is None:
+            return Memory()
+        written = self._committed
+        same = (
+            written is not None and written[0] == document and "NaN" not in document
+        )  # which reading refuses
+        return written[1] if written is not None and same else codec.read_memory(document)
 
     def waiting_orders(self) -> tuple[Order, ...]:
         """Orders without an answer, oldest first."""
@@ -160,10 +173,12 @@ class Journal:
     def past(self, since_at: float) -> Mapping[PoolName, tuple[Past, ...]]:
         """Earlier decisions of each pool since then, oldest first, begun by the one that still stood at that time."""
         table = tables.decisions.c
-        standing = sa.select(sa.func.max(table.number)).where(table.at < since_at).group_by(table.pool)
-        query = sa.select(table.pool, table.at, table.recommended, table.wanted, table.workers)
-        query = query.where(sa.or_(table.at >= since_at, table.number.in_(standing)))
-        query = query.order_by(table.at, table.number)
+        wanted = table.pool, table.at, table.recommended, table.wanted, table.workers, table.number
+        before = _standing_before(since_at).subquery()
+        query = sa.union_all(
+            sa.select(*wanted).where(table.at >= since_at),
+            sa.select(*wanted).where(table.number.in_(sa.select(before.c.number))),
+        ).order_by("at", "number")
         found: dict[PoolName, list[Past]] = {}
         with self.reading("read the past decisions") as connection:
             for row in connection.execute(query).mappings():
@@ -199,27 +214,20 @@ class Journal:
         Duty of the caller: dispatch nothing that stands in a record whose commit failed.
         """
         with self._confirming(), self.writing("write down the tick") as connection:
-            # Before the first statement: a server ends a transaction that it waits for, and the rows of ten thousand
+            # Before the first statement: a server ends a transaction that it waits for, and rows of ten thousand
             # nodes take a busy machine a second or two.
-            new = [codec.node_row(node) for node in record.new_nodes]
-            # The key in an update's condition needs a name that no column has.
-            changed = [codec.node_row(node) | {"key": node.name} for node in record.changed_nodes]
+            rows = committing.rows(record, self._parts)
             if self._lease is not None:
                 self._lease.require(connection)
-            _insert_nodes(connection, record, new)
-            _update_nodes(connection, record, changed)
-            _append(connection, record)
-            _add(connection, record)
-            _answer(connection, record.answers, record.at)
-            _replace(connection, record)
-            _keep_boots(connection, record)
+            committing.write(connection, record, rows)
+        self._committed = rows.memory, record.memory
 
     def answer(self, answers: tuple[OrderAnswer, ...], at: float) -> None:
         """Answer orders that are about no node and no pool, between two ticks. Raises as `commit` does."""
         with self._confirming(), self.writing("answer an order") as connection:
             if self._lease is not None:
                 self._lease.require(connection)
-            _answer(connection, answers, at)
+            committing.answer(connection, answers, at)
 
     def _confirming(self) -> AbstractContextManager[None]:
         return nullcontext() if self._lease is None else self._lease.confirming()
@@ -243,110 +251,22 @@ class Journal:
         return gone
 
 
-def _insert_nodes(connection: sa.Connection, record: TickRecord, rows: list[dict[str, Any]]) -> None:
-    """Names are the keys of creations, used once ever: one that has a record in any state fails the tick."""
-    if not record.new_nodes:
-        return
-    names = [node.name for node in record.new_nodes]
-    used = sa.select(tables.nodes.c.name, tables.nodes.c.state).where(tables.nodes.c.name.in_(names))
-    for name, state in connection.execute(used):
-        raise JournalUnavailable(
-            f"node {name} cannot be ordered: its name was used before, by a node that is {state}"
-        )
-    connection.execute(sa.insert(tables.nodes), rows)
+def _standing_before(since_at: float) -> sa.Select[tuple[int | None]]:
+    """The number of the last decision of each pool that was written with an instant before that one.
 
-
-def _update_nodes(connection: sa.Connection, record: TickRecord, rows: list[dict[str, Any]]) -> None:
-    """A node that has no live record fails the tick: GONE is final, and nothing is known that was not ordered."""
-    if not record.changed_nodes:
-        return
-    table = tables.nodes
-    names = [node.name for node in record.changed_nodes]
-    live = sa.select(table.c.name).where(table.c.name.in_(names), table.c.state != NodeState.GONE.value)
-    known = frozenset(connection.execute(live).scalars())
-    for node in record.changed_nodes:
-        if node.name not in known:
-            raise JournalUnavailable(
-                f"node {node.name} cannot become {node.state.value}: it has no live record"
-            )
-    # One statement for all of them.
-    statement = sa.update(table).where(table.c.name == sa.bindparam("key"))
-    statement = statement.values(
-        {name: sa.bindparam(name) for name in rows[0] if name not in {"name", "key"}}
+    A look into the index for each pool, not one over all that there ever was. By number and not by instant, as the wall
+    clock may have been set; so the instant is made a term that no index serves, or a database would sort by it.
+    """
+    decisions, pools = tables.decisions.c, tables.standing.c
+    last = (
+        sa.select(decisions.number)
+        .where(decisions.pool == pools.pool, decisions.at + 0.0 < since_at)
+        .order_by(decisions.number.desc())
+        .limit(1)
+        .correlate(tables.standing)
+        .scalar_subquery()
     )
-    connection.execute(statement, rows)
-
-
-def _append(connection: sa.Connection, record: TickRecord) -> None:
-    """What is only ever added."""
-    for table, rows in (
-        (tables.transitions, [codec.transition_row(transition) for transition in record.transitions]),
-        (tables.decisions, [codec.decision_row(decision) for decision in record.decisions]),
-        (tables.samples, [codec.sample_row(sample) for sample in record.samples]),
-    ):
-        if rows:
-            connection.execute(sa.insert(table), rows)
-
-
-def _add(connection: sa.Connection, record: TickRecord) -> None:
-    """What is added up in its row: the first tick of a slice makes that."""
-    table = tables.slices.c
-    rows = [
-        {"pool": pool, "since_at": of.since_at, "arrived": of.arrived, "looked_s": of.looked_s}
-        for pool, of in record.slices.items()
-    ]
-    if not rows:
-        return
-    begun = sa.select(table.pool, table.since_at).where(table.since_at.in_({row["since_at"] for row in rows}))
-    there = {(pool, since_at) for pool, since_at in connection.execute(begun)}
-    new = [row for row in rows if (row["pool"], row["since_at"]) not in there]
-    more = [
-        {
-            "of_pool": row["pool"],
-            "began_at": row["since_at"],
-            "further": row["arrived"],
-            "longer_s": row["looked_s"],
-        }
-        for row in rows
-        if (row["pool"], row["since_at"]) in there
-    ]
-    if new:
-        connection.execute(sa.insert(tables.slices), new)
-    if more:
-        same = sa.and_(table.pool == sa.bindparam("of_pool"), table.since_at == sa.bindparam("began_at"))
-        added = {
-            "arrived": table.arrived + sa.bindparam("further"),
-            "looked_s": table.looked_s + sa.bindparam("longer_s"),
-        }
-        connection.execute(sa.update(tables.slices).where(same).values(added), more)
-
-
-def _answer(connection: sa.Connection, answers: tuple[OrderAnswer, ...], at: float) -> None:
-    """The first answer to an order stands."""
-    table = tables.orders
-    for answer in answers:
-        waiting = sa.update(table).where(table.c.number == answer.number, table.c.answered_at.is_(None))
-        said = {"answered_at": at, "carried_out": answer.carried_out, "says": answer.says}
-        connection.execute(waiting.values(said))
-
-
-def _replace(connection: sa.Connection, record: TickRecord) -> None:
-    """What has one row and no history."""
-    for wish in record.wishes:
-        connection.execute(sa.delete(tables.wishes).where(tables.wishes.c.pool == wish.pool))
-        connection.execute(sa.insert(tables.wishes).values(codec.wish_row(wish)))
-    connection.execute(sa.delete(tables.memory))
-    document = codec.memory_document(record.memory)
-    connection.execute(sa.insert(tables.memory).values(slot=1, at=record.at, document=document))
-
-
-def _keep_boots(connection: sa.Connection, record: TickRecord) -> None:
-    """One row for each machine. A log stays until another comes: the last report of a failed boot may bring none."""
-    table = tables.boots
-    for boot in record.boots:
-        row = codec.boot_row(boot)
-        if not connection.execute(sa.update(table).where(table.c.node == boot.node).values(row)).rowcount:
-            connection.execute(sa.insert(table).values(row))
+    return sa.select(last.label("number")).select_from(tables.standing)
 
 
 def _forget_logs(connection: sa.Connection) -> None:
@@ -362,10 +282,13 @@ def _purgeable(before_at: float, slices_before_at: float) -> Iterator[sa.Select[
     nodes, transitions, orders, leases = tables.nodes.c, tables.transitions.c, tables.orders.c, tables.lease.c
     live = sa.select(nodes.name).where(nodes.state != NodeState.GONE.value)
     newest = sa.select(sa.func.max(leases.epoch)).scalar_subquery()
+    decisions = tables.decisions.c
+    # However long it stands already: windows that begin after that time begin with it.
+    stood = sa.select(sa.func.max(decisions.number)).where(decisions.at < before_at).group_by(decisions.pool)
     yield sa.select(nodes.name).where(nodes.state == NodeState.GONE.value, nodes.entered_at < before_at)
     yield sa.select(transitions.number).where(transitions.at < before_at, transitions.node.not_in(live))
     yield sa.select(tables.boots.c.node).where(tables.boots.c.node.not_in(sa.select(nodes.name)))
-    yield sa.select(tables.decisions.c.number).where(tables.decisions.c.at < before_at)
+    yield sa.select(decisions.number).where(decisions.at < before_at, decisions.number.not_in(stood))
     yield sa.select(tables.samples.c.number).where(tables.samples.c.at < before_at)
     yield sa.select(tables.slices.c.number).where(tables.slices.c.since_at < slices_before_at)
     yield sa.select(orders.number).where(orders.answered_at < before_at)

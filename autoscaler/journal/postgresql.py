@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import pool
 
 from autoscaler.journal.contract import JournalUnavailable
-from autoscaler.journal.database import Database, Manner, Tongue, bring_up_to_date, translated
+from autoscaler.journal.database import MIGRATION_S, Database, Manner, Tongue, bring_up_to_date, translated
 
 CONNECT_S = 5
 """For one address of the server, login included; whole seconds, as libpq wants them. To find the addresses of its name
@@ -131,7 +131,7 @@ def open_postgresql(url: sa.URL, password: str | None, manner: Manner) -> Databa
         reading={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
         # Not serializable: who commits holds the lease's row, and others only add rows of their own.
         writing={"isolation_level": "READ COMMITTED", "postgresql_readonly": manner.read_only},
-        bounded=lambda: patience.within(ANSWER_S),
+        bounded=lambda within_s: patience.within(within_s or ANSWER_S),
     )
     try:
         bring_up_to_date(database, manner, _lock_schema)
@@ -164,6 +164,7 @@ def _engine(url: sa.URL, password: str | None, *, read_only: bool) -> sa.Engine:
 
 def _lock_schema(connection: sa.Connection) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+    connection.execute(sa.text(f"SET LOCAL statement_timeout = {MIGRATION_S * 1000:.0f}"))
 
 
 def _on_connect(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -85,24 +86,28 @@ def last_transitions(journal: Journal, *, limit: int, pool: PoolName | None = No
 
 
 def last_decisions(journal: Journal) -> Mapping[PoolName, PoolDecision]:
-    """The last decision written about each pool."""
-    newest = sa.select(sa.func.max(tables.decisions.c.number)).group_by(tables.decisions.c.pool)
-    found = _decisions(journal, sa.select(tables.decisions).where(tables.decisions.c.number.in_(newest)))
+    """The decision that stands about each pool, with its figures as they are now, and when it was made last."""
+    found = _decisions(journal, _standing(sa.select(tables.memory.c.at).scalar_subquery()))
     return MappingProxyType({decision.pool: decision for decision in found})
 
 
 def decision_at(journal: Journal, pool: PoolName, at: float) -> PoolDecision | None:
-    """The decision that held at that instant: the latest at or before it."""
-    table = tables.decisions.c
-    query = sa.select(tables.decisions).where(table.pool == pool, table.at <= at)
-    found = _decisions(journal, query.order_by(table.at.desc(), table.number.desc()).limit(1))
+    """The decision that held at that instant: the one that stands if it is as old, else the latest of the past.
+
+    Those that repeated it are not on record, so its figures may be of a while before.
+    """
+    table, now = tables.decisions.c, tables.standing.c
+    found = _decisions(journal, _standing(sa.literal(at)).where(now.pool == pool, now.at <= at))
+    if not found:
+        query = sa.select(tables.decisions).where(table.pool == pool, table.at <= at)
+        found = _decisions(journal, query.order_by(table.at.desc(), table.number.desc()).limit(1))
     return found[0] if found else None
 
 
 def decisions_between(
     journal: Journal, pool: PoolName, since_at: float, until_at: float
 ) -> tuple[PoolDecision, ...]:
-    """A pool's decisions in that time, both ends included, oldest first."""
+    """A pool's decisions in that time that did not repeat the one before, both ends included, oldest first."""
     table = tables.decisions.c
     query = sa.select(tables.decisions).where(table.pool == pool, table.at.between(since_at, until_at))
     return _decisions(journal, query.order_by(table.at, table.number))
@@ -201,6 +206,22 @@ def lease_holder(journal: Journal) -> LeaseHolder | None:
     """The daemon that holds the lease, by its own word. A killed one still stands here: compare `last_tick_at`."""
     with journal.reading("read who holds its lease") as connection:
         return lease.read_holder(connection)
+
+
+def _standing(until_at: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """What stands, each with the instant of the last tick up to then that decided so.
+
+    One that repeats the one before in every figure is not written once more; the sample of its tick is.
+    """
+    standing, samples = tables.standing.c, tables.samples.c
+    sampled_at = (
+        sa.select(sa.func.max(samples.at))
+        .where(samples.pool == standing.pool, samples.at <= until_at)
+        .correlate(tables.standing)
+        .scalar_subquery()
+    )
+    at = sa.case((sampled_at > standing.at, sampled_at), else_=standing.at).label("at")
+    return sa.select(*(at if column is standing.at else column for column in standing))
 
 
 def _transitions(journal: Journal, query: sa.Select[tuple[object, ...]]) -> tuple[Transition, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0010"
+SCHEMA = "0011"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -127,12 +127,25 @@ decisions = sa.Table(
     _count("wanted"),
     _count("workers"),
     _words("sentence"),
-    sa.Column(
-        "document", sa.LargeBinary, nullable=False
-    ),  # JSON behind zlib: one a pool a tick is most of a journal
+    sa.Column("document", sa.LargeBinary, nullable=False),  # JSON behind zlib
     sa.Index(None, "pool", "at"),
-    # Covers `past`, which every tick asks for: it never has to touch the documents.
+    sa.Index(None, "pool", "number"),
+    # Covers what every tick asks for of a window: it never has to touch the documents.
     sa.Index("ix_decisions_past", "at", "pool", "recommended", "wanted", "workers"),
+)
+
+# The last decision about each pool, whole: the newest of `decisions` where that says the same, but with the figures of
+# the last tick at which one moved. A row for every pool there ever was.
+standing = sa.Table(
+    "standing",
+    metadata,
+    sa.Column("pool", sa.Text, primary_key=True),
+    _at("at"),
+    _count("recommended", nullable=True),
+    _count("wanted"),
+    _count("workers"),
+    _words("sentence"),
+    sa.Column("document", sa.LargeBinary, nullable=False),
 )
 
 samples = sa.Table(

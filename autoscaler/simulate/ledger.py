@@ -162,17 +162,7 @@ class LedgerOfOne:
                 ledger.nodes.pop(node.name, None)
             else:
                 ledger.nodes[node.name] = node
-        for told in record.decisions:
-            decision, supply = told.decision, told.decision.input.supply
-            past = Past(
-                at=told.at, recommended=decision.recommended, wanted=decision.wanted, workers=supply.workers
-            )
-            ledger.past.setdefault(told.pool, deque(maxlen=_PAST_KEPT)).append(past)
-        for pool, more in record.slices.items():
-            had = ledger.slices.get((pool, more.since_at)) or replace(more, arrived=0.0, looked_s=0.0)
-            ledger.slices[pool, more.since_at] = replace(
-                had, arrived=had.arrived + more.arrived, looked_s=had.looked_s + more.looked_s
-            )
+        _remember(ledger, record)
         for answer in record.answers:
             ledger.orders.pop(answer.number, None)
         for wish in record.wishes:
@@ -180,6 +170,23 @@ class LedgerOfOne:
         ledger.memory = record.memory
         while len(ledger.used) > max(_NAMES_KEPT, 2 * len(ledger.nodes)):
             del ledger.used[next(name for name in ledger.used if name not in ledger.nodes)]
+
+
+def _remember(ledger: Ledger, record: TickRecord) -> None:
+    """What later ticks look back on: decisions that did not repeat the one before, and what came in each slice."""
+    for told in record.decisions:
+        if (told.pool, told.at) in record.repeats.said:
+            continue
+        decision, supply = told.decision, told.decision.input.supply
+        past = Past(
+            at=told.at, recommended=decision.recommended, wanted=decision.wanted, workers=supply.workers
+        )
+        ledger.past.setdefault(told.pool, deque(maxlen=_PAST_KEPT)).append(past)
+    for pool, more in record.slices.items():
+        had = ledger.slices.get((pool, more.since_at)) or replace(more, arrived=0.0, looked_s=0.0)
+        ledger.slices[pool, more.since_at] = replace(
+            had, arrived=had.arrived + more.arrived, looked_s=had.looked_s + more.looked_s
+        )
 
 
 def _since(decided: deque[Past], since_at: float) -> tuple[Past, ...]:

@@ -50,3 +50,26 @@ def as_of(url: str, revision: str, whole: str) -> None:
                 taken.execute(sa.insert(old), rows)
     source.dispose()
     target.dispose()
+
+
+_COLUMNS = {
+    "0009": {"nodes": ("becomes", "replace_due")},
+    "0010": {"nodes": ("tasks_before", "tasks_now", "tasks_noted_at")},
+}
+_TABLES = {"0008": ("boots",), "0011": ("standing",)}
+_INDEXES = {"0011": ("ix_decisions_pool_number",)}
+
+
+def take_back(connection: sa.Connection, revision: str) -> None:
+    """Make of a journal of today one of that schema, which is 0007 or later, with all its rows."""
+    for later in (each for each in reversed(REVISIONS) if each > revision):
+        for index in _INDEXES.get(later, ()):
+            connection.execute(sa.text(f"DROP INDEX {index}"))
+        for table in _TABLES.get(later, ()):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        for table, columns in _COLUMNS.get(later, {}).items():
+            for column in columns:
+                connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+    connection.execute(
+        sa.text(f"UPDATE {tables.SCHEMA_TABLE} SET version_num = :revision"), {"revision": revision}
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from autoscaler.core.facts import Memory
-from autoscaler.journal import open_journal, tables
+from autoscaler.journal import open_journal
 from providers.contract import NodeName
 from tests.unit.core.builders import a_node
+from tests.unit.journal.older import take_back
 from tests.unit.journal.records import a_tick
 
 N = NodeName("n1")
@@ -32,9 +31,7 @@ def test_machines_of_the_release_before_are_kept_as_not_known(url: str) -> None:
     opened = open_journal(url)
     opened.commit(a_tick(new_nodes=(a_node(N, becomes="0123"),)))
     with opened.writing("take it back to the release before") as connection:
-        for column in ("becomes", "replace_due", "tasks_before", "tasks_now", "tasks_noted_at"):
-            connection.execute(sa.text(f"ALTER TABLE nodes DROP COLUMN {column}"))
-        connection.execute(sa.text(f"UPDATE {tables.SCHEMA_TABLE} SET version_num = '0008'"))
+        take_back(connection, "0008")
     opened.close()
 
     again = open_journal(url)

@@ -18,6 +18,7 @@ from autoscaler.journal import journal as whole
 from autoscaler.journal.contract import BootRecord
 from providers.contract import NodeName
 from tests.unit.core.builders import OFFER, POOL, a_node
+from tests.unit.journal.older import take_back
 from tests.unit.journal.records import a_tick
 
 N = NodeName("n1")
@@ -115,10 +116,7 @@ def test_a_journal_of_the_release_before_is_brought_up_to_date(url: str) -> None
     older = json.loads(codec.memory_document(opened.memory()))
     del older["booting"], older["phases"]
     with opened.writing("take it back to the release before") as connection:
-        connection.execute(sa.text("DROP TABLE boots"))
-        for column in ("becomes", "replace_due", "tasks_before", "tasks_now", "tasks_noted_at"):
-            connection.execute(sa.text(f"ALTER TABLE nodes DROP COLUMN {column}"))
-        connection.execute(sa.text(f"UPDATE {tables.SCHEMA_TABLE} SET version_num = '0007'"))
+        take_back(connection, "0007")
         connection.execute(sa.update(tables.memory).values(document=json.dumps(older)))
     opened.close()
 

@@ -159,7 +159,8 @@ def test_the_past_is_each_pools_decisions_since_then_oldest_first(journal: Journ
 def test_a_damaged_decision_does_not_hide_the_machines(journal: Journal, url: str) -> None:
     """Each part is read alone: the fleet is known although one document is not legible."""
     journal.commit(a_whole_tick(1))
-    _damage(url, "UPDATE decisions SET document = '{\"input\": 3'")
+    for table in ("decisions", "standing"):
+        _damage(url, f"UPDATE {table} SET document = '{{\"input\": 3'")
 
     assert 1 == len(journal.live_nodes())
     assert 1 == len(journal.past(0.0)[IMAGES])
@@ -246,7 +247,7 @@ def test_purge_forgets_what_ended_and_nothing_that_lives(journal: Journal) -> No
                 a_node("ended-lately", entered_at=200.0, state=NodeState.GONE),
             ),
             transitions=tuple(a_transition(node, at=1.0) for node in ("live", "ended", "ended-lately")),
-            decisions=(a_decision(at=50.0), a_decision(at=150.0)),
+            decisions=(a_decision(at=40.0), a_decision(at=50.0), a_decision(at=150.0)),
             samples=(a_sample(at=50.0), a_sample(at=150.0)),
             answers=(OrderAnswer(number=answered, carried_out=True, says="done"),),
             wishes=(PoolWish(pool=IMAGES, paused=True),),
@@ -259,7 +260,8 @@ def test_purge_forgets_what_ended_and_nothing_that_lives(journal: Journal) -> No
     assert 0 == journal.purge(100.0)
     assert {"live", "ended-lately"} == {node.name for node in read.nodes(journal, include_gone=True)}
     assert 1 == len(read.transitions_of(journal, NodeName("live")))
-    assert [150.0] == [d.at for d in read.decisions_between(journal, IMAGES, 0.0, 9e9)]
+    # That of 50 still stood when what is kept begins.
+    assert [50.0, 150.0] == [d.at for d in read.decisions_between(journal, IMAGES, 0.0, 9e9)]
     assert [150.0] == [s.at for s in read.samples_between(journal, IMAGES, 0.0, 9e9)]
     assert [waiting] == [record.order.number for record in read.orders(journal)]
     assert IMAGES in journal.wishes()

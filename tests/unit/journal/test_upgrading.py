@@ -189,7 +189,7 @@ def test_a_copy_that_is_no_good_is_none(
         backup, "_copy", lambda _source, draft: draft.write_bytes((tmp_path / "other.db").read_bytes())
     )
 
-    with pytest.raises(JournalUnavailable, match="a copy of the journal was no good: schema 0010"):
+    with pytest.raises(JournalUnavailable, match="a copy of the journal was no good: schema 0011"):
         open_journal(file_url)
     assert () == backup.copies(tmp_path / "journal.db")
 
