@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from autoscaler import meters
+from autoscaler import memory, meters
 from autoscaler.meters import Meter, Timing
 from benchmarks.scale.fleet import TICK_S, Door, Fleet, Size, open_fleet
 
@@ -64,6 +64,7 @@ def measure(size: Size, door: Door, ticks: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         file, watch = Path(directory, "journal.db"), Stopwatch()
         fleet = open_fleet(size, file, door, counted=watch)
+        memory.settle()  # as the daemon does
         try:
             for _ in range(WARM):
                 _tick(fleet, watch)
