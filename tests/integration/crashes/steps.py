@@ -19,7 +19,7 @@ Counts = Callable[[tuple[Any, ...], Any], bool]
 
 _CALL = "autoscaler.execute:_call"
 _COMMIT = "autoscaler.journal.journal:Journal.commit"
-_LAST_WRITE = "autoscaler.journal.journal:_replace"
+_LAST_WRITE = "autoscaler.journal.committing:_replace"
 """The last statement of a commit's transaction: after it, everything is written and nothing is committed."""
 
 
