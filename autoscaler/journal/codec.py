@@ -202,7 +202,7 @@ _DENSE = json.JSONEncoder(default=_plain, separators=(",", ":"))
 
 
 def _ways(kind: type) -> Callable[[Any], Any]:
-    """How a value of that class is told."""
+    """How a value of that class is told; apart from `_way`, whose cache takes no `type[Any]` for mypy."""
     return _way(kind)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autoscaler import becoming, wiring
@@ -275,12 +275,17 @@ def _fill(journal: Journal, cloud: SimulatedCloud, pools: Mapping[PoolName, Pool
 
 
 def _node(cloud: SimulatedCloud, pool: PoolRules, number: int) -> Node:
+    name = NodeName(f"{fleet_toml.FLEET}-{pool.name}-{number:04x}c7765")
+    return replace(serving(cloud, fleet_toml.FLEET, pool, name), worker_pid=7)
+
+
+def serving(cloud: SimulatedCloud, fleet: str, pool: PoolRules, name: NodeName) -> Node:
     """A machine that has served for an hour, at the provider and in the record."""
-    name, offer = NodeName(f"{fleet_toml.FLEET}-{pool.name}-{number:04x}c7765"), pool.offers[0]
+    offer = pool.offers[0]
     machine = cloud.make(
         InstanceSpec(
             name=name,
-            fleet=fleet_toml.FLEET,
+            fleet=fleet,
             pool=pool.name,
             size=offer.size,
             image=offer.image,
@@ -305,6 +310,5 @@ def _node(cloud: SimulatedCloud, pool: PoolRules, number: int) -> Node:
         instance_id=machine.instance_id,
         instance_created_at=machine.created_at,
         enrolled_at=machine.boots_at,
-        worker_pid=7,
         becomes=pool.becomes.get(offer.name, ""),
     )

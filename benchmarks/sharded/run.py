@@ -19,6 +19,7 @@ from autoscaler.core.model import Node, PoolName, PoolRules
 from autoscaler.journal import TickRecord
 from autoscaler.loop import Rulebook
 from autoscaler.simulate.clock import WorldClock
+from benchmarks.scale.fleet import serving
 from benchmarks.sharded.account import Account, Tenants
 from benchmarks.sharded.checks import Harm, Ledgers
 from benchmarks.sharded.daemon import ACCOUNT
@@ -252,38 +253,9 @@ class Life:
 
     def _node(self, number: int, mark: str, rules: PoolRules, count: int) -> Node:
         """A machine that has served for an hour, at the account and in the record."""
-        name, offer = NodeName(f"{mark}-{rules.name}-{count:05x}"), rules.offers[0]
+        name = NodeName(f"{mark}-{rules.name}-{count:05x}")
         self.ledgers.orderer[name] = number
-        machine = self.cloud.make(
-            InstanceSpec(
-                name=name,
-                fleet=mark,
-                pool=rules.name,
-                size=offer.size,
-                image=offer.image,
-                location=offer.location,
-                user_data=b"",
-            ),
-            late_s=-3_600.0,
-        )
-        assert machine is not None
-        return Node(
-            name=name,
-            machine=name,
-            pool=rules.name,
-            offer=offer,
-            slots=rules.slots,
-            queues=rules.queues,
-            state=NodeState.READY,
-            reason=f"celery@{name} is heard",
-            ordered_at=machine.created_at,
-            entered_at=machine.boots_at,
-            entered_on=0.0,
-            instance_id=machine.instance_id,
-            instance_created_at=machine.created_at,
-            enrolled_at=machine.boots_at,
-            becomes=rules.becomes.get(offer.name, ""),
-        )
+        return serving(self.cloud, mark, rules, name)
 
 
 def bound_s(scenario: Scenario) -> float:
