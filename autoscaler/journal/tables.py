@@ -223,12 +223,13 @@ stretches = sa.Table(
     sa.Index(None, "over_s", "at"),
 )
 
-# How far decisions were thinned: the number of the last one that was looked through.
+# How far decisions were thinned: the numbers of the last ones that were looked through.
 thinned = sa.Table(
     "thinned",
     metadata,
     sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),  # always 1
-    sa.Column("decision", sa.BigInteger, nullable=False),
+    _count("changes"),  # for those that changed nothing
+    _count("hours"),  # for all but the last of each hour
     sa.CheckConstraint("slot = 1", name="one"),
 )
 

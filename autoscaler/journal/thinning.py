@@ -1,5 +1,5 @@
-"""The past thinner the older it is: looks of each tick, then of each minute, then of each hour; of decisions what they
-changed.
+"""The past thinner the older it is: looks of each tick, then of each minute, then of each hour; each decision, then
+those that changed the number, then the last of an hour.
 
 A journal that keeps every tick for a month is mostly ticks on which nothing happened. What goes in are instants before
 which a past is thinned, out comes how much there was to do. Each call is a few short transactions, as the loop's
@@ -9,6 +9,7 @@ commits wait for them. What never happens here: a count lost or counted twice, a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -31,7 +32,8 @@ class Terms:
     ticks_since_at: float
     minutes_since_at: float
     decisions_since_at: float
-    """Each decision. Before the longest window and cooldown of any pool, and what a replay begins from."""
+    """Each decision: before the longest window and cooldown of any pool. Of older ones those are kept that changed the
+    number, and of times that are on record by the hour the last of each."""
     apart_s: float
     """Between two looks further apart than this nobody looked: they stay two rows."""
 
@@ -80,7 +82,7 @@ def thin(journal: Journal, terms: Terms) -> int:
         _gather(journal, _TO_MINUTES, terms.ticks_since_at, terms.apart_s)
         # An hour is made once all of its ticks are minutes.
         + _gather(journal, _TO_HOURS, minutes_at, terms.apart_s)
-        + _forget_decisions(journal, terms.decisions_since_at)
+        + _forget_decisions(journal, terms)
     )
 
 
@@ -135,53 +137,73 @@ def _oldest(connection: sa.Connection, step: _Step, before_at: float) -> sa.Colu
     )
 
 
-def _forget_decisions(journal: Journal, before_at: float) -> int:
-    """Of each pool those go that want what the one before did, once there is a later one that is as old: the newest
-    before that time is what windows begin with. Returns how many were looked through."""
+def _forget_decisions(journal: Journal, terms: Terms) -> int:
+    """Forget some of those that changed nothing, and of times that are on record by the hour all but the last of each.
+
+    A decision is judged once its pool has a later one that is as old: the newest before that time is what windows begin
+    with. Returns how many were looked through.
+    """
+    decisions, thinned = tables.decisions, tables.thinned
+    hours_at = min(terms.minutes_since_at, terms.decisions_since_at)
     with journal.reading("find what is to be thinned") as connection:
-        done = connection.execute(sa.select(tables.thinned.c.decision)).scalar()
-        numbers = connection.execute(_later(done or 0, before_at)).scalars().all()
-        if not numbers:
-            return 0
-        gone = list(connection.execute(_repeating(numbers[0], numbers[-1], before_at)).scalars())
-    decisions = tables.decisions
+        done = connection.execute(sa.select(thinned.c.changes, thinned.c.hours)).one_or_none() or (0, 0)
+        changes = _later(connection, done[0], terms.decisions_since_at)
+        hours = _later(connection, done[1], hours_at)
+        gone = [
+            *_judged(connection, changes, terms.decisions_since_at, _repeats),
+            *_judged(connection, hours, hours_at, _is_of_the_hour),
+        ]
+    if not changes and not hours:
+        return 0
     with journal.writing("thin its decisions") as connection:
         if gone:
             connection.execute(sa.delete(decisions).where(decisions.c.number.in_(gone)))
-        connection.execute(sa.delete(tables.thinned))
-        connection.execute(sa.insert(tables.thinned).values(slot=1, decision=numbers[-1]))
-    return len(numbers)
+        connection.execute(sa.delete(thinned))
+        reached = {"changes": max(changes, default=done[0]), "hours": max(hours, default=done[1])}
+        connection.execute(sa.insert(thinned).values(slot=1, **reached))
+    return len(changes) + len(hours)
 
 
-def _later(done: int, before_at: float) -> sa.Select[Any]:
+def _later(connection: sa.Connection, done: int, before_at: float) -> Sequence[int]:
     """The next decisions that are due, by number: the wall clock may have been set."""
     table = tables.decisions.c
     # By the index over instants; a decision that was made after it is not looked at yet.
     newest = sa.select(table.number).where(table.at < before_at).order_by(table.at.desc()).limit(1)
     due = sa.and_(table.number > done, table.number <= newest.scalar_subquery())
-    return sa.select(table.number).where(due).order_by(table.number).limit(_DECISIONS)
+    query = sa.select(table.number).where(due).order_by(table.number).limit(_DECISIONS)
+    return connection.execute(query).scalars().all()
 
 
-def _repeating(first: int, last: int, before_at: float) -> sa.Select[Any]:
-    """Of the ones before these, each of its pool, those that want what the one before them did."""
-    later, it, earlier = (tables.decisions.alias(name) for name in ("later", "it", "earlier"))
-    before = (
-        sa.select(it.c.number)
-        .where(it.c.pool == later.c.pool, it.c.number < later.c.number)
-        .order_by(it.c.number.desc())
-        .limit(1)
-        .correlate(later)
-        .scalar_subquery()
+def _judged(
+    connection: sa.Connection, numbers: Sequence[int], before_at: float, goes: Callable[[sa.Row[Any]], bool]
+) -> Iterator[int]:
+    """Of the ones before these, each of its pool, those that go."""
+    if not numbers:
+        return
+    later, it, before = (tables.decisions.alias(name) for name in ("later", "it", "before"))
+    due = sa.and_(later.c.number.between(numbers[0], numbers[-1]), later.c.at < before_at)
+    query = (
+        sa.select(it.c.number, it.c.at, it.c.wanted, later.c.at.label("later_at"))
+        .add_columns(before.c.wanted.label("wanted_before"))
+        .join_from(later, it, it.c.number == _before(later))
+        .outerjoin(before, before.c.number == _before(it))
+        .where(due)
     )
-    judged = sa.select(before).select_from(later).where(later.c.number.between(first, last))
-    judged = judged.where(later.c.at < before_at)
-    one = tables.decisions.c
-    wanted_before = (
-        sa.select(earlier.c.wanted)
-        .where(earlier.c.pool == one.pool, earlier.c.number < one.number)
-        .order_by(earlier.c.number.desc())
-        .limit(1)
-        .correlate(tables.decisions)
-        .scalar_subquery()
-    )
-    return sa.select(one.number).where(one.number.in_(judged), one.wanted == wanted_before)
+    yield from (row.number for row in connection.execute(query) if goes(row))
+
+
+def _before(one: sa.FromClause) -> sa.ScalarSelect[Any]:
+    """The number of the decision before that one, of its pool."""
+    earlier = tables.decisions.alias("earlier")
+    query = sa.select(earlier.c.number).where(earlier.c.pool == one.c.pool, earlier.c.number < one.c.number)
+    return query.order_by(earlier.c.number.desc()).limit(1).correlate(one).scalar_subquery()
+
+
+def _repeats(row: sa.Row[Any]) -> bool:
+    """It wants what the one before it did."""
+    return bool(row.wanted == row.wanted_before)
+
+
+def _is_of_the_hour(row: sa.Row[Any]) -> bool:
+    """It is of the same hour as the one after it."""
+    return bool(row.at // HOUR_S == row.later_at // HOUR_S)

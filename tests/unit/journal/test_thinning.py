@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_minutes_are_no_gaps_and_a_time_without_looks_stays_one(journal: Journal
         found = past.read(journal, IMAGES, T0, T0 + 3_600.0, bins=600, changes=1).bins
         away = [
             (before.last_at - T0, after.first_at - T0)
-            for before, after in zip(found, found[1:], strict=False)
+            for before, after in pairwise(found)
             if after.first_at - before.last_at > 38.0
         ]
         assert [(1_190.0, 1_800.0)] == away

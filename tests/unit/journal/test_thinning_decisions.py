@@ -10,10 +10,12 @@ from tests.unit.journal.records import IMAGES, a_decision, a_sample, a_tick
 T0 = 3_600_000.0
 
 
-def _thin(journal: Journal, decisions_since_at: float, samples_since_at: float = 0.0) -> int:
+def _thin(
+    journal: Journal, decisions_since_at: float, minutes_since_at: float = 0.0, ticks_since_at: float = 0.0
+) -> int:
     terms = Terms(
-        ticks_since_at=samples_since_at,
-        minutes_since_at=samples_since_at,
+        ticks_since_at=ticks_since_at,
+        minutes_since_at=minutes_since_at,
         decisions_since_at=decisions_since_at,
         apart_s=38.0,
     )
@@ -89,20 +91,30 @@ def test_the_decision_that_stands_outlasts_thinning_and_retention(journal: Journ
     assert made[1] == read.decision_at(journal, IMAGES, T0 + 9e6)
 
 
-def test_a_change_within_an_hour_that_is_one_row_is_told_with_its_instant_and_its_sentence(
+def test_a_change_within_a_minute_that_is_one_row_is_told_with_its_instant_and_its_sentence(
     journal: Journal,
 ) -> None:
-    """By the decisions, of which those are kept that changed the number; up and down again within the hour, too. Of
-    several in one row the greatest is told, as in any stretch of the time, and of equals the last."""
-    made = _decide(journal, *[1] * 100, *[4] * 50, *[1] * 300)
+    """By the decisions, of which those are kept that changed the number; up and down again within the minute, too."""
+    made = _decide(journal, *[1] * 100, *[4] * 2, *[1] * 300)
     samples = tuple(a_sample(at=one.at, wanted=one.decision.wanted) for one in made)
     journal.commit(a_tick(T0, samples=samples))
     before = past.read(journal, IMAGES, T0, T0 + 4_500.0, bins=100, changes=9).changes
 
-    _thin(journal, T0 + 1e6, T0 + 1e6)
+    _thin(journal, T0 + 1e6, ticks_since_at=T0 + 1e6)
     after = past.read(journal, IMAGES, T0, T0 + 4_500.0, bins=100, changes=9).changes
 
-    assert [(1, 4, made[100].at, made[100].sentence), (4, 1, made[150].at, made[150].sentence)] == [
+    assert [(4, 1, made[102].at, made[102].sentence)] == [
         (each.before, each.after, each.at, each.sentence) for each in before
     ]
-    assert list(before[1:]) == list(after)
+    assert set(before) <= set(after)
+
+
+def test_of_a_time_that_is_on_record_by_the_hour_the_last_of_each_hour_stays(journal: Journal) -> None:
+    """However often the number changed, a month grows by 24 a day; the newest before that time stays as well."""
+    made = _decide(journal, *([1, 2] * 400))  # two hours and some minutes
+
+    _thin(journal, T0 + 7_500.0, T0 + 7_300.0)
+
+    kept = _kept(journal)
+    assert [made[359], made[719], made[729], *made[730:]] == kept
+    assert made[359] == read.decision_at(journal, IMAGES, T0 + 3_600.0 - 1.0)

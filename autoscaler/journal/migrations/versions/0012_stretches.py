@@ -44,7 +44,8 @@ def upgrade() -> None:
     op.create_table(
         "thinned",
         sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("decision", sa.BigInteger(), nullable=False),
+        sa.Column("changes", sa.BigInteger(), nullable=False),
+        sa.Column("hours", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("slot = 1", name=op.f("ck_thinned_one")),
         sa.PrimaryKeyConstraint("slot", name=op.f("pk_thinned")),
     )
