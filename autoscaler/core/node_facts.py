@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from autoscaler.core import (
+    claims,
     deadlines,
     enrolment,
     lifecycle,
@@ -18,7 +19,6 @@ from autoscaler.core import (
     namesakes,
     offers,
     patience,
-    strangers,
 )
 from autoscaler.core.facts import (
     REFUSALS,
@@ -58,7 +58,7 @@ class View:
     fleet: FleetRules
     timeouts: Timeouts
     outcomes: tuple[Outcome, ...]
-    indices: Mapping[ProviderName, strangers.Index]
+    indices: Mapping[ProviderName, claims.Index]
     """Of every listing that was seen."""
     voices: namesakes.Voices
     booting: Mapping[NodeName, Boot]
@@ -177,7 +177,7 @@ def _listed(node: Node, view: View) -> tuple[Node, Event | None, str]:
     listing = view.listing(node)
     if isinstance(listing, Missing):
         return node, None, ""
-    instance = strangers.claimed_by(node, view.indices[node.offer.provider])
+    instance = claims.claimed_by(node, view.indices[node.offer.provider])
     if instance is not None:
         node = _present(_identify(node, instance))
         seen = node.state is NodeState.CREATING
