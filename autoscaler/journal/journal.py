@@ -62,7 +62,6 @@ class Journal:
         """Rows of live nodes as they were read last, and what they hold: most are the same at the next tick."""
         self._committed: tuple[str, Memory] | None = None
         """The memory that we wrote last, as a document too."""
-        self._parts: codec.MemoryParts = {}
 
     @property
     def place(self) -> str:
@@ -216,7 +215,7 @@ class Journal:
         with self._confirming(), self.writing("write down the tick") as connection:
             # Before the first statement: a server ends a transaction that it waits for, and rows of ten thousand
             # nodes take a busy machine a second or two.
-            rows = committing.rows(record, self._parts)
+            rows = committing.rows(record)
             if self._lease is not None:
                 self._lease.require(connection)
             committing.write(connection, record, rows)
