@@ -50,10 +50,13 @@ def traffic(
             workers = supply.supply(nodes[name], pool.slots, snapshot, pool.counts_as)
             excused = _excused(pool, nodes[name], demand, workers, snapshot)
             of_pool = with_look(of_pool, demand, workers, excused, elapsed_s=snapshot.elapsed_s)
-        # The wall clock may have been stepped in between: no boot takes longer than it is given.
-        longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
-        of_pool = traffics.with_boots(of_pool, (min(s, longest_s) for s in booted.get(name, ())))
-        measured[name] = drains.with_drains(of_pool, left.get(name, ()), drains.longest_s(fleet))
+        if name in booted:
+            # The wall clock may have been stepped in between: no boot takes longer than it is given.
+            longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
+            of_pool = traffics.with_boots(of_pool, (min(s, longest_s) for s in booted[name]))
+        if name in left:
+            of_pool = drains.with_drains(of_pool, left[name], drains.longest_s(fleet))
+        measured[name] = of_pool
     return measured
 
 
