@@ -107,6 +107,10 @@ class Journal:
         if self._lease is not None:
             self._lease.renew(self._database)
 
+    def led(self) -> LeaseHolder | None:
+        """Who leads, if that is we: no record changes but by our own commits, until another takes the lease."""
+        return None if self._lease is None else self._lease.holder
+
     def may_act(self) -> bool:
         """Whether the lease is surely ours at this instant. Asks nobody and never waits."""
         return self._lease is not None and self._lease.is_sure()

@@ -211,6 +211,7 @@ def open_fleet(size: Size, file: Path, door: Door, *, counted: Meters) -> Fleet:
     rules = wiring.rulebook(configured, {_ACCOUNT: account.traits})
     journal = open_journal(f"sqlite:///{file}")
     _fill(journal, account.cloud, rules.pools, size)
+    journal.claim("benchmark")
     workers = PlayedWorkers(account.cloud, clock)
     broker = wiring.open_broker(configured, clock=clock, counted=counted)
     observer = Observer(
