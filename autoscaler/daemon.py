@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
+from autoscaler import memory
 from autoscaler.clock import Clock
 from autoscaler.core.invariants import InvariantViolated
 from autoscaler.core.lifecycle import IllegalTransition
@@ -226,7 +227,8 @@ class _Pulse:
         began = daemon.clock.monotonic()
         self._told_hanging, self._began_on = False, began
         try:
-            daemon.loop.tick()
+            with memory.of_a_tick():
+                daemon.loop.tick()
         except (InvariantViolated, IllegalTransition) as error:
             log.say("plan.refused", error=str(error))
             self._ending.ask(SOFTWARE_ERROR)

@@ -42,7 +42,9 @@ class _Look:
     future: Future[object]
     asked_on: float
     asked_at: float
-    ended_on: float | None = None
+    ended_on: list[float]
+    """One instant, once it ended. Its future writes there: if it knew the look, which knows it, both would stay, with
+    all that was answered, until Python looks for garbage."""
 
 
 def until_ended(asked: Collection[Future[object]], within_s: float) -> None:
@@ -118,8 +120,9 @@ class Looks:
 
     def _begin(self, key: str, question: Question) -> _Look:
         asked_on, asked_at = self._clock.monotonic(), self._clock.now()
-        look = _Look(self._pool.submit(question), asked_on, asked_at)
-        look.future.add_done_callback(lambda _: setattr(look, "ended_on", self._clock.monotonic()))
+        ended_on: list[float] = []
+        look = _Look(self._pool.submit(question), asked_on, asked_at, ended_on)
+        look.future.add_done_callback(lambda _: ended_on.append(self._clock.monotonic()))
         self._looks[key] = look
         return look
 
@@ -152,7 +155,7 @@ class Looks:
             self._slow.add(key)
 
     def _lasted_s(self, look: _Look) -> float:
-        until_on = self._clock.monotonic() if look.ended_on is None else look.ended_on
+        until_on = look.ended_on[0] if look.ended_on else self._clock.monotonic()
         return until_on - look.asked_on
 
     def _answer(self, key: str, look: _Look | None, waited_s: float | None) -> Answered:

@@ -1,7 +1,8 @@
 """One tick: look, reconcile, decide, plan, check, write down, act. In that order, on one thread, and never otherwise.
 
 The loop holds no state of its own that matters: all of it is in the journal, so a tick after a crash is a tick like any
-other. What was not committed did not happen; what was committed before a crash is settled by looking.
+other. What was not committed did not happen; what was committed before a crash is settled by looking. Records that our
+own last commit left are not read again: nobody else writes any while the lease is ours, and no commit succeeds after.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from autoscaler.core import (
 )
 from autoscaler.core import plan as planning
 from autoscaler.core.facts import Memory, Missing, Outcome, Snapshot
+from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import (
     Action,
     FleetRules,
@@ -59,6 +61,10 @@ _ELAPSED_CAP_TICKS = 3.0
 
 class Journal(Protocol):
     """What a tick reads and writes."""
+
+    def led(self) -> object | None:
+        """Our lease, by its holder and epoch: whoever commits under another one changes it. None without any."""
+        ...
 
     def live_nodes(self) -> tuple[Node, ...]: ...
 
@@ -178,15 +184,21 @@ class Loop:
         self._committed, self._unwritten = False, True  # any tick of ours; not the tick before
         self._kept: Mapping[PoolName, Kept] = {}
         """Of our own ticks alone, so that the first of a process keeps all it decided."""
+        self._left: tuple[object, tuple[Node, ...]] | None = None
+        """The lease under which our last commit was made, and the records it left."""
 
     def tick(self) -> Tick:
         """One tick, whole. Raises `JournalUnavailable` (nothing was done), or a programmer's error."""
         unwritten, self._unwritten = self._unwritten, True
+        lease = self._journal.led()
         tick = self.think(first=unwritten)
-        self._kept = {}  # of a commit that fails nobody knows what it left
+        self._kept, self._left = {}, None  # of a commit that fails nobody knows what it left
         with self._meters.timed(meters.STAGE, meters.COMMIT):
             self._journal.commit(tick.record)
         self._committed, self._unwritten, self._kept = True, False, tick.record.repeats.kept
+        if lease is not None and lease == self._journal.led():
+            stand = (node for node in tick.plan.nodes if node.state is not NodeState.GONE)
+            self._left = lease, tuple(sorted(stand, key=lambda node: node.name))
         if self._looked_at is not None:
             self._written = (tick.snapshot.at, self._looked_at)
         self._executor.forget(tick.snapshot.outcomes)
@@ -226,7 +238,7 @@ class Loop:
         return Tick(snapshot=snapshot, reconciled=reconciled, decisions=decisions, plan=plan, record=record)
 
     def _observe(self, *, first: bool) -> Snapshot:
-        nodes = self._journal.live_nodes()
+        nodes = self._records()
         # In-flight first: a call that ends in between is then answered and still counts as under way, which only
         # delays. The other way round it would be neither, and its node might get a second call.
         in_flight = self._executor.in_flight()
@@ -276,6 +288,12 @@ class Loop:
             reports=reports,
             published=self._upstreams.published(nodes) if self._upstreams is not None else {},
         )
+
+    def _records(self) -> tuple[Node, ...]:
+        """Those that are not GONE, by name. Reading ten thousand takes 0.06 s of a processor."""
+        if self._left is not None and self._left[0] == self._journal.led():
+            return self._left[1]
+        return self._journal.live_nodes()
 
     def _traffic(self, memory: Memory, at: float) -> dict[PoolName, Traffic]:
         """Of the pools, each with the boots of what it would buy now; of none where nobody asks for a prospect."""

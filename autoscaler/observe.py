@@ -277,8 +277,9 @@ def sound_limit(told: RateLimit) -> bool:
 
 
 def _recordable(instance: Instance) -> bool:
-    texts = (instance.name, instance.instance_id)
-    return all(0 < len(text) <= _LONGEST_NAME and text.isprintable() for text in texts)
+    name, instance_id = instance.name, instance.instance_id
+    fits = 0 < len(name) <= _LONGEST_NAME and 0 < len(instance_id) <= _LONGEST_NAME
+    return fits and (name + instance_id).isprintable()
 
 
 def _told(instance: Instance) -> Instance:
@@ -286,7 +287,7 @@ def _told(instance: Instance) -> Instance:
     born = instance.created_at
     if born is not None and not math.isfinite(born):
         instance = replace(instance, created_at=None)
-    if not all(text.isprintable() for text in (instance.pool or "", instance.location, instance.size)):
+    if not f"{instance.pool or ''}{instance.location}{instance.size}".isprintable():
         pool = instance.pool if instance.pool and instance.pool.isprintable() else None
         size = instance.size if instance.size.isprintable() else ""
         # Not empty: an account may be known to be in one country, wherever it does not say where.

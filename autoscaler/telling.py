@@ -13,6 +13,7 @@ from autoscaler.core import held_back, rations, stalls, unseen
 from autoscaler.core.facts import Memory, Misplaced, Missing, OutcomeKind, Snapshot
 from autoscaler.core.model import DestroyNode, Plan, PoolName, PoolRules, Transition
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.remarks import by_pool
 from autoscaler.core.reports import Refusals
 from autoscaler.journal.contract import TickRecord
 from autoscaler.telemetry import Log
@@ -103,9 +104,10 @@ class Teller:
         self._tell_strangers(tick.reconciled.memory)
         self._tell_misplaced(tick.reconciled.memory)
         self._tell_held(tick)
+        remarks = by_pool(tick.plan.remarks)
         for decision in tick.record.decisions:
             # Waiting messages and ages differ on every tick; what is news is another number, or another reason for it.
-            gist = _gist(decision.decision, tick.plan)
+            gist = _gist(decision.decision, remarks[decision.pool])
             news = self._said.get(decision.pool) != gist
             self._said[decision.pool] = gist
             self._log.say(
@@ -234,7 +236,7 @@ class Teller:
         self._missed = missed
 
 
-def _gist(decision: Decision, plan: Plan) -> tuple[object, ...]:
+def _gist(decision: Decision, remarks: tuple[str, ...]) -> tuple[object, ...]:
     """What makes a decision another than the one before, to a reader of the log."""
     given = decision.input
     workers = given.supply.workers
@@ -243,5 +245,5 @@ def _gist(decision: Decision, plan: Plan) -> tuple[object, ...]:
         workers,
         decision.binding,
         given.demand_missing,
-        plan.remarks_of(PoolName(given.pool)),
+        remarks,
     )

@@ -6,13 +6,15 @@ here: a choice, a write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from autoscaler.core import measuring, remembering, repeats, supply
+from autoscaler.core import lifecycle, measuring, remembering, repeats, supply
 from autoscaler.core.facts import Memory, Missing, Snapshot
+from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import FleetRules, Node, Plan, PoolDecision, PoolName, PoolRules
 from autoscaler.core.orders import PoolOrders
 from autoscaler.core.reconcile import Reconciled
+from autoscaler.core.remarks import by_pool
 from autoscaler.core.repeats import Kept
 from autoscaler.journal.contract import BootRecord, Sample, TickRecord
 from policies.contract import Decision
@@ -31,12 +33,13 @@ def record(
 ) -> TickRecord:
     """All of it. Of nodes those alone that are not as they were; `kept` is on record of the decisions before."""
     before, nodes = {node.name: node for node in snapshot.nodes}, supply.by_pool(plan.nodes)
+    remarks = by_pool(plan.remarks)
     decided = tuple(
         PoolDecision(
             pool=pool,
             at=snapshot.at,
             decision=decision,
-            sentence=sentence(decision, remarks=plan.remarks_of(pool)),
+            sentence=sentence(decision, remarks=remarks[pool]),
         )
         for pool, decision in decisions.items()
     )
@@ -46,7 +49,7 @@ def record(
         changed_nodes=tuple(n for n in plan.nodes if before.get(n.name, n) is not n and n != before[n.name]),
         transitions=(*reconciled.transitions, *plan.transitions),
         decisions=decided,
-        repeats=repeats.of(decided, plan, kept),
+        repeats=repeats.of(decided, remarks, kept),
         answers=(*asked.answers, *plan.answers),
         wishes=asked.changed,
         memory=remembering.after(snapshot, reconciled, plan, rules, fleet),
@@ -77,7 +80,10 @@ def _boots(snapshot: Snapshot, memory: Memory) -> tuple[BootRecord, ...]:
 
 
 def _sample(pool: PoolRules, decision: Decision, nodes: tuple[Node, ...], snapshot: Snapshot) -> Sample:
-    workers = supply.supply(nodes, pool.slots, snapshot, pool.counts_as)
+
+    def workers(states: Collection[NodeState]) -> int:
+        return supply.workers(nodes, pool.counts_as, states)
+
     demand = decision.input.demand
     flow = demand.flow if demand else None
     return Sample(
@@ -88,9 +94,9 @@ def _sample(pool: PoolRules, decision: Decision, nodes: tuple[Node, ...], snapsh
         arrivals_per_s=demand.arrivals_per_s.value if demand else None,
         completions_per_s=demand.completions_per_s.value if demand else None,
         wait_s=demand.wait_s.value if demand else None,
-        serving=workers.serving,
-        arriving=workers.arriving,
-        leaving=workers.leaving,
+        serving=workers(lifecycle.SERVING),
+        arriving=workers(lifecycle.ARRIVING),
+        leaving=workers(lifecycle.LEAVING),
         wanted=decision.wanted,
         cost_per_h=supply.cost_per_h(nodes),
         arrived=flow.arrived if flow else None,

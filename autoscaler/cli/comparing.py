@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from autoscaler.core import strangers
+from autoscaler.core import claims
 from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node
@@ -62,10 +62,10 @@ def compare(
     """
     instances: dict[NodeName, Instance] = {}
     claimed: set[tuple[ProviderName, str]] = set()
-    indices = {p: strangers.index(li) for p, li in listings.items() if isinstance(li, Listing)}
+    indices = {p: claims.index(li) for p, li in listings.items() if isinstance(li, Listing)}
     for node in (*before, *after):
         listed = indices.get(node.offer.provider)
-        mine = strangers.claimed_by(node, listed) if listed else None
+        mine = claims.claimed_by(node, listed) if listed else None
         if mine is not None:
             instances[node.name] = mine
             claimed.add((node.offer.provider, mine.instance_id))

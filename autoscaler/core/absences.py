@@ -64,8 +64,7 @@ def _suspicious(
         if not isinstance(listing, Listing) or not listing.complete:
             continue
         since_at = snapshot.at - snapshot.listing_age_s.get(provider, 0.0)
-        missing = sum(
-            node.instance_id not in listed[provider] for node in nodes if node.ordered_at < since_at
-        )
+        absent = [node for node in nodes if node.instance_id not in listed[provider]]
+        missing = sum(node.ordered_at < since_at for node in absent)
         if missing >= SUSPICIOUS and 2 * missing > len(nodes):
             yield provider, missing, len(nodes)

@@ -67,7 +67,8 @@ def probes_left(provider: ProviderName, memory: Memory, nodes: Iterable[Node]) -
 
 
 def _answers(snapshot: Snapshot) -> Mapping[ProviderName, list[Outcome]]:
-    nodes = {node.name: node for node in snapshot.nodes}
+    answered = {outcome.node for outcome in snapshot.outcomes}
+    nodes = {node.name: node for node in snapshot.nodes if node.name in answered}
     found: dict[ProviderName, list[Outcome]] = {}
     for outcome in snapshot.outcomes:
         if outcome.kind in {OutcomeKind.NOT_SENT, OutcomeKind.UNPREPARED}:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heapreplace
 
 from autoscaler.core import limits, money, offers, preference, purchases, residency, strangers
 from autoscaler.core.draft import Draft
@@ -57,12 +58,16 @@ def buy(
     books = money.open_books(draft.nodes.values(), draft.memory, rules, draft.fleet, draft.snapshot.at)
     # One by one is dearer to work out, so only where it matters.
     turns = books.is_shared
-    waiting = [purchase for purchase in open_ones if not purchase.is_over]
+    # Of equals the first, as they are configured. Of one that waits the share stays what it is.
+    waiting = [(one.share, place, one) for place, one in enumerate(open_ones) if not one.is_over]
+    heapify(waiting)
     while waiting:
-        one = min(waiting, key=lambda purchase: purchase.share)  # the first of equals, as they are configured
+        _, place, one = waiting[0]
         _go_on(draft, books, one, 1 if turns else one.left)
         if one.is_over:
-            waiting.remove(one)
+            heappop(waiting)
+        else:
+            heapreplace(waiting, (one.share, place, one))
     for one in open_ones:
         if one.left and one.reasons:
             got = one.asked - one.left

@@ -18,13 +18,28 @@ _STAY = ARRIVING | SERVING | {NodeState.LOST}
 
 def outdated(nodes: Iterable[Node], rules: Mapping[PoolName, PoolRules], at: float) -> dict[NodeName, str]:
     """Why each is outdated, of those that are and that nobody told to leave yet."""
-    reasons = ((n, rules.get(n.pool)) for n in nodes if n.state in _STAY)
-    return {n.name: why for n, pool in reasons if pool is not None and (why := why_outdated(n, pool, at))}
+    found: dict[NodeName, str] = {}
+    drifts: dict[tuple[object, ...], str] = {}
+    for node in nodes:
+        pool = rules.get(node.pool) if node.state in _STAY else None
+        if pool is None:
+            continue
+        # Most machines of a pool were ordered alike, and drift alike.
+        ordered = node.pool, node.offer, node.slots, node.queues, node.becomes, node.name == node.machine
+        drifted = drifts.get(ordered)
+        if drifted is None:
+            drifted = drifts[ordered] = why_drifted(node, pool)
+        if why := _both(drifted, why_too_old(node, pool, at)):
+            found[node.name] = why
+    return found
 
 
 def why_outdated(node: Node, pool: PoolRules, at: float) -> str:
     """What a new machine would be otherwise, and that it is too old; empty if neither."""
-    drifted, old = why_drifted(node, pool), why_too_old(node, pool, at)
+    return _both(why_drifted(node, pool), why_too_old(node, pool, at))
+
+
+def _both(drifted: str, old: str) -> str:
     return f"{drifted}; {old}" if drifted and old else drifted or old
 
 

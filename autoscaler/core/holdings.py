@@ -41,6 +41,8 @@ def to_ask(nodes: Iterable[Node], memory: Memory) -> tuple[WorkerName, ...]:
 
 def learn(snapshot: Snapshot, clocks: Mapping[str, float]) -> dict[NodeName, Holding]:
     """Each serving worker's last word, with the answers of this tick."""
+    if not snapshot.hands and not snapshot.memory.holdings:
+        return {}  # nobody was asked, as long as the broker holds nothing for any pool
     now_on = clocks.get(SIGHTINGS_CLOCK, 0.0)
     found = {}
     for node in snapshot.nodes:

@@ -129,11 +129,13 @@ def _money_holds(
     buying = {action.pool for action in plan.actions if isinstance(action, CreateNode)}
     if not buying:
         return
-    month = bills.month_of(snapshot.at)
-    bill = bills.spent(month, plan.nodes, reconciled.memory, rules, snapshot.at)
-    for name in buying:
-        _within(bill.get(name, 0.0), rules[name].limits.max_cost_per_month, f"{name} in {month.name}")
-    _within(sum(bill.values()), fleet.max_cost_per_month, f"the fleet in {month.name}")
+    capped = [name for name in buying if rules[name].limits.max_cost_per_month is not None]
+    if capped or fleet.max_cost_per_month is not None:
+        month = bills.month_of(snapshot.at)
+        bill = bills.spent(month, plan.nodes, reconciled.memory, rules, snapshot.at)
+        for name in capped:
+            _within(bill.get(name, 0.0), rules[name].limits.max_cost_per_month, f"{name} in {month.name}")
+        _within(sum(bill.values()), fleet.max_cost_per_month, f"the fleet in {month.name}")
     unrecorded = [
         price for pool in rules.values() for price in strangers.prices_per_h(reconciled.memory, pool)
     ]

@@ -31,7 +31,10 @@ def traffic(
     snapshot: Snapshot, told: Iterable[Transition], rules: Mapping[PoolName, PoolRules], fleet: FleetRules
 ) -> dict[PoolName, Traffic]:
     """Of each configured pool, this look included; pools no longer configured are forgotten."""
-    before, booted, left = snapshot.memory.traffic, _boots(snapshot, told), drains.ended(snapshot)
+    before, left = snapshot.memory.traffic, drains.ended(snapshot)
+    booted: dict[PoolName, list[float]] = {}
+    for (of, _), found in _boots(snapshot, told).items():
+        booted.setdefault(of, []).extend(found)
     nodes = supply.by_pool(snapshot.nodes)
     measured = {}
     for name, pool in rules.items():
@@ -47,11 +50,13 @@ def traffic(
             workers = supply.supply(nodes[name], pool.slots, snapshot, pool.counts_as)
             excused = _excused(pool, nodes[name], demand, workers, snapshot)
             of_pool = with_look(of_pool, demand, workers, excused, elapsed_s=snapshot.elapsed_s)
-        # The wall clock may have been stepped in between: no boot takes longer than it is given.
-        longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
-        seconds = (min(s, longest_s) for (of, _), found in booted.items() if of == name for s in found)
-        of_pool = traffics.with_boots(of_pool, seconds)
-        measured[name] = drains.with_drains(of_pool, left.get(name, ()), drains.longest_s(fleet))
+        if name in booted:
+            # The wall clock may have been stepped in between: no boot takes longer than it is given.
+            longest_s = pool.timeouts.create_s + pool.timeouts.enrol_s
+            of_pool = traffics.with_boots(of_pool, (min(s, longest_s) for s in booted[name]))
+        if name in left:
+            of_pool = drains.with_drains(of_pool, left[name], drains.longest_s(fleet))
+        measured[name] = of_pool
     return measured
 
 
@@ -125,7 +130,7 @@ def boots_by_offer(
     }
     before = {key: span for key, span in snapshot.memory.boots.items() if key not in renewed}
     after = boots.learn(before, found)
-    kept = {key for pool in rules.values() for key in boots.of_interest(after, pool)}
+    kept = boots.of_interest(after, rules.values())
     return {key: span for key, span in after.items() if key in kept}
 
 

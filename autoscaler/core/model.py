@@ -386,9 +386,6 @@ class Plan:
     """Nodes that could not be dealt with, while being reconciled or here."""
     waits: tuple[Wait, ...] = ()
 
-    def remarks_of(self, pool: PoolName) -> tuple[str, ...]:
-        return tuple(says for name, says in self.remarks if name == pool)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolDecision:

@@ -9,17 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from zlib import crc32
 
-from autoscaler.core import (
-    deadlines,
-    enrolment,
-    lifecycle,
-    moves,
-    namesakes,
-    offers,
-    patience,
-    strangers,
-)
+from autoscaler.core import claims, deadlines, enrolment, lifecycle, moves, namesakes, offers, patience
 from autoscaler.core.facts import (
     REFUSALS,
     SIGHTINGS_CLOCK,
@@ -32,13 +24,7 @@ from autoscaler.core.facts import (
     listing_clock,
 )
 from autoscaler.core.lifecycle import Event, FactKind, NodeState
-from autoscaler.core.model import (
-    ConsumerOrder,
-    FleetRules,
-    Node,
-    Timeouts,
-    Transition,
-)
+from autoscaler.core.model import ConsumerOrder, FleetRules, Node, Timeouts, Transition
 from autoscaler.core.reports import Boot
 from providers.contract import Instance, Listing, NodeName, ProviderName
 
@@ -46,7 +32,10 @@ _UNHEARD = frozenset({OutcomeKind.THROTTLED, OutcomeKind.REJECTED, OutcomeKind.N
 """Answers to a destroy which say that nothing will come of it."""
 _LONGEST_PAUSE_S = 3600.0
 """No pause between two asks for a node's end is longer than this."""
-_NOTED_EVERY_S = 60.0
+_NOTED_EVERY_S, _NOTED_OF_EACH_S = 60.0, 0.03
+"""How often the count of one that serves is noted: once a minute, and of more than 2,000 machines so much less often
+that no tick writes more than some 35 records a second for it."""
+_UNCONFIGURED = Missing(why="its provider is not configured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ class View:
     fleet: FleetRules
     timeouts: Timeouts
     outcomes: tuple[Outcome, ...]
-    indices: Mapping[ProviderName, strangers.Index]
+    indices: Mapping[ProviderName, claims.Index]
     """Of every listing that was seen."""
     voices: namesakes.Voices
     booting: Mapping[NodeName, Boot]
@@ -102,7 +91,7 @@ class View:
         return namesakes.is_twin(node, self.voices)
 
     def listing(self, node: Node) -> Listing | Missing:
-        return self.snapshot.listings.get(node.offer.provider, Missing(why="its provider is not configured"))
+        return self.snapshot.listings.get(node.offer.provider, _UNCONFIGURED)
 
     def settle_s(self, node: Node) -> float:
         return self.snapshot.settle_s.get(node.offer.provider, 60.0)
@@ -122,6 +111,34 @@ _Step = Callable[[Node, View], tuple[Node, Event | None, str]]
 
 def reconcile_node(node: Node, view: View) -> tuple[Node, list[Transition]]:
     """The record after every step of this tick, and the moves it made. Raises whatever an odd fact makes it raise."""
+    return (node, []) if serves_on(node, view) else step_by_step(node, view)
+
+
+def serves_on(node: Node, view: View) -> bool:
+    """Whether it serves, is listed and heard, and nothing of that is new to its record: then no step would change it.
+
+    All but a few are such on most ticks. One look takes 1.5 us, where the steps take 6.5.
+    """
+    if node.state is not NodeState.READY or view.outcomes:
+        return False
+    heard = view.sighting(node)
+    if heard is None or not heard.online:
+        return False
+    at, listed = view.snapshot.at, view.indices.get(node.offer.provider)
+    return (
+        heard.silent_s <= view.timeouts.silence_s
+        and (heard.pid is None or heard.pid == node.worker_pid)
+        and (heard.processed is None or _is_noted(node, heard, view.snapshot))
+        and (listed is None or node.instance_id in listed.by_id)
+        and node.missing_on is None
+        and node.confirmed_on is None
+        and node.stopped_at is None
+        and node.next_ask_at <= at
+    )
+
+
+def step_by_step(node: Node, view: View) -> tuple[Node, list[Transition]]:
+    """The same by all the steps, for any machine."""
     told: list[Transition] = []
     for step in _STEPS:
         if node.state is NodeState.GONE:
@@ -177,7 +194,7 @@ def _listed(node: Node, view: View) -> tuple[Node, Event | None, str]:
     listing = view.listing(node)
     if isinstance(listing, Missing):
         return node, None, ""
-    instance = strangers.claimed_by(node, view.indices[node.offer.provider])
+    instance = claims.claimed_by(node, view.indices[node.offer.provider])
     if instance is not None:
         node = _present(_identify(node, instance))
         seen = node.state is NodeState.CREATING
@@ -214,24 +231,37 @@ def _worked(node: Node, view: View) -> tuple[Node, Event | None, str]:
     """How many tasks its worker is done with: those that it took up less those that it runs, by one word of its own.
 
     A worker that begins anew counts from nothing, and what was counted before is kept. Counts grow all the time, so one
-    that serves is noted once a minute: else every record would be written on every tick.
+    that serves is noted once a minute or less often: else every record would be written on every tick.
     """
     heard = view.sighting(node)
     if heard is None or heard.processed is None or view.is_twin(node):
         return node, None, ""
-    done, before, at = max(0, heard.processed - (heard.active or 0)), node.tasks_now or 0, view.snapshot.at
     # Where the record does not take it on, as a goodbye's, another process would be another on every tick.
     taken_on = view.alive(node) and node.state is not NodeState.DESTROYING
     another = taken_on and heard.pid != node.worker_pid and None not in {heard.pid, node.worker_pid}
-    anew = done < before or another
-    if done == before and node.tasks_now is not None and not anew:
+    if not another and _is_noted(node, heard, view.snapshot):
         return node, None, ""
-    noted_at = node.tasks_noted_at
-    lately = noted_at is not None and 0.0 <= at - noted_at < _NOTED_EVERY_S
-    if lately and not anew and heard.online and node.state is NodeState.READY:
-        return node, None, ""
+    done, before, at = _done(heard), node.tasks_now or 0, view.snapshot.at
+    anew = another or done < before
     earlier = node.tasks_before + (before if anew else 0)
     return replace(node, tasks_before=earlier, tasks_now=done, tasks_noted_at=at), None, ""
+
+
+def _is_noted(node: Node, heard: Sighting, snapshot: Snapshot) -> bool:
+    """Whether what the process that was heard before has done by now stands in the record, or need not yet."""
+    done, noted = _done(heard), node.tasks_now
+    if done == noted:
+        return True
+    if noted is None or done < noted or not heard.online or node.state is not NodeState.READY:
+        return False
+    # Each at its own instant of that time, or all of a fleet would be written on one tick.
+    every_s = max(_NOTED_EVERY_S, _NOTED_OF_EACH_S * len(snapshot.nodes))
+    now_on = snapshot.at + crc32(node.name.encode()) % every_s
+    return now_on // every_s == (now_on - snapshot.elapsed_s) // every_s
+
+
+def _done(heard: Sighting) -> int:
+    return max(0, (heard.processed or 0) - (heard.active or 0))
 
 
 def _heard(node: Node, view: View) -> tuple[Node, Event | None, str]:

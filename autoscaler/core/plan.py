@@ -170,7 +170,7 @@ def _scale(draft: Draft, pool: PoolRules, decision: Decision) -> int:
     """
     surge = _roll(draft, pool, decision)
     nodes = draft.of_pool(pool.name)
-    have = supply.supply(nodes, pool.slots, draft.snapshot, pool.counts_as).workers
+    have = supply.workers(nodes, pool.counts_as, supply.PRESENT)
     if decision.wanted > have:
         more = decision.wanted - have
         if not isinstance(draft.snapshot.sightings, Missing):

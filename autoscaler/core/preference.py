@@ -73,20 +73,18 @@ def delivered(snapshot: Snapshot, rules: Mapping[PoolName, PoolRules]) -> dict[O
     }
     if isinstance(snapshot.sightings, Missing) or not snapshot.elapsed_s:
         return after
-    wanted = {for_pool(offer.name, name) for name, pool in rules.items() for offer in pool.offers}
+    busy: dict[OfferName, float] = {}
+    begun: dict[OfferName, float] = {}
     for node in snapshot.nodes:
-        key = for_pool(node.offer.name, node.pool)
-        said = snapshot.sightings.workers.get(node.worker)
-        if node.state is not NodeState.READY or key not in wanted or said is None or not said.active:
-            continue
-        if said.processed_per_s is not None:
-            before = after.get(key, Span(seconds=0.0, amount=0.0))
-            after[key] = _faded(
-                Span(
-                    seconds=before.seconds + said.active * snapshot.elapsed_s,
-                    amount=before.amount + said.processed_per_s * snapshot.elapsed_s,
-                )
-            )
+        said = snapshot.sightings.workers.get(node.worker) if node.state is NodeState.READY else None
+        if said is not None and said.active and said.processed_per_s is not None:
+            key = for_pool(node.offer.name, node.pool)
+            busy[key] = busy.get(key, 0.0) + said.active * snapshot.elapsed_s
+            begun[key] = begun.get(key, 0.0) + said.processed_per_s * snapshot.elapsed_s
+    wanted = {for_pool(offer.name, name) for name, pool in rules.items() for offer in pool.offers}
+    for key in wanted & busy.keys():
+        before = after.get(key, Span(seconds=0.0, amount=0.0))
+        after[key] = _faded(Span(seconds=before.seconds + busy[key], amount=before.amount + begun[key]))
     return after
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from autoscaler.core import (
     absences,
     bills,
+    claims,
     enrolment,
     lessons,
     moves,
@@ -66,7 +67,7 @@ class Reconciled:
 def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled:
     """Take in every fact. Doing it twice with the same facts changes nothing more than doing it once."""
     clocks = moves.advance_clocks(snapshot)
-    indices = {p: strangers.index(li) for p, li in snapshot.listings.items() if isinstance(li, Listing)}
+    indices = {p: claims.index(li) for p, li in snapshot.listings.items() if isinstance(li, Listing)}
     doubts = absences.doubt(snapshot, {provider: of.by_id for provider, of in indices.items()})
     snapshot = doubts.snapshot
     answers: dict[NodeName, list[Outcome]] = defaultdict(list)
@@ -89,7 +90,7 @@ def reconcile(snapshot: Snapshot, rules: Rules, fleet: FleetRules) -> Reconciled
         nodes.append(after)
         told.extend(transitions)
     learnt = lessons.learn(snapshot, tuple(told), rules, clocks, fleet, booting)
-    found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet)
+    found = strangers.find(snapshot, learnt.memory, tuple(nodes), rules, fleet, indices)
     stalled = stalls.watch(snapshot, nodes, rules, clocks)
     memory = replace(learnt.memory, strangers=found.strangers, sweeps=found.sweeps, stalls=stalled)
     return Reconciled(

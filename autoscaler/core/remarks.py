@@ -5,6 +5,7 @@ Remarks end in the pool's sentence, so the log, `status` and `why` say the same.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from autoscaler.core import lifecycle, moves, patience, quanta, residency
@@ -14,6 +15,14 @@ from autoscaler.core.model import Node, NodeTrouble, PoolName, PoolRules, Timeou
 from policies.phrases import duration
 
 Remark = tuple[PoolName, str]
+
+
+def by_pool(remarks: Iterable[Remark]) -> Mapping[str, tuple[str, ...]]:
+    """The words of each pool, none of one that has no remark."""
+    found: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for pool, says in remarks:
+        found[pool] += (says,)
+    return found
 
 
 def slow_drains(

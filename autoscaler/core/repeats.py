@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from autoscaler.core.model import Plan, PoolDecision, PoolName
+from autoscaler.core.model import PoolDecision, PoolName
 
 AGAIN_AFTER_S = 3_600.0
 """A decision that stands is kept anew after so long: with it stands what was measured of the pool by then, which a
@@ -43,12 +43,14 @@ class Repeats:
     """What the next tick compares with, once this one is on record."""
 
 
-def of(decided: Iterable[PoolDecision], plan: Plan, before: Mapping[PoolName, Kept]) -> Repeats:
-    """What repeats `before`, which must be on record."""
+def of(
+    decided: Iterable[PoolDecision], remarks: Mapping[str, tuple[str, ...]], before: Mapping[PoolName, Kept]
+) -> Repeats:
+    """What repeats `before`, which must be on record. `remarks` are the plan's, of each pool."""
     said, whole, kept = set(), set(), {}
     for one in decided:
         pool, had, figures = one.pool, before.get(one.pool), _figures(one)
-        gist = _gist(one, plan)
+        gist = _gist(one, remarks[one.pool])
         if had is None or had.gist != gist or not _stands(had, one):
             kept[pool] = Kept(at=one.at, gist=gist, figures=figures)
             continue
@@ -65,7 +67,7 @@ def _stands(had: Kept, one: PoolDecision) -> bool:
     return bool(past) and past[-1].at == had.at <= one.at < had.at + AGAIN_AFTER_S
 
 
-def _gist(one: PoolDecision, plan: Plan) -> tuple[object, ...]:
+def _gist(one: PoolDecision, remarks: tuple[str, ...]) -> tuple[object, ...]:
     """What windows and cooldowns heed of it, and why it is so."""
     decision = one.decision
     given = decision.input
@@ -82,7 +84,7 @@ def _gist(one: PoolDecision, plan: Plan) -> tuple[object, ...]:
         given.stabilization,
         given.paused,
         given.hold,
-        plan.remarks_of(one.pool),
+        remarks,
     )
 
 

@@ -97,7 +97,9 @@ def _meant(
 def step(pool: PoolRules, given: Given, decision: Decision) -> Step:
     """Who leaves now, or what is waited for. One machine at a time, and none of them while a worker is short."""
     old = drift.outdated(given.nodes, {pool.name: pool}, given.snapshot.at)
-    due = tuple(n for n in given.nodes if _is_due(n, pool, given.snapshot.at))
+    due = tuple(
+        n for n in given.nodes if (n.replace_due or n.name in old) and _is_due(n, pool, given.snapshot.at)
+    )
     if not old and not due:
         return Step()
     says = _counts(pool, given.nodes, len(old), len(due))

@@ -8,7 +8,7 @@ be long. Facts and records go in; what comes out is remembered, or a choice for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autoscaler.core import moves
 from autoscaler.core.facts import SIGHTINGS_CLOCK, Memory, Missing, Sighting, Snapshot, Standstill
@@ -43,11 +43,11 @@ def watch(
     clocks: Mapping[str, float],
 ) -> dict[NodeName, Standstill]:
     """Every serving worker that stands still now, and since when. What could not be seen changes nothing."""
-    found = {}
+    found, now_on = {}, clocks.get(SIGHTINGS_CLOCK, 0.0)
     for node in nodes:
         pool = rules.get(node.pool)
         if node.state is NodeState.READY and pool is not None:
-            still = _standstill(node, pool.timeouts, snapshot, clocks.get(SIGHTINGS_CLOCK, 0.0))
+            still = _standstill(node, pool.timeouts, snapshot, now_on)
             if still is not None:
                 found[node.name] = still
     return found
@@ -64,8 +64,10 @@ def judge(pool: PoolRules, nodes: tuple[Node, ...], snapshot: Snapshot, memory: 
     if isinstance(snapshot.sightings, Missing) or not isinstance(demand, Demand):
         return Judged()
     heard = snapshot.sightings.workers
-    serving = tuple(n for n in nodes if n.state is NodeState.READY)
+    serving = [n for n in nodes if n.state is NodeState.READY]
     stalls = {n.name: s for n in serving if (s := memory.stalls.get(n.name)) is not None}
+    if not stalls:
+        return Judged()
     stalled = [n for n in serving if n.name in stalls]
     starved = {n.name for n in stalled if 0 < times.stall_s <= stalls[n.name].starved_s}
     at_work = any(_takes_up(heard.get(n.worker)) for n in serving if n.name not in starved)
@@ -134,25 +136,43 @@ def _standstill(node: Node, times: Timeouts, snapshot: Snapshot, now_on: float) 
         return before
     if heard.active is None or heard.processed is None:
         return None
-    if before is None or (before.pid, before.processed) != (heard.pid, heard.processed):
-        before = Standstill(pid=heard.pid, processed=heard.processed, since_on=now_on)
+    if before is not None and (before.pid, before.processed) != (heard.pid, heard.processed):
+        before = None  # it took something up, or is another process
     demand = snapshot.demand.get(node.pool)
-    starving = _starves(node, heard.active, demand) if isinstance(demand, Demand) else before.starving
-    blind = not isinstance(demand, Demand)
+    if isinstance(demand, Demand):
+        blind, starving = False, _starves(node, heard.active, demand)
+    else:
+        blind, starving = True, before is not None and before.starving
     if not (times.stall_s > 0 and starving) and not (times.task_s > 0 and heard.active):
         return None
+    if before is None:
+        before = Standstill(pid=heard.pid, processed=heard.processed, since_on=now_on)
     both = before.starving and starving and not blind
     starved_s = before.starved_s + (snapshot.elapsed_s if both else 0.0) if starving else 0.0
     if (before.starving, before.starved_s) == (starving, starved_s):
         return before  # as of most that run something long
-    return replace(before, starving=starving, starved_s=starved_s)
+    # By name, for a whole fleet may stand still at once, and `replace` takes twice as long.
+    return Standstill(
+        pid=before.pid,
+        processed=before.processed,
+        since_on=before.since_on,
+        starving=starving,
+        starved_s=starved_s,
+    )
 
 
 def _starves(node: Node, active: int, demand: Demand) -> bool:
     """Whether messages wait in a queue that this worker consumes, and it has a slot for them."""
+    if active >= node.slots:
+        return False
+    known = False
+    for queue in demand.queues:
+        if queue.name in node.queues:
+            known = True
+            if queue.backlog > 0:
+                return True
     # An order by an older configuration may name other queues than those that demand is seen of.
-    waiting = [q.backlog for q in demand.queues if q.name in node.queues] or [demand.backlog]
-    return active < node.slots and sum(waiting) > 0
+    return not known and demand.backlog > 0
 
 
 def _takes_up(heard: Sighting | None) -> bool:

@@ -9,11 +9,10 @@ nobody could tell the two apart. Nothing is ever ended from here.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from autoscaler.core import deadlines, offers, sweep_quota
+from autoscaler.core import claims, deadlines, offers, sweep_quota
 from autoscaler.core.facts import (
     SIGHTINGS_CLOCK,
     Memory,
@@ -41,7 +40,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.sweep_quota import Quota
 from autoscaler.core.waits import Wait, WaitKind
-from providers.contract import Instance, InstanceId, Listing, NodeName, ProviderName
+from providers.contract import Instance, Listing, NodeName, ProviderName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,29 +133,6 @@ class _Case:
         return max(age_s, self.seen_s) >= deadlines.enrol_s(self.times, of, alike=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
-    """A listing to look machines up in, so that a tick over many nodes does not read it once for each."""
-
-    by_id: Mapping[InstanceId, Instance]
-    oldest_by_name: Mapping[str, Instance]
-
-
-def index(listing: Listing) -> Index:
-    """Where two machines bear one name, the older is found by it."""
-    by_age = sorted(listing.instances, key=lambda i: (i.created_at or 0.0, i.instance_id), reverse=True)
-    return Index(
-        by_id={i.instance_id: i for i in listing.instances}, oldest_by_name={i.name: i for i in by_age}
-    )
-
-
-def claimed_by(node: Node, listed: Index) -> Instance | None:
-    """The listed instance that is this node's: by id once that is known, else the oldest of its name."""
-    if node.instance_id is not None:
-        return listed.by_id.get(node.instance_id)
-    return listed.oldest_by_name.get(node.machine)
-
-
 def prices_per_h(memory: Memory, pool: PoolRules) -> tuple[float, ...]:
     """What each machine of this pool without a record is likely to cost."""
     return tuple(offer_of(s, pool).price_per_h for s in memory.strangers if s.instance.pool == pool.name)
@@ -174,21 +150,27 @@ def find(
     nodes: tuple[Node, ...],
     rules: Mapping[PoolName, PoolRules],
     fleet: FleetRules,
+    indices: Mapping[ProviderName, claims.Index],
 ) -> Found:
-    """Compare every listing with the records. Incomplete listings add nothing and take nothing away."""
+    """Compare every listing with the records. Incomplete listings add nothing and take nothing away. `indices` are of
+    every listing that was seen."""
     watched: list[Stranger] = []
     adopted: list[Node] = []
     sweeps: dict[ProviderName, tuple[float, ...]] = {}
     waits: list[Wait] = []
     swept = any(order.kind is OrderKind.SWEEP for order in snapshot.orders)
-    namesakes: dict[str, list[Node]] = defaultdict(list)
-    for node in nodes:
-        if node.state is not NodeState.GONE:
-            namesakes[node.machine].append(node)
+    live = [node for node in nodes if node.state is not NodeState.GONE]
+    strangers = {
+        provider: _watch(provider, listing, memory, live, indices, snapshot.settle_s.get(provider, 60.0))
+        for provider, listing in snapshot.listings.items()
+    }
+    namesakes = claims.of_names(
+        live, {one.instance.name for strange in strangers.values() for one in strange}
+    )
     for provider, listing in snapshot.listings.items():
         now_on = memory.clocks.get(listing_clock(provider), 0.0)
         settle_s = snapshot.settle_s.get(provider, 60.0)
-        strange = _watch(provider, listing, memory, nodes, settle_s)
+        strange = strangers[provider]
         if isinstance(listing, Missing) or not listing.complete:
             watched += strange
             sweeps[provider] = memory.sweeps.get(provider, ())
@@ -275,38 +257,31 @@ def _watch(
     provider: ProviderName,
     listing: Listing | Missing,
     memory: Memory,
-    nodes: tuple[Node, ...],
+    live: list[Node],
+    indices: Mapping[ProviderName, claims.Index],
     settle_s: float,
 ) -> list[Stranger]:
     known = {s.instance.instance_id: s for s in memory.strangers if s.provider == provider}
     if isinstance(listing, Missing) or not listing.complete:
         return list(known.values())
     now_on = memory.clocks.get(listing_clock(provider), 0.0)
-    listed = index(listing)
-    live = [node for node in nodes if node.state is not NodeState.GONE]
-    claimed = {
-        instance.instance_id
-        for node in live
-        for instance in [claimed_by(node, listed)]
-        # Two accounts of the configuration may be one at the provider: a machine recorded under the other is no
-        # stranger here. Ids of different providers may be alike, so the name must be too.
-        if instance is not None and (node.offer.provider == provider or instance.name == node.machine)
-    }
+    listed = indices[provider]
     seen = [
         Stranger(
             provider=provider,
             instance=instance,
             since_on=known[instance.instance_id].since_on if instance.instance_id in known else now_on,
         )
-        for instance in listing.instances
-        if instance.instance_id not in claimed
+        for instance in claims.unclaimed(provider, listing, live, listed)
     ]
+    absent = {key: stranger for key, stranger in known.items() if key not in listed.by_id}
+    if not absent:
+        return seen
     # Ids of different accounts may be alike here, too: the account must be the same, or the name.
     recorded = {(key, node.instance_id) for node in live for key in (node.offer.provider, node.machine)}
     return seen + [
         replace(stranger, missing_on=missing_on)
-        for instance_id, stranger in known.items()
-        if instance_id not in listed.by_id
+        for instance_id, stranger in absent.items()
         if not {(provider, instance_id), (stranger.instance.name, instance_id)} & recorded
         for missing_on in [now_on if stranger.missing_on is None else stranger.missing_on]
         if now_on - missing_on < settle_s

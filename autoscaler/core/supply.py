@@ -12,6 +12,9 @@ from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, Offer, PoolRules, PoolWish
 from policies.contract import Allowance, DecisionInput, Demand, History, Hold, Supply, Traffic
 
+PRESENT = lifecycle.SERVING | lifecycle.ARRIVING
+"""Of these are the workers by which a number wanted is measured: see `Supply.workers`."""
+
 
 def there(nodes: Iterable[Node]) -> tuple[Node, ...]:
     """Those that are not GONE."""
@@ -46,6 +49,11 @@ def one_each(_node: Node) -> int:
     return 1
 
 
+def workers(nodes: Iterable[Node], counts_as: Callable[[Node], int], states: Collection[NodeState]) -> int:
+    """How many workers of a pool are in one of these states."""
+    return sum(counts_as(node) for node in nodes if node.state in states)
+
+
 def supply(
     nodes: Iterable[Node], slots: int, snapshot: Snapshot, counts_as: Callable[[Node], int] = one_each
 ) -> Supply:
@@ -54,14 +62,14 @@ def supply(
     for node in nodes:
         by_state[node.state] += counts_as(node)
 
-    def workers(states: Collection[NodeState]) -> int:
+    def together(states: Collection[NodeState]) -> int:
         return sum(by_state[state] for state in states)
 
     return Supply(
-        serving=workers(lifecycle.SERVING),
-        arriving=workers(lifecycle.ARRIVING),
-        leaving=workers(lifecycle.LEAVING),
-        lost=workers({NodeState.LOST}),
+        serving=together(lifecycle.SERVING),
+        arriving=together(lifecycle.ARRIVING),
+        leaving=together(lifecycle.LEAVING),
+        lost=by_state[NodeState.LOST],
         slots=slots,
         tasks_in_hand=_tasks_in_hand(nodes, snapshot),
         arriving_for_s=tuple(

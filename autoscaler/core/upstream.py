@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from autoscaler.core import strangers
+from autoscaler.core import claims
 from autoscaler.core.facts import Missing
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolRules
@@ -59,11 +59,11 @@ class Server:
 
 def told(nodes: Iterable[Node], listings: Listings) -> dict[NodeName, Instance]:
     """What its account lists of each machine; only of those that a listing of this tick shows."""
-    indices = {p: strangers.index(li) for p, li in listings.items() if isinstance(li, Listing)}
+    indices = {p: claims.index(li) for p, li in listings.items() if isinstance(li, Listing)}
     found = {}
     for node in nodes:
         index = indices.get(node.offer.provider)
-        instance = strangers.claimed_by(node, index) if index is not None else None
+        instance = claims.claimed_by(node, index) if index is not None else None
         if instance is not None:
             found[node.name] = instance
     return found

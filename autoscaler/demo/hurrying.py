@@ -24,6 +24,7 @@ class Hurrying:
         self._journal = journal
         self._kept = Ledger().claim()
         self._batch: TickRecord | None = None
+        self.led = self._kept.led
         self.live_nodes = self._kept.live_nodes
         self.memory = self._kept.memory
         self.waiting_orders = self._kept.waiting_orders

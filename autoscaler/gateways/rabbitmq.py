@@ -26,6 +26,7 @@ _FEW_QUEUES = 20
 """Up to so many exact names are asked one by one; beyond, one listing of the vhost is cheaper for the broker."""
 _LOOK_TIMEOUTS = 4
 """A whole look of many calls may last so many time-outs of one call."""
+_UNCOUNTED = QueueHistory()
 _NO_TIME = Missing(why="no time left on this tick; asked first on the next")
 
 Row = Mapping[str, Any]
@@ -71,6 +72,8 @@ class RabbitMQ:
         self._look_s = timeout_s * _LOOK_TIMEOUTS
         self._interval_s = statistics_interval_s
         self._history: dict[str, QueueHistory] = {}
+        self._taken: dict[str, QueueDemand | Missing] = {}
+        """What the last look said of each queue."""
         self._turns: dict[WorkerName, int] = {}
         self._names: tuple[Mapping[PoolName, tuple[str, ...]], QueueNames] = ({}, QueueNames({}))
 
@@ -82,12 +85,12 @@ class RabbitMQ:
         except FactUnavailable as error:
             return dict.fromkeys(queues, Missing(why=str(error)))
         self._history = {name: h for name, h in self._history.items() if name in found}
-        most = rabbitmq_counters.samples_each(len(found))
+        most, now = rabbitmq_counters.samples_each(len(found)), self._clock.monotonic()
         of_pools: dict[PoolName, list[QueueDemand | Missing]] = {pool: [] for pool in queues}
-        for name, row in sorted(found.items()):
-            taken = self._take(name, row, most)
+        self._taken = {name: self._take(name, found[name], most, now) for name in sorted(found)}
+        for name, taken in self._taken.items():
             # A pattern means queues that exist; one that another pool waits for is not among them.
-            for pool in names.exact[name] if row is None else names.pools(name):
+            for pool in names.exact[name] if found[name] is None else names.pools(name):
                 of_pools[pool].append(taken)
         return {pool: self._of_pool(queues[pool], of_pool) for pool, of_pool in of_pools.items()}
 
@@ -234,32 +237,31 @@ class RabbitMQ:
                 found[name] = row
         return found
 
-    def _take(self, name: str, row: Look, most: int) -> QueueDemand | Missing:
+    def _take(self, name: str, row: Look, most: int, now: float) -> QueueDemand | Missing:
         if isinstance(row, Missing):
             return row
-        now = self._clock.monotonic()
         if row is None:
             # All that will ever be counted of it is published after now.
-            self._history[name] = self._begun(most)
+            self._history[name] = QueueHistory(interval_s=self._interval_s, most=most)
             self._history[name].take(Counters(at=now, published=0, completed=0))
             return QueueDemand(name=name, backlog=0, in_progress=0, consumers=0, missing=True)
+        before = self._taken.get(name)
         try:
-            taken = rabbitmq_rows.queue_demand(row, name)
+            taken = rabbitmq_rows.queue_demand(row, name, before if isinstance(before, QueueDemand) else None)
             counters = rabbitmq_rows.counters(row, name, now)
         except FactUnavailable as error:
             return Missing(why=str(error))
-        history = self._history.setdefault(name, self._begun(most))
+        history = self._history.get(name)
+        if history is None:
+            history = self._history[name] = QueueHistory(interval_s=self._interval_s)
         history.fifo, history.most = rabbitmq_rows.is_fifo(row), most
-        history.flow = None
+        history.step = None
         if counters is not None:
             history.take(counters)
         elif not history.is_at_its_beginning:
             # The broker forgot its counters, or cannot see them now: they are not compared with what comes next.
             del self._history[name]
         return taken
-
-    def _begun(self, most: int) -> QueueHistory:
-        return QueueHistory(interval_s=self._interval_s, most=most)
 
     def _names_of(self, queues: Mapping[PoolName, tuple[str, ...]]) -> QueueNames:
         """The same until others are asked for: of a thousand pools it takes a while to be made."""
@@ -275,22 +277,21 @@ class RabbitMQ:
             if isinstance(queue, Missing):
                 return queue
             queues.append(queue)
-        there = [(self._history.get(q.name) or QueueHistory(), q) for q in queues if not q.missing]
+        there = [(self._history.get(q.name, _UNCOUNTED), q) for q in queues if not q.missing]
         warnings = [f"queue {q.name!r} does not exist yet" for q in queues if q.missing]
         if not queues:
             warnings.append(f"no queue matches {', '.join(names)}")
+        arrivals, completions = rabbitmq_counters.together([history.rates_per_s() for history, _ in there])
         return Demand(
-            backlog=sum(q.backlog for q in queues),
-            in_progress=sum(q.in_progress for q in queues),
-            arrivals_per_s=rabbitmq_counters.together([history.arrivals_per_s() for history, _ in there]),
-            completions_per_s=rabbitmq_counters.together(
-                [history.completions_per_s() for history, _ in there]
-            ),
+            backlog=sum([q.backlog for q in queues]),
+            in_progress=sum([q.in_progress for q in queues]),
+            arrivals_per_s=arrivals,
+            completions_per_s=completions,
             wait_s=rabbitmq_counters.longest([history.wait_s(q.backlog) for history, q in there]),
             measured_at=self._clock.now(),
             queues=tuple(queues),
             warnings=tuple(warnings),
-            flow=rabbitmq_counters.flow_of([history.flow for history, _ in there]),
+            flow=rabbitmq_counters.flow_of([history.step for history, _ in there]),
         )
 
     def _held_for(self, worker: WorkerName, until: float) -> int | Missing:

@@ -19,6 +19,7 @@ COLUMNS = (
     "message_stats.deliver_get"
 )
 """All that is asked of a queue: whole rows of a big vhost are megabytes."""
+_COUNTED = ("ack", "deliver_no_ack", "get_no_ack", "publish", "redeliver", "deliver_get")
 _PLAUSIBLE = 10**12
 
 
@@ -45,29 +46,31 @@ def name_of(row: Mapping[str, Any]) -> str:
     return name
 
 
-def count(row: Mapping[str, Any], key: str, where: str, *, absent: int | None = None) -> int:
-    """A count of messages; `absent` is what a missing key means, if it means anything. Raises FactUnavailable."""
-    value = row.get(key, absent)
+def count(row: Mapping[str, Any], key: str, where: str) -> int:
+    """A count of messages. Raises FactUnavailable."""
+    value = row.get(key)
+    if type(value) is int and 0 <= value <= _PLAUSIBLE:  # and not by `isinstance`: True is an instance of int
+        return value
     if value is None:
         raise FactUnavailable(
             f"the broker gives no {key} for {where!r}: "
             "its statistics are not there yet, or are off (rates_mode, disable_stats)"
         )
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _PLAUSIBLE:
-        raise FactUnavailable(
-            f"the broker gives {str(value)[:40]!r} as {key} of {where!r}: not a plausible count"
-        )
-    return value
-
-
-def queue_demand(row: Mapping[str, Any], name: str) -> QueueDemand:
-    """The counts of one queue. Raises FactUnavailable."""
-    return QueueDemand(
-        name=name,
-        backlog=count(row, "messages_ready", name),
-        in_progress=count(row, "messages_unacknowledged", name),
-        consumers=count(row, "consumers", name),
+    raise FactUnavailable(
+        f"the broker gives {str(value)[:40]!r} as {key} of {where!r}: not a plausible count"
     )
+
+
+def queue_demand(row: Mapping[str, Any], name: str, before: QueueDemand | None = None) -> QueueDemand:
+    """The counts of one queue: those `before`, where they are the same. Raises FactUnavailable."""
+    backlog = count(row, "messages_ready", name)
+    in_progress = count(row, "messages_unacknowledged", name)
+    consumers = count(row, "consumers", name)
+    if before is not None and (before.backlog, before.in_progress, before.consumers, before.missing) == (
+        backlog, in_progress, consumers, False,
+    ):  # fmt: skip
+        return before
+    return QueueDemand(name=name, backlog=backlog, in_progress=in_progress, consumers=consumers)
 
 
 def counters(row: Mapping[str, Any], name: str, at: float) -> Counters | None:
@@ -78,17 +81,10 @@ def counters(row: Mapping[str, Any], name: str, at: float) -> Counters | None:
     stats = row.get("message_stats")
     if not isinstance(stats, dict) or not stats:
         return None
-    acknowledged, unasked, got, published, redelivered, delivered = (
-        count(stats, key, name, absent=0)
-        for key in ("ack", "deliver_no_ack", "get_no_ack", "publish", "redeliver", "deliver_get")
-    )
-    return Counters(
-        at=at,
-        published=published,
-        completed=acknowledged + unasked + got,
-        redelivered=redelivered,
-        delivered=delivered,
-    )
+    acknowledged, unasked, got, published, redelivered, delivered = [
+        count(stats, key, name) if key in stats else 0 for key in _COUNTED
+    ]
+    return Counters(at, published, acknowledged + unasked + got, redelivered, delivered)
 
 
 def is_fifo(row: Mapping[str, Any]) -> bool:

@@ -8,17 +8,15 @@ What never happens here: SQL.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import math
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from functools import cache
-from operator import attrgetter, methodcaller
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from autoscaler.core.facts import Memory
 from autoscaler.core.model import Node, Offer, PoolDecision, PoolWish, Transition
@@ -30,8 +28,6 @@ from policies.prospect import Slice
 T = TypeVar("T")
 Row = Mapping[Any, Any]
 """Column names to values; SQLAlchemy's own rows have a wider type of key than `str`."""
-MemoryParts = dict[str, tuple[object, str]]
-"""Fields of a memory with their JSON."""
 
 NODE = TypeAdapter(Node)
 TRANSITION = TypeAdapter(Transition)
@@ -57,6 +53,13 @@ _OF_STRETCH = (
 _QUICK = 1
 """Of zlib: takes 0.6 of the time of what it does by default, for 7 % more bytes."""
 _ANSWER_COLUMNS = frozenset({"answered_at", "carried_out", "says"})
+_CONSTANTS = ConfigDict(ser_json_inf_nan="constants")  # which a dataclass takes from what it stands in
+_DOCUMENTS: Mapping[type, TypeAdapter[Any]] = {
+    Memory: TypeAdapter(tuple[Memory], config=_CONSTANTS),
+    Decision: TypeAdapter(tuple[Decision], config=_CONSTANTS),
+    Boot: TypeAdapter(tuple[Boot], config=_CONSTANTS),
+}
+"""What is kept as a document. Pydantic reads them, and writes them in a quarter of the time of Python's encoder."""
 
 
 def read_row(adapter: TypeAdapter[T], row: Row, *, table: str, key: object) -> T:
@@ -72,7 +75,7 @@ def node_row(node: Node) -> dict[str, Any]:
     """A node's columns. Raises ValueError for a number that is none: SQLite would silently store it as absent."""
     row = _columns(node)
     row |= {f"offer_{name}": value for name, value in _columns(row.pop("offer")).items()}
-    row["queues"] = _dense(node.queues)
+    row["queues"] = json.dumps(node.queues, separators=(",", ":"))
     for column, value in row.items():
         if isinstance(value, float) and math.isnan(value):
             raise ValueError(f"node {node.name}: {column} is not a number")
@@ -153,7 +156,7 @@ def boot_row(record: BootRecord) -> dict[str, Any]:
         "at": record.at,
         "failed_phase": failed.phase.value if failed else None,
         "failed_says": failed.says if failed else None,
-        "document": _dense(record.boot),
+        "document": _document(record.boot),
     }
     return row if record.log is None else row | {"log": "\n".join(record.log)}
 
@@ -167,16 +170,9 @@ def read_boot(row: Row) -> BootRecord:
     return read_row(_BOOT_RECORD, found, table="boots", key=row["node"])
 
 
-def memory_document(memory: Memory, written: MemoryParts | None = None) -> str:
-    """The memory as JSON. `written` has the parts of the one before, of which those that are as they were are taken,
-    and those of this one afterwards."""
-    parts = {} if written is None else written
-    for field in fields(Memory):
-        value = getattr(memory, field.name)
-        had = parts.get(field.name)
-        if had is None or had[0] != value:
-            parts[field.name] = value, _dense(value)
-    return "{" + ",".join(f'"{name}":{text}' for name, (_, text) in parts.items()) + "}"
+def memory_document(memory: Memory) -> str:
+    """The memory as JSON."""
+    return _document(memory)
 
 
 def read_memory(document: str) -> Memory:
@@ -199,8 +195,8 @@ def decision_row(stored: PoolDecision) -> dict[str, Any]:
 
 
 def decision_document(decision: Decision) -> bytes:
-    """The whole decision as JSON behind zlib. Its past is most of it, and is written without field names."""
-    return zlib.compress(_dense(decision).encode(), _QUICK)
+    """The whole decision as JSON behind zlib."""
+    return zlib.compress(_document(decision).encode(), _QUICK)
 
 
 def read_decision(row: Row) -> PoolDecision:
@@ -209,51 +205,33 @@ def read_decision(row: Row) -> PoolDecision:
     try:
         plain = json.loads(zlib.decompress(row["document"]))
         history = plain["input"]["history"]
-        history["past"] = [dict(zip(PAST_FIELDS, past, strict=True)) for past in history["past"]]
+        history["past"] = [_past(each) for each in history["past"]]
     except (zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged("decisions", key, error) from error
     stored = {"pool": row["pool"], "at": row["at"], "decision": plain, "sentence": row["sentence"]}
     return read_row(POOL_DECISION, stored, table="decisions", key=key)
 
 
+def _past(told: Any) -> Any:
+    """Of itself, or in an older row the values of its fields alone."""
+    return dict(zip(PAST_FIELDS, told, strict=True)) if isinstance(told, list) else told
+
+
 def _columns(value: Any) -> dict[str, Any]:
     """A record's fields by name. Enums are strings already; `str` keeps drivers from wondering about their type."""
-    return {name: str(of) if isinstance(of, str) else of for name, of in _ways(type(value))(value).items()}
+    read = ((field.name, getattr(value, field.name)) for field in fields(value))
+    return {name: str(of) if isinstance(of, str) else of for name, of in read}
 
 
-def _dense(value: object) -> str:
-    return _DENSE.encode(value)
-
-
-def _plain(value: object) -> object:
-    """What JSON has no word for, in terms of what it has."""
-    return _ways(type(value))(value)
-
-
-_DENSE = json.JSONEncoder(default=_plain, separators=(",", ":"))
-
-
-def _ways(kind: type) -> Callable[[Any], Any]:
-    """How a value of that class is told; apart from `_way`, whose cache takes no `type[Any]` for mypy."""
-    return _way(kind)
-
-
-@cache
-def _way(kind: type) -> Callable[[Any], Any]:
-    """Found once for a class: a tick tells tens of thousands of values."""
-    if issubclass(kind, Past):
-        return attrgetter(*PAST_FIELDS)
-    if is_dataclass(kind):
-        names = tuple(field.name for field in fields(kind))
-        if len(names) == 1:
-            return lambda value: {names[0]: getattr(value, names[0])}
-        read = attrgetter(*names)
-        return lambda value: dict(zip(names, read(value), strict=True))
-    if issubclass(kind, Mapping):
-        return dict
-    if issubclass(kind, dt.date | dt.time):  # TOML has them, so an option may be one
-        return methodcaller("isoformat")
-    raise TypeError(f"{kind.__name__} is no value that a journal keeps")
+def _document(value: object) -> str:
+    adapter = _DOCUMENTS[type(value)]
+    try:
+        text = adapter.dump_json((value,), fallback=dict, warnings=False).decode()
+    except PydanticSerializationError:
+        # A name that a broker gave may be no Unicode. Python's encoder spells what UTF-8 cannot.
+        plain = adapter.dump_python((value,), mode="json", fallback=dict, warnings=False)
+        text = json.dumps(plain, separators=(",", ":"))
+    return text.removeprefix("[").removesuffix("]")
 
 
 def _read_document(adapter: TypeAdapter[T], document: str, *, table: str, key: object) -> T:

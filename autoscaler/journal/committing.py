@@ -29,15 +29,15 @@ class Rows:
     memory: str
 
 
-def rows(record: TickRecord, written: codec.MemoryParts) -> Rows:
-    """All that is large. `written` has the parts of the memory that was written last, and of this one afterwards."""
+def rows(record: TickRecord) -> Rows:
+    """All that is large."""
     whole = record.repeats.whole
     return Rows(
         new_nodes=[codec.node_row(node) for node in record.new_nodes],
         # The key in an update's condition needs a name that no column has.
         changed_nodes=[codec.node_row(node) | {"key": node.name} for node in record.changed_nodes],
         decisions=[codec.decision_row(one) for one in record.decisions if (one.pool, one.at) not in whole],
-        memory=codec.memory_document(record.memory, written),
+        memory=codec.memory_document(record.memory),
     )
 
 

@@ -62,7 +62,6 @@ class Journal:
         """Rows of live nodes as they were read last, and what they hold: most are the same at the next tick."""
         self._committed: tuple[str, Memory] | None = None
         """The memory that we wrote last, as a document too."""
-        self._parts: codec.MemoryParts = {}
 
     @property
     def place(self) -> str:
@@ -107,6 +106,10 @@ class Journal:
         """Say that the holder of the lease lives. Raises LeaseLost, JournalUnavailable."""
         if self._lease is not None:
             self._lease.renew(self._database)
+
+    def led(self) -> LeaseHolder | None:
+        """Who leads, if that is we: no record changes but by our own commits, until another takes the lease."""
+        return None if self._lease is None else self._lease.holder
 
     def may_act(self) -> bool:
         """Whether the lease is surely ours at this instant. Asks nobody and never waits."""
@@ -216,7 +219,7 @@ class Journal:
         with self._confirming(), self.writing("write down the tick") as connection:
             # Before the first statement: a server ends a transaction that it waits for, and rows of ten thousand
             # nodes take a busy machine a second or two.
-            rows = committing.rows(record, self._parts)
+            rows = committing.rows(record)
             if self._lease is not None:
                 self._lease.require(connection)
             committing.write(connection, record, rows)

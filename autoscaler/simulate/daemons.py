@@ -164,6 +164,9 @@ class _Writing:
         self.commit = commit
         self._read = read
 
+    def led(self) -> None:
+        """Of each tick it is told what was read."""
+
     def live_nodes(self) -> tuple[Node, ...]:
         nodes = self._journal.live_nodes()
         self._read(nodes)

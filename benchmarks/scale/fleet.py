@@ -36,6 +36,8 @@ BEGAN_AT = 1_790_000_000.0
 MESSAGES_PER_NODE = 10
 """What waits for each node that is there at first; with the task that it holds, as many as its pool says a worker is
 worth, so that nothing is bought or ended before the load changes."""
+TASK_S = 10.0
+"""How long each task takes: a worker takes one up on each tick."""
 ROOM = 4
 """So many more workers than at first a pool may have."""
 _ACCOUNT = ProviderName("cloud")
@@ -130,7 +132,13 @@ class PlayedWorkers:
             self._up.setdefault(worker_of(NodeName(machine.name)), True)
         for worker, consumes in self._up.items():
             self._hearing.take(
-                WorkerEvent(worker=worker, online=True, pid=7, active=int(consumes), processed=0),
+                WorkerEvent(
+                    worker=worker,
+                    online=True,
+                    pid=7,
+                    active=int(consumes),
+                    processed=int(self._clock.elapsed_s / TASK_S),
+                ),
                 self._clock.monotonic(),
             )
 
@@ -211,6 +219,7 @@ def open_fleet(size: Size, file: Path, door: Door, *, counted: Meters) -> Fleet:
     rules = wiring.rulebook(configured, {_ACCOUNT: account.traits})
     journal = open_journal(f"sqlite:///{file}")
     _fill(journal, account.cloud, rules.pools, size)
+    journal.claim("benchmark")
     workers = PlayedWorkers(account.cloud, clock)
     broker = wiring.open_broker(configured, clock=clock, counted=counted)
     observer = Observer(

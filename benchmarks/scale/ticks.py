@@ -79,7 +79,7 @@ def measure(size: Size, door: Door, ticks: int) -> dict[str, Any]:
 def _tick(fleet: Fleet, watch: Stopwatch) -> None:
     fleet.clock.elapsed_s += TICK_S
     fleet.workers.beat()
-    with watch.stage("tick"):
+    with watch.stage("tick"), memory.of_a_tick():
         fleet.loop.tick()
 
 

@@ -215,6 +215,9 @@ class _Writing:
         self._read = read
         self.commit = commit
 
+    def led(self) -> None:
+        """Of each tick it is told what was read."""
+
     def live_nodes(self) -> tuple[Node, ...]:
         nodes = self._seat.journal.live_nodes()
         self._read(nodes)

@@ -149,6 +149,9 @@ class Ground:
 
     # The journal.
 
+    def led(self) -> None:
+        return None
+
     def live_nodes(self) -> tuple[Node, ...]:
         return self.nodes
 

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autoscaler.core.model import PoolName
+from autoscaler.gateways import queue_names
 from autoscaler.gateways.queue_names import QueueNames, is_pattern
 
 QUEUES = st.text(alphabet="ab.[]", min_size=1, max_size=5)
@@ -30,9 +31,11 @@ def test_a_queue_is_meant_by_whom_it_would_be_if_all_were_tried(
         if any(queue == name or (is_pattern(name) and fnmatchcase(queue, name)) for name in names)
     ]
 
-    found = list(QueueNames(pools).pools(queue))
+    names = QueueNames(pools)
+    found, again = list(names.pools(queue)), list(names.pools(queue))
 
     assert sorted(meant) == sorted(found)
+    assert found == again
 
 
 def test_queues_of_brokers_and_workers_are_meant_by_no_pattern() -> None:
@@ -42,3 +45,13 @@ def test_queues_of_brokers_and_workers_are_meant_by_no_pattern() -> None:
 
     assert [[], [], []] == [list(everything.pools(name)) for name in kept]
     assert [["one"], ["one"], ["one"]] == [list(named.pools(name)) for name in kept]
+
+
+def test_of_queues_that_come_and_go_a_bounded_number_is_remembered() -> None:
+    """Whoever may declare queues may declare any number of them, one after the other."""
+    names = QueueNames({PoolName("all"): ("a*",)})
+
+    for number in range(queue_names._MOST_KNOWN + 5):
+        assert ("all",) == names.pools(f"a{number}")
+
+    assert 5 == len(names._known)

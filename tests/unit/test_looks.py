@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -191,3 +193,30 @@ def test_a_slow_broker_is_waited_for_beside_a_hanging_account() -> None:
     answers, took_s = life.tick()
 
     assert (True, False, pytest.approx(6.0)) == (seen(answers, DEMAND), seen(answers), took_s)
+
+
+class _Answer:
+    """Something that tells when it is gone."""
+
+
+def test_what_was_answered_is_gone_once_the_next_answer_is_there() -> None:
+    """At once, whenever Python looks for garbage: of a large fleet an answer is MB, and comes on each tick."""
+    answered: list[weakref.ref[_Answer]] = []
+
+    def question() -> _Answer:
+        answer = _Answer()
+        answered.append(weakref.ref(answer))
+        return answer
+
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            looks = Looks(pool=pool, clock=FixedClock(), pace=Pace(timeout_s=TIMEOUT_S, tick_s=TICK_S))
+            for _ in range(3):
+                looks.ask({DEMAND: question}, {CLOUD: question})
+        alive = [each() is not None for each in answered]
+    finally:
+        gc.enable()
+
+    assert [False, False, False, False] == alive[:4]
+    assert 6 == len(alive)

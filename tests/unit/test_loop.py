@@ -55,8 +55,12 @@ class Remembered:
     def __init__(self, diary: list[str]) -> None:
         self.diary, self.broken = diary, False
         self.nodes: tuple[Node, ...] = ()
+        self.lease: object | None = None
         self.kept = Memory(clocks=CLOCKS)
         self.records: list[TickRecord] = []
+
+    def led(self) -> object | None:
+        return self.lease
 
     def live_nodes(self) -> tuple[Node, ...]:
         return self.nodes

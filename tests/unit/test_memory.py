@@ -77,3 +77,33 @@ def test_garbage_of_ticks_does_not_wait_for_a_quarter_of_all_code() -> None:
     most = {how: int(_told(_GARBAGE, how)) for how in ("as ever", "settled")}
 
     assert 2 * most["settled"] < most["as ever"]
+
+
+_TICKS = """
+import gc, sys
+from autoscaler import memory
+
+memory.settle()
+before, made, most = gc.get_stats()[0]["collections"], [], 0
+for tick in range(30):
+    looks = gc.get_stats()[0]["collections"]
+    with memory.of_a_tick():
+        made = [[] for _ in range(int(sys.argv[1]))]
+    most = gc.get_stats()[0]["collections"] - looks
+print(most, gc.get_threshold()[0])
+"""
+
+
+def test_a_tick_that_makes_much_is_not_looked_through_over_and_over() -> None:
+    """The first one is, and by that it is known how much a tick makes."""
+    looks, after = map(int, _told(_TICKS, "150000").split())
+
+    assert looks <= 1
+    assert 150_000 <= after <= 500_000
+
+
+def test_a_small_fleet_is_looked_through_as_often_as_ever() -> None:
+    """However long it runs, what its ticks make does not add up."""
+    _, after = map(int, _told(_TICKS, "3000").split())
+
+    assert after == 10_000

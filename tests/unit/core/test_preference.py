@@ -14,6 +14,7 @@ from autoscaler.core.model import CreateNode, Offer, OfferOrder, PoolRules
 from autoscaler.core.offers import for_pool, remember, stock_left
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
+from autoscaler.core.remarks import by_pool
 from policies.contract import Limits, Span
 from tests.unit.core.builders import (
     AT,
@@ -163,7 +164,7 @@ def test_stock_that_was_empty_is_tried_with_one_machine_while_another_offer_serv
 
     places = [a.offer.location for a in made.actions if isinstance(a, CreateNode)]
     assert ["osl", "sto", "sto", "sto"] == places
-    assert () == made.remarks_of(POOL)
+    assert () == by_pool(made.remarks)[POOL]
 
 
 def test_the_first_order_that_is_taken_ends_the_trial() -> None:

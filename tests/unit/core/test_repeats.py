@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from autoscaler.core import repeats
-from autoscaler.core.model import Plan, PoolDecision
+from autoscaler.core.model import PoolDecision
 from policies.contract import Past, Reading, Trust
 from tests.unit.journal.records import IMAGES, a_decision
 
-PLAN = Plan(nodes=(), actions=(), transitions=(), answers=())
+SILENT: Mapping[str, tuple[str, ...]] = {IMAGES: ()}
+"""A plan that remarks nothing."""
 STOOD = a_decision(at=1000.0)
 PAST = (Past(at=STOOD.at, recommended=5, wanted=4, workers=3),)
 """As the journal tells it once STOOD is written."""
@@ -21,14 +23,14 @@ def _later(by_s: float = 10.0) -> PoolDecision:
     return a_decision(at=STOOD.at + by_s, past=PAST)
 
 
-def _after(one: PoolDecision, plan: Plan = PLAN) -> repeats.Repeats:
+def _after(one: PoolDecision, remarks: Mapping[str, tuple[str, ...]] = SILENT) -> repeats.Repeats:
     """What `one` adds after STOOD was kept."""
-    return repeats.of([one], plan, repeats.of([STOOD], PLAN, {}).kept)
+    return repeats.of([one], remarks, repeats.of([STOOD], SILENT, {}).kept)
 
 
 def test_the_first_decision_of_a_process_repeats_nothing() -> None:
     """What is on record may be another's."""
-    found = repeats.of([STOOD], PLAN, {})
+    found = repeats.of([STOOD], SILENT, {})
 
     assert (frozenset(), frozenset()) == (found.said, found.whole)
 
@@ -73,18 +75,18 @@ def test_another_number_of_workers_or_another_remark_of_the_plan_is_kept() -> No
     more = replace(now, decision=replace(now.decision, input=replace(now.decision.input, supply=supply)))
 
     assert frozenset() == _after(more).said
-    assert frozenset() == _after(now, replace(PLAN, remarks=((IMAGES, "the account rests"),))).said
+    assert frozenset() == _after(now, {IMAGES: ("the account rests",)}).said
 
 
 def test_what_stands_for_an_hour_is_kept_anew() -> None:
     """With it what was measured by then; the hour counts from when it was kept, not from when it was said again."""
-    kept = repeats.of([STOOD], PLAN, {}).kept
+    kept = repeats.of([STOOD], SILENT, {}).kept
     for minutes in range(1, 60):
-        found = repeats.of([_later(60.0 * minutes)], PLAN, kept)
+        found = repeats.of([_later(60.0 * minutes)], SILENT, kept)
         assert found.said
         kept = found.kept
 
-    assert frozenset() == repeats.of([_later(repeats.AGAIN_AFTER_S)], PLAN, kept).said
+    assert frozenset() == repeats.of([_later(repeats.AGAIN_AFTER_S)], SILENT, kept).said
 
 
 def test_after_a_clock_that_was_set_back_it_is_kept_anew() -> None:
@@ -94,9 +96,9 @@ def test_after_a_clock_that_was_set_back_it_is_kept_anew() -> None:
 
 def test_a_pool_that_was_not_decided_about_is_forgotten() -> None:
     """Nothing of it is on record for that tick, so the next one is news."""
-    between = repeats.of([], PLAN, repeats.of([STOOD], PLAN, {}).kept)
+    between = repeats.of([], SILENT, repeats.of([STOOD], SILENT, {}).kept)
 
-    assert frozenset() == repeats.of([_later()], PLAN, between.kept).said
+    assert frozenset() == repeats.of([_later()], SILENT, between.kept).said
 
 
 def test_what_the_journal_does_not_tell_of_was_not_kept() -> None:

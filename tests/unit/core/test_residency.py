@@ -16,6 +16,7 @@ from autoscaler.core.model import CreateNode, FleetRules, Order, OrderKind, Plan
 from autoscaler.core.places import Places
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
+from autoscaler.core.remarks import by_pool
 from providers.contract import Instance, InstanceId, InstanceState, Listing, ProviderName
 from tests.unit.core.builders import (
     AT,
@@ -129,7 +130,9 @@ def test_nothing_is_bought_where_no_offer_may_be_and_the_pool_says_why() -> None
     creates, made = bought(a_snapshot(), NORWAY, a_pool(offers=(SECOND_OFFER,)))
 
     assert [] == creates
-    assert ("no offer can be asked now: sto at cloud is in SE; residency allows NO",) == made.remarks_of(POOL)
+    assert ("no offer can be asked now: sto at cloud is in SE; residency allows NO",) == by_pool(
+        made.remarks
+    )[POOL]
 
 
 def test_a_plan_that_orders_elsewhere_is_never_acted_on() -> None:
@@ -162,9 +165,9 @@ def test_a_machine_listed_elsewhere_is_an_alarm_and_serves_on() -> None:
         found.since_at,
     )
     assert (NodeState.READY, ()) == (made.nodes[0].state, made.actions)
-    assert ("n1 stands where it may not: sto at cloud is in SE; residency allows NO",) == made.remarks_of(
-        POOL
-    )
+    assert ("n1 stands where it may not: sto at cloud is in SE; residency allows NO",) == by_pool(
+        made.remarks
+    )[POOL]
 
 
 @pytest.mark.parametrize("location", ["ber", "", "os\nl", "x" * 5000])

@@ -23,6 +23,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.plan import plan
 from autoscaler.core.reconcile import reconcile
+from autoscaler.core.remarks import by_pool
 from policies.contract import Limits
 from tests.unit.core.builders import (
     AT,
@@ -109,7 +110,7 @@ def bought(made: Plan) -> int:
 
 
 def says(made: Plan) -> str:
-    return "; ".join(made.remarks_of(POOL))
+    return "; ".join(by_pool(made.remarks)[POOL])
 
 
 def test_a_fleet_is_replaced_one_after_the_other_and_never_too_few_serve() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def after(node: Node, *words: dict[str, Any], tick_s: float = TICK_S) -> Node:
     for number, word in enumerate(words):
         seen = heard(a_sighting(**word))
         snapshot = a_snapshot(node, sightings=seen)
-        node = taken_in(replace(snapshot, at=AT + tick_s * (number + 1)))
+        node = taken_in(replace(snapshot, at=AT + tick_s * (number + 1), elapsed_s=tick_s))
     return node
 
 
@@ -58,11 +59,34 @@ def test_a_worker_that_begins_anew_goes_on_where_it_was(anew: dict[str, Any]) ->
 
 def test_a_worker_that_serves_is_noted_once_a_minute() -> None:
     """Else each tick would write every record."""
-    counts = [{"processed": number} for number in range(1, 14)]
+    counts = [{"processed": number} for number in range(1, 26)]
 
-    noted = [after(a_node(worker_pid=7), *counts[: number + 1]).tasks_done for number in range(13)]
+    noted = [after(a_node(worker_pid=7), *counts[: number + 1]).tasks_done or 0 for number in range(25)]
+    anew = [number for number, (before, now) in enumerate(pairwise(noted)) if before != now]
 
-    assert [1] * 6 + [7] * 6 + [13] == noted
+    assert [6] * (len(anew) - 1) == [later - earlier for earlier, later in pairwise(anew)]
+    assert 1 == noted[0]
+    assert 19 <= noted[-1]
+
+
+@pytest.mark.parametrize(("many", "ticks"), [(300, 6), (4_000, 12)])
+def test_a_fleet_is_noted_by_and_by(many: int, ticks: int) -> None:
+    """Not all of it on one tick; and of one so large that a tick would be long with it, each machine less often."""
+    nodes = tuple(
+        a_node(f"n{number}", worker_pid=7, tasks_now=0, tasks_noted_at=AT) for number in range(many)
+    )
+    seen = heard(*(a_sighting(node.name, processed=5) for node in nodes))
+    noted = []
+    for tick in range(1, ticks + 1):
+        snapshot = replace(a_snapshot(*nodes, sightings=seen), at=AT + TICK_S * tick, elapsed_s=TICK_S)
+        after_it = reconcile.reconcile(snapshot, rules(a_pool()), FLEET).nodes
+        noted.append(
+            sum(now.tasks_now == 5 != was.tasks_now for was, now in zip(nodes, after_it, strict=True))
+        )
+        nodes = after_it
+
+    assert many == sum(noted)
+    assert max(noted) < 1.5 * many / ticks
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from autoscaler.core import supply
@@ -13,7 +14,7 @@ from autoscaler.core.model import PoolDecision
 from autoscaler.core.reconcile import reconcile
 from autoscaler.core.reports import Boot
 from autoscaler.journal import codec
-from policies.contract import Flow, Span
+from policies.contract import Flow, Past, Span
 from policies.decide import decide
 from providers.contract import InstanceId, NodeName
 from tests.unit.core.builders import (
@@ -28,6 +29,7 @@ from tests.unit.core.builders import (
     a_snapshot,
     rules,
 )
+from tests.unit.journal.records import a_decision
 
 NEWER = {
     "traffic": {"boots_of", "drains", "drain_s", "drain_squares", "growth", "redeliveries"},
@@ -117,3 +119,19 @@ def test_a_memory_from_before_places_and_offers_were_known_is_read() -> None:
 
     assert OF_OFFERS == plain.keys() - older.keys()
     assert Memory(clocks={"sightings": 7.0}) == codec.read_memory(json.dumps(older))
+
+
+def test_a_decision_whose_past_has_no_names_of_fields_is_read() -> None:
+    """As it was written until documents were written by what reads them."""
+    past = (
+        Past(at=AT - 60.0, recommended=2, wanted=3, workers=1),
+        Past(at=AT, recommended=4, wanted=4, workers=3),
+    )
+    stored = a_decision()
+    given = stored.decision.input
+    told = replace(stored.decision, input=replace(given, history=replace(given.history, past=past)))
+    plain = json.loads(zlib.decompress(codec.decision_document(told)))
+    plain["input"]["history"]["past"] = [[AT - 60.0, 2, 3, 1], [AT, 4, 4, 3]]
+    row = codec.decision_row(stored) | {"document": zlib.compress(json.dumps(plain).encode())}
+
+    assert told == codec.read_decision(row).decision
