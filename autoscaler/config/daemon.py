@@ -128,7 +128,7 @@ class Journal(Section):
             ("minutes", self.minutes_s, "retention", self.retention_s),
         ):
             if of_s is not None and longer_s is not None and of_s > longer_s:
-                raise wrong(f"a {name} longer than {longer}", f"a shorter {name}, or a longer {longer}")
+                raise wrong(f"{name} longer than {longer}", f"a shorter {name}, or a longer {longer}")
         return self
 
 
