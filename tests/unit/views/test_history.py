@@ -213,4 +213,4 @@ def test_a_time_that_is_on_record_by_minutes_says_so_and_has_no_gaps(
     assert 60.0 == coarse.over_s
     assert 1_700.0 < coarse.until_at - T0 < 1_800.0
     assert "what is older than 30 min 25 s is on record by the minute" in drawing.summary(found)
-    assert [{"over_s": 60.0, "until_at": coarse.until_at}] == documents.history(found)["coarse"]
+    assert ({"over_s": 60.0, "until_at": coarse.until_at},) == documents.history(found)["coarse"]
