@@ -229,7 +229,7 @@ thinned = sa.Table(
     metadata,
     sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),  # always 1
     _count("changes"),  # for those that changed nothing
-    _count("hours"),  # for all but the last of each hour
+    _count("hours"),  # for all but the last of six hours
     sa.CheckConstraint("slot = 1", name="one"),
 )
 

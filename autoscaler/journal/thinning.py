@@ -1,5 +1,5 @@
 """The past thinner the older it is: looks of each tick, then of each minute, then of each hour; each decision, then
-those that changed the number, then the last of an hour.
+those that changed the number, then the last of six hours.
 
 A journal that keeps every tick for a month is mostly ticks on which nothing happened. What goes in are instants before
 which a past is thinned, out comes how much there was to do. Each call is a few short transactions, as the loop's
@@ -21,6 +21,8 @@ from autoscaler.journal import gathering, looked, tables
 from autoscaler.journal.journal import Journal
 
 MINUTE_S, HOUR_S = 60.0, 3_600.0
+DECISION_S = 21_600.0
+"""Of a time that is on record by the hour one decision in so long: each is as large as eight hours."""
 _DECISIONS = 1_000
 """Looked through in one transaction."""
 
@@ -33,7 +35,7 @@ class Terms:
     minutes_since_at: float
     decisions_since_at: float
     """Each decision: before the longest window and cooldown of any pool. Of older ones those are kept that changed the
-    number, and of times that are on record by the hour the last of each."""
+    number, and of times that are on record by the hour the last in `DECISION_S`."""
     apart_s: float
     """Between two looks further apart than this nobody looked: they stay two rows."""
 
@@ -138,7 +140,7 @@ def _oldest(connection: sa.Connection, step: _Step, before_at: float) -> sa.Colu
 
 
 def _forget_decisions(journal: Journal, terms: Terms) -> int:
-    """Forget some of those that changed nothing, and of times that are on record by the hour all but the last of each.
+    """Forget some of those that changed nothing, and of times that are on record by the hour all but one of six hours.
 
     A decision is judged once its pool has a later one that is as old: the newest before that time is what windows begin
     with. Returns how many were looked through.
@@ -151,7 +153,7 @@ def _forget_decisions(journal: Journal, terms: Terms) -> int:
         hours = _later(connection, done[1], hours_at)
         gone = [
             *_judged(connection, changes, terms.decisions_since_at, _repeats),
-            *_judged(connection, hours, hours_at, _is_of_the_hour),
+            *_judged(connection, hours, hours_at, _is_followed),
         ]
     if not changes and not hours:
         return 0
@@ -204,6 +206,6 @@ def _repeats(row: sa.Row[Any]) -> bool:
     return bool(row.wanted == row.wanted_before)
 
 
-def _is_of_the_hour(row: sa.Row[Any]) -> bool:
-    """It is of the same hour as the one after it."""
-    return bool(row.at // HOUR_S == row.later_at // HOUR_S)
+def _is_followed(row: sa.Row[Any]) -> bool:
+    """The one after it is of the same six hours."""
+    return bool(row.at // DECISION_S == row.later_at // DECISION_S)

@@ -17,7 +17,7 @@ from autoscaler.journal import open_journal, thinning
 from benchmarks.scale.fleet import Size
 
 _KINDS = ("stretches", "slices", "decisions", "nodes", "transitions", "boots")
-HOURS, SLICES = 24, 288
+HOURS, SLICES, DECISIONS = 24, 288, round(86_400 / thinning.DECISION_S)
 """Rows of a pool a day."""
 MOVES = 7
 """Of a machine from its order to its end: that many transitions."""
@@ -64,7 +64,7 @@ def _size(connection: sqlite3.Connection) -> int:
 
 
 def a_day(size: Size, left: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    """Bytes that a day leaves: for sure, of decisions at most (each pool changes in every hour), and of machines where
+    """Bytes that a day leaves: for sure, of decisions at most (each pool changes all the time), and of machines where
     each is bought anew once a day."""
 
     def each(kind: str) -> float:
@@ -73,7 +73,7 @@ def a_day(size: Size, left: Mapping[str, Mapping[str, float]]) -> dict[str, Any]
     parts = {
         "hours": size.pools * HOURS * each("stretches"),
         "slices": size.pools * SLICES * each("slices"),
-        "decisions": size.pools * HOURS * each("decisions"),
+        "decisions": size.pools * DECISIONS * each("decisions"),
         "machines": size.nodes * (each("nodes") + MOVES * each("transitions") + each("boots")),
     }
     return {"row": {kind: each(kind) for kind in _KINDS}, "parts": parts, "sum": sum(parts.values())}

@@ -197,3 +197,25 @@ def test_where_nobody_counted_what_must_have_come_is_played(
 
     came, comes = (recorded.arrivals(samples, 20.0).total for samples in (before, after))
     assert came == pytest.approx(comes, rel=0.1, abs=60.0)
+
+
+def test_a_time_without_looks_stays_a_gap_of_a_replay_with_the_tasks_that_must_have_come(
+    journal: Journal,
+) -> None:
+    """The first look after it counted nothing; what is there more than before, and was completed, came meanwhile."""
+    looks = _looks(1, 900, blind=0.0, counts=True)
+    back = replace(
+        looks[540], arrived=None, completed=None, counted_s=None, backlog=(looks[540].backlog or 0) + 777
+    )
+    after_it = [replace(look, backlog=(look.backlog or 0) + 777) for look in looks[541:]]
+    pool = _written(journal, [*looks[:450], back, *after_it])
+    whole = _all(journal, pool)
+
+    _thinned(journal, to_hours=True)
+    after = _all(journal, pool)
+    before = tuple(one for one in whole if one.at >= after[0].at)
+    came, comes = (recorded.arrivals(samples, 20.0) for samples in (before, after))
+
+    assert [(910.0, False, False)] == [(gap.lasted_s, gap.counted, gap.blind) for gap in comes.gaps]
+    assert [(gap.from_s, gap.to_s) for gap in came.gaps] == [(gap.from_s, gap.to_s) for gap in comes.gaps]
+    assert came.total == pytest.approx(comes.total, rel=0.02)

@@ -109,12 +109,12 @@ def test_a_change_within_a_minute_that_is_one_row_is_told_with_its_instant_and_i
     assert set(before) <= set(after)
 
 
-def test_of_a_time_that_is_on_record_by_the_hour_the_last_of_each_hour_stays(journal: Journal) -> None:
-    """However often the number changed, a month grows by 24 a day; the newest before that time stays as well."""
-    made = _decide(journal, *([1, 2] * 400))  # two hours and some minutes
+def test_of_a_time_that_is_on_record_by_the_hour_the_last_of_six_hours_stays(journal: Journal) -> None:
+    """However often the number changed, a month grows by four a day; the newest before that time stays as well."""
+    made = _decide(journal, *([1, 2] * 400))  # the next six hours begin after two
 
     _thin(journal, T0 + 7_500.0, T0 + 7_300.0)
 
     kept = _kept(journal)
-    assert [made[359], made[719], made[729], *made[730:]] == kept
-    assert made[359] == read.decision_at(journal, IMAGES, T0 + 3_600.0 - 1.0)
+    assert [made[719], made[729], *made[730:]] == kept
+    assert made[719] == read.decision_at(journal, IMAGES, T0 + 7_250.0)
