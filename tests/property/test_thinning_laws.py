@@ -177,6 +177,10 @@ def test_a_replay_has_the_same_tasks_of_the_same_length(
 
         assert len(recorded.seen(after)) <= 2 + len(whole) * TICK_S / (3600.0 if to_hours else 60.0)
         assert (came.total, came.uncounted, came.gaps) == (comes.total, comes.uncounted, comes.gaps)
+        rests_on, rests = (
+            sum(period.looks for period in measured.task_times(samples)) for samples in (before, after)
+        )
+        assert rests_on == rests
         task_s = measured.mean_task_s(measured.task_times(before))
         if task_s is not None:
             assert task_s == pytest.approx(measured.mean_task_s(measured.task_times(after)) or 0.0)
