@@ -19,16 +19,16 @@ _STAY = ARRIVING | SERVING | {NodeState.LOST}
 def outdated(nodes: Iterable[Node], rules: Mapping[PoolName, PoolRules], at: float) -> dict[NodeName, str]:
     """Why each is outdated, of those that are and that nobody told to leave yet."""
     found: dict[NodeName, str] = {}
-    drifts: dict[tuple[object, ...], str] = {}
+    last: tuple[object, ...] = ()
+    drifted = ""
     for node in nodes:
         pool = rules.get(node.pool) if node.state in _STAY else None
         if pool is None:
             continue
-        # Most machines of a pool were ordered alike, and drift alike.
+        # Most machines of a pool were ordered alike, drift alike, and stand beside each other.
         ordered = node.pool, node.offer, node.slots, node.queues, node.becomes, node.name == node.machine
-        drifted = drifts.get(ordered)
-        if drifted is None:
-            drifted = drifts[ordered] = why_drifted(node, pool)
+        if ordered != last:
+            last, drifted = ordered, why_drifted(node, pool)
         if why := _both(drifted, why_too_old(node, pool, at)):
             found[node.name] = why
     return found

@@ -95,8 +95,12 @@ def busy(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
     """Tasks that these nodes' workers say they run, those included that leave; None while they cannot be heard."""
     if isinstance(snapshot.sightings, Missing):
         return None
-    heard = snapshot.sightings.workers
-    return sum(said.active or 0 for node in nodes if (said := heard.get(node.worker)) is not None)
+    heard, tasks = snapshot.sightings.workers, 0
+    for node in nodes:
+        said = heard.get(node.worker)
+        if said is not None and said.active:
+            tasks += said.active
+    return tasks
 
 
 def decision_input(
@@ -171,4 +175,4 @@ def hold(wish: PoolWish | None, at: float) -> Hold | None:
 
 
 def _tasks_in_hand(nodes: Iterable[Node], snapshot: Snapshot) -> int | None:
-    return busy((n for n in nodes if n.state in lifecycle.SERVING), snapshot)
+    return busy([n for n in nodes if n.state in lifecycle.SERVING], snapshot)

@@ -17,7 +17,7 @@ from tests.tidy import repository
 # reading today's is banned by ruff.
 ALLOWED = {
     "__future__", "abc", "array", "ast", "base64", "bisect", "builtins", "collections", "copy", "dataclasses",
-    "datetime", "decimal", "enum", "fnmatch", "fractions", "functools", "gzip", "hashlib", "importlib", "io",
+    "datetime", "decimal", "enum", "fnmatch", "fractions", "functools", "gzip", "hashlib", "heapq", "importlib", "io",
     "ipaddress", "itertools", "json", "keyword", "lzma", "math", "operator", "pathlib", "re", "shlex", "statistics",
     "string", "textwrap", "tokenize", "types", "typing", "unicodedata", "urllib", "zlib", "zoneinfo",
 }  # fmt: skip

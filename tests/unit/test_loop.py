@@ -54,8 +54,7 @@ class Remembered:
 
     def __init__(self, diary: list[str]) -> None:
         self.diary, self.broken = diary, False
-        self.nodes: tuple[Node, ...] = ()
-        self.lease: object | None = None
+        self.nodes, self.lease = cast("tuple[Node, ...]", ()), cast("object | None", None)
         self.kept = Memory(clocks=CLOCKS)
         self.records: list[TickRecord] = []
 

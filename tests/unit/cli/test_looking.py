@@ -188,8 +188,8 @@ def test_status_says_what_is_held_back_until_when_and_how_to_end_it(office: Offi
             )
         },
         waits=(
-            Wait(kind=WaitKind.CALLS, subject=CLOUD, why="2 ends wait", since_at=now - 20),
-            Wait(kind=WaitKind.CANARY, subject=f"{OFFER.name} for images", why="one first", since_at=now - 9),
+            Wait(kind=WaitKind.CALLS, subject=CLOUD, why="2 ends wait", since_at=now - 10_800),
+            Wait(kind=WaitKind.CANARY, subject=f"{OFFER.name} for images", why="one first", since_at=now - 14_400),
         ),
     )
     with office.journal() as journal:
@@ -204,8 +204,8 @@ def test_status_says_what_is_held_back_until_when_and_how_to_end_it(office: Offi
         f"{OFFER.name} for images: they do not enrol\n  held back, since 2 h; one machine is tried until one enrols",
         f"{CLOUD}: its machines cannot be listed: 503 from the API\n  held back, since 1 min",
         f"{CLOUD}: 3 times no answer\n  resting for 5",
-        "2 ends wait\n  held back, since 20 s; calls go on within a minute",
-        "one first\n  held back, since 9 s; it ends when its worker is heard; at once: `autoscaler wake images`",
+        "2 ends wait\n  held back, since 3 h; calls go on within a minute",
+        "one first\n  held back, since 4 h; it ends when its worker is heard; at once: `autoscaler wake images`",
     ):
         assert words in told
     assert {"failing", "unlisted", "rejected", "never_enrolled", "calls", "canary"} == {
