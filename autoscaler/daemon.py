@@ -35,6 +35,7 @@ DONE, SOFTWARE_ERROR, LEASE_LOST = 0, 70, 75
 _FAILURES_IN_A_ROW = 10
 """Ticks that may fail one after another before a fresh process is the better bet."""
 _PURGE_EVERY_S = 3600
+_THIN_EVERY_S = 60
 _HANGING_TICKS = 5.0
 """A tick that lasts so long is said while it lasts: what it waits for may never come."""
 _HANGING_S = 30.0
@@ -65,11 +66,13 @@ class Calls(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Daemon:
-    """One run of the daemon. `purge` forgets what is older than the retention; `close` lets go of everything opened."""
+    """One run of the daemon. `purge` forgets what is older than the retention, `thin` keeps less of what is older than
+    the details; `close` lets go of everything opened."""
 
     loop: Ticking
     calls: Calls
     purge: Callable[[], None]
+    thin: Callable[[], None]
     close: Callable[[], None]
     clock: Clock
     log: Log
@@ -102,6 +105,7 @@ class Daemon:
             pulse.tick, "interval", seconds=self.tick_s, jitter=self.jitter_s or None, id="tick", **paced
         )
         scheduler.add_job(pulse.purge, "interval", seconds=_PURGE_EVERY_S, id="purge", **paced)
+        scheduler.add_job(pulse.thin, "interval", seconds=_THIN_EVERY_S, id="thin", **paced)
         scheduler.start()
         try:
             ending.wait(meanwhile=lambda: self._look_after(scheduler, pulse))
@@ -262,9 +266,15 @@ class _Pulse:
             daemon.log.say("tick.hangs", lasts_s=round(lasts_s), tick_s=daemon.tick_s)
 
     def purge(self) -> None:
+        self._tidy(self._daemon.purge)
+
+    def thin(self) -> None:
+        self._tidy(self._daemon.thin)
+
+    def _tidy(self, tidy: Callable[[], None]) -> None:
         if self._ending.asked:
             return
         try:
-            self._daemon.purge()
+            tidy()
         except JournalUnavailable as error:
             self._daemon.log.say("journal.failed", error=str(error))

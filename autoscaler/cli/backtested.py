@@ -17,6 +17,7 @@ from autoscaler.core.model import PoolRules
 from autoscaler.study.contract import Outcome, Terms
 from autoscaler.study.history import History
 from autoscaler.study.recorded import Gap
+from autoscaler.views import wording
 from policies.contract import DecisionInput, Trust
 from policies.phrases import ago, count, duration, plain
 
@@ -27,6 +28,8 @@ _NEAR = 0.005
 _LATE_TICKS = 6.0
 """A record that ends, or begins, so many ticks off what was asked for is told of."""
 _SPREAD_TOLD = 1.2
+_COARSE_S = 60.0
+"""Rows of a longer time are played otherwise than it was."""
 
 
 def facts(
@@ -48,6 +51,7 @@ def facts(
             "begins_at": history.begins_at,
             "ends_at": history.ends_at,
             "tick_s": history.tick_s,
+            "coarse": [{"over_s": over_s, "until_at": until_at} for over_s, until_at in history.coarse],
             "target_wait_s": terms.target_wait_s,
             "trust": _trust(history).value,
             "tasks_not_counted": history.arrivals.uncounted,
@@ -165,7 +169,11 @@ def _short(seconds: float) -> str:
 
 
 def _trust(history: History) -> Trust:
-    rough = history.arrivals.uncounted or any(period.is_rough for period in history.periods)
+    rough = (
+        history.arrivals.uncounted
+        or any(period.is_rough for period in history.periods)
+        or any(over_s > _COARSE_S for over_s, _ in history.coarse)
+    )
     return Trust.ROUGH if rough else Trust.SOLID
 
 
@@ -175,6 +183,11 @@ def _of_span(past: Past) -> Iterator[str]:
     since_s = past.read_at - history.begins_at
     if past.asked_s - since_s > late_s:
         yield f"The record goes back {duration(since_s)}, not {duration(past.asked_s)}."
+    for over_s, until_at in history.coarse:
+        yield (
+            f"Until {output.local(until_at)} it is on record by the {wording.rows(over_s)} only: all tasks "
+            "are played, spread evenly over each; what waited within, nobody knows any more."
+        )
     if past.read_at - history.ends_at > late_s:
         yield f"It ends {ago(history.ends_at, past.read_at)}: no daemon has looked since."
 

@@ -20,9 +20,12 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "nodes": "every machine that may exist or ended lately: state, offer, dates, what it costs",
         "transitions": "every move of a machine, with its event and its reason in words",
         "decisions": "every decision of every pool that did not repeat the one before, whole: inputs, proposals, the "
-        "way to the number",
+        "way to the number; of those older than `journal.detail` the ones that changed the number",
         "standing": "the decision that stands of each pool, with its figures of the last tick",
         "samples": "a row a pool a tick: demand, workers, cost",
+        "stretches": "what samples older than `journal.detail` become: a row a pool a minute, later an hour, with "
+        "their sums and peaks",
+        "thinned": "how far decisions were thinned",
         "slices": "arrivals by slices of five minutes, for `forecast`",
         "boots": "what machines told of their boots, phase by phase, with the end of the log of one that failed",
         "orders": "every operator's word: who gave it, when, and the answer",

@@ -179,8 +179,11 @@ def past(
 def _decisions(journal: Journal, pool: PoolName, samples: Sequence[Sample]) -> tuple[PoolDecision, ...]:
     """Some decisions of that time, evenly spread, the first of them that of the first look."""
     looks = recorded.seen(samples)
-    step = max(1, len(looks) // _DECISIONS)
-    found = [read.decision_at(journal, pool, look.at) for look in looks[::step]]
+    if not looks:
+        return ()
+    step_s = (looks[-1].at - looks[0].at) / _DECISIONS
+    instants = dict.fromkeys(looks[0].at + step_s * place for place in range(_DECISIONS))
+    found = [read.decision_at(journal, pool, at) for at in instants]
     return tuple(decision for decision in found if decision is not None)
 
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from autoscaler import memory, standby, telemetry, vigil
-from autoscaler.cli import identity, opened, options
+from autoscaler.cli import identity, keeping, opened, options
 from autoscaler.config import Settings, config_path
 from autoscaler.core.facts import Missing
 from autoscaler.daemon import DONE, Daemon
 from autoscaler.gateways import systemd
-from autoscaler.journal import Journal, JournalUnavailable
+from autoscaler.journal import Journal, JournalUnavailable, thinning
 from autoscaler.metering import Metered
 from autoscaler.meters import Meters, Tally
 from autoscaler.reload import Bell, Reloading
@@ -45,6 +45,9 @@ _LAST_NOTICE_S = 3.0
 """For notices of a daemon that ends itself because it hangs."""
 _PURGES_AT_ONCE = 20
 """A purge takes a bounded number of rows; after a long pause of the daemon there is more than one purge's worth."""
+
+_THINNING_S = 0.5
+"""Once a minute, between two ticks: a minute of a thousand pools takes a third of it."""
 
 
 def run(config: options.Config = None) -> None:
@@ -101,6 +104,7 @@ def run(config: options.Config = None) -> None:
             loop=watch.over(Metered(keeper, timed), in_short),
             calls=fleet.relay,
             purge=lambda: _purge(journal, reloading.settings),
+            thin=lambda: _thin(journal, reloading.settings),
             close=everything.close,  # the daemon may have to end without unwinding this frame
             clock=opened.CLOCK,
             log=log,
@@ -272,3 +276,10 @@ def _purge(journal: Journal, settings: Settings) -> None:
     for _ in range(_PURGES_AT_ONCE):
         if not journal.purge(now - settings.journal.retention_s, slices_before_at=now - seasons.KEPT_S):
             break
+
+
+def _thin(journal: Journal, settings: Settings) -> None:
+    """For a moment: what is left is done a minute later, and what a release left that thinned nothing within days."""
+    terms, until = keeping.terms(settings, opened.CLOCK.now()), opened.CLOCK.monotonic() + _THINNING_S
+    while thinning.thin(journal, terms) and opened.CLOCK.monotonic() < until:
+        pass

@@ -31,6 +31,7 @@ from autoscaler.study.history import Given
 from autoscaler.study.knobs import Knob, Point, Scale
 from autoscaler.study.run import Configured, run
 from autoscaler.study.tuning import Search
+from autoscaler.views import wording
 from policies import PolicyOptionsWrong
 from policies.phrases import count, duration
 
@@ -243,7 +244,11 @@ def _of_past(
 ) -> _Played:
     asked_s = replays.since_s(since)
     history = replays.past(settings, rules, asked_s, given, target_wait_s=wait_s, seed=seed).history
-    of = f"its record since {output.local(history.begins_at)}"
+    rough = [
+        f"by the {wording.rows(over_s)} only until {output.local(until_at)}"
+        for over_s, until_at in history.coarse
+    ]
+    of = ", ".join([f"its record since {output.local(history.begins_at)}", *rough])
     return _Played(whole=history.workload, start=history.start, boot=history.boot, of=of)
 
 

@@ -6,15 +6,15 @@ text spells out. What never happens here: a look at anything outside the file.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from autoscaler.config import journal_url
 from autoscaler.config.countries import Country
 from autoscaler.config.secret import Secret
-from autoscaler.config.values import AbsolutePath, Address, Many, Section, Span, Text, Word
+from autoscaler.config.values import AbsolutePath, Address, Many, Section, Span, Text, Word, wrong
 
 FleetName = Annotated[
     str, Text(r"[a-z][a-z0-9-]{0,19}", "a name of 1 to 20 lower case letters, digits and `-`, a letter first")
@@ -111,6 +111,25 @@ class Journal(Section):
     retention_s: Annotated[float, Span("1h", "520w")] = Field(default=2_592_000.0, alias="retention")
     """How long ended machines, decisions and demand are kept for `why` and `nodes`, and how far back `backtest` and
     `tune` reach. Machines that may exist are kept for ever."""
+    detail_s: Annotated[float, Span("1h", "520w")] | None = Field(default=None, alias="detail")
+    """For how long each look at a pool is kept. Of older ones there is one row for each minute, with all that was
+    counted and the peaks; of older decisions those that changed the number. Without it for as long as all pools have
+    three million looks, 6h at least."""
+    minutes_s: Annotated[float, Span("1h", "520w")] | None = Field(default=None, alias="minutes")
+    """For how long each minute is kept. Of older ones there is one row for each hour. Without it for as long as all
+    pools have two million minutes, 1d at least."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """Looks become minutes, minutes become hours, and hours are forgotten."""
+        for name, of_s, longer, longer_s in (
+            ("detail", self.detail_s, "minutes", self.minutes_s),
+            ("detail", self.detail_s, "retention", self.retention_s),
+            ("minutes", self.minutes_s, "retention", self.retention_s),
+        ):
+            if of_s is not None and longer_s is not None and of_s > longer_s:
+                raise wrong(f"{name} longer than {longer}", f"a shorter {name}, or a longer {longer}")
+        return self
 
 
 class Log(Section):

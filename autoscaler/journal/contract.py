@@ -86,8 +86,37 @@ class LeaseTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What a sample stands for besides, where it is the last look of several that are one row by now."""
+
+    since_at: float
+    """The first of those that saw demand; of all, where none did."""
+    over_s: float
+    """They are within one minute (60) or one hour (3600)."""
+    ticks: int
+    seen: int
+    """Of them those that saw demand,"""
+    counted: int
+    """those at which the broker's counters told what came,"""
+    rated: int
+    """and those at which it said how fast tasks come."""
+    backlog_most: int | None
+    busy_first: int | None
+    """Slots that were busy at the first."""
+    busy_most: int | None
+    busy_sum: int | None
+    """At all of them, each anew."""
+    busy_s: float
+    """Seconds of slots, from the first to the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One pool at one tick, for history and plots. None is "not measured"; the cost is in the fleet's currency."""
+    """One pool at one tick, for history and plots. None is "not measured"; the cost is in the fleet's currency.
+
+    Of several looks: demand as the last saw it that did, supply and what was wanted at the last, all that was counted,
+    the longest wait, the mean of cost and rates.
+    """
 
     pool: PoolName
     at: float
@@ -108,6 +137,7 @@ class Sample:
     counted_s: float | None = None
     busy: int | None = None
     """Tasks that the pool's workers said they ran, those of workers that leave included; None while deaf."""
+    stretch: Stretch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

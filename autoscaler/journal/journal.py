@@ -247,7 +247,9 @@ class Journal:
                 table = selection.selected_columns[0].table
                 assert isinstance(table, sa.Table)
                 key = table.primary_key.columns[0]
-                keys = selection.order_by(key).limit(PURGE_ROWS)
+                keys = selection.limit(
+                    PURGE_ROWS
+                )  # in no order: sorted by key a database would read all of it
                 gone += connection.execute(sa.delete(table).where(key.in_(keys))).rowcount
         with self.writing("forget old logs") as connection:
             _forget_logs(connection)
@@ -287,12 +289,15 @@ def _purgeable(before_at: float, slices_before_at: float) -> Iterator[sa.Select[
     newest = sa.select(sa.func.max(leases.epoch)).scalar_subquery()
     decisions = tables.decisions.c
     # However long it stands already: windows that begin after that time begin with it.
-    stood = sa.select(sa.func.max(decisions.number)).where(decisions.at < before_at).group_by(decisions.pool)
+    stood = _standing_before(before_at).subquery()
+    standing = sa.select(stood.c.number).where(stood.c.number.is_not(None))
     yield sa.select(nodes.name).where(nodes.state == NodeState.GONE.value, nodes.entered_at < before_at)
     yield sa.select(transitions.number).where(transitions.at < before_at, transitions.node.not_in(live))
     yield sa.select(tables.boots.c.node).where(tables.boots.c.node.not_in(sa.select(nodes.name)))
-    yield sa.select(decisions.number).where(decisions.at < before_at, decisions.number.not_in(stood))
+    yield sa.select(decisions.number).where(decisions.at < before_at, decisions.number.not_in(standing))
     yield sa.select(tables.samples.c.number).where(tables.samples.c.at < before_at)
+    stretches = tables.stretches.c
+    yield sa.select(stretches.number).where(stretches.over_s.in_((60, 3_600)), stretches.at < before_at)
     yield sa.select(tables.slices.c.number).where(tables.slices.c.since_at < slices_before_at)
     yield sa.select(orders.number).where(orders.answered_at < before_at)
     yield sa.select(leases.epoch).where(leases.since_at < before_at, leases.epoch != newest)

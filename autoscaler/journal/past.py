@@ -7,6 +7,7 @@ tick in our own hands, or a guess for a time without rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Offer, PoolName
-from autoscaler.journal import tables
+from autoscaler.journal import gathering, looked, tables
 from autoscaler.journal.journal import Journal
 from providers.contract import ProviderName
 
@@ -29,7 +30,7 @@ kind, each kept by SQLAlchemy and by every connection: 70 MiB once a pool's numb
 _EMPTY = (0.0, 0.0)
 _TENTHS_UP_TO_S, _SECONDS_UP_TO_S = 10.0, 600.0
 """Waits are counted by the tenth of a second up to ten, by the second up to ten minutes, by the minute beyond: some
-thousand numbers at most, each within a tenth of the truth or less."""
+thousand numbers at most, each within a tenth of the truth or less. Rows of minutes and hours hold coarser ones."""
 
 Range = tuple[float, float]
 """From an instant, included, to another, which is not."""
@@ -41,8 +42,11 @@ class Bin:
     """The samples of one stretch of time. The most of backlog and wait, the mean of all else; None: none measured."""
 
     samples: int
+    """Ticks, of which older ones are on record together."""
     seen: int
-    """Samples that saw demand."""
+    """Those that saw demand."""
+    over_s: float
+    """0 where each tick has a row of its own; else the longest time, 60 or 3600, of which one row tells."""
     first_at: float
     last_at: float
     backlog: int | None
@@ -143,45 +147,50 @@ def _of_ranges(
         yield from sorted(found, key=lambda row: row.place)
 
 
-def _within(place: int) -> sa.ColumnElement[bool]:
-    table = tables.samples.c
+def _of_pool(place: int, table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(
-        table.pool == sa.bindparam("pool"),
-        table.at >= sa.bindparam(f"from_{place}"),
-        table.at < sa.bindparam(f"to_{place}"),
+        table.c.pool == sa.bindparam("pool"),
+        table.c.at >= sa.bindparam(f"from_{place}"),
+        table.c.at < sa.bindparam(f"to_{place}"),
     )
 
 
 @lru_cache(maxsize=len(_SHAPES))
 def _statement_of_bins(ranges: int) -> sa.CompoundSelect[Any]:
     """Each range is a look of its own along the index: grouping by an expression would sort every row first."""
-    of, table = sa.func, tables.samples.c
+    return sa.union_all(*map(_bin, range(ranges)))
+
+
+def _bin(place: int) -> sa.Select[Any]:
+    single = looked.samples().where(_of_pool(place, tables.samples))
+    older = looked.stretches().where(_of_pool(place, tables.stretches))
+    table, of = sa.union_all(single, older).subquery(f"looks_{place}").c, sa.func
+
+    def mean(total: sa.ColumnElement[Any], looks: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.cast(of.sum(total), sa.Double) / of.nullif(of.sum(looks), 0)
+
     numbers = (
-        of.count().label("samples"),
-        of.count(table.backlog).label("seen"),
-        of.min(table.at).label("first_at"),
+        of.coalesce(sa.cast(of.sum(table.ticks), sa.BigInteger), 0).label("samples"),
+        of.coalesce(sa.cast(of.sum(table.seen), sa.BigInteger), 0).label("seen"),
+        of.max(table.over_s).label("over_s"),
+        of.min(table.since_at).label("first_at"),
         of.max(table.at).label("last_at"),
-        of.max(table.backlog).label("backlog"),
-        of.avg(table.in_progress).label("in_progress"),
-        of.avg(table.arrivals_per_s).label("arrivals_per_s"),
-        of.avg(table.completions_per_s).label("completions_per_s"),
+        of.max(table.backlog_most).label("backlog"),
+        mean(table.in_progress_sum, table.seen).label("in_progress"),
+        mean(table.arrivals_sum, table.arrivals_looks).label("arrivals_per_s"),
+        mean(table.completions_sum, table.completions_looks).label("completions_per_s"),
         of.max(table.wait_s).label("wait_s"),
-        of.avg(table.serving).label("serving"),
-        of.avg(table.arriving).label("arriving"),
-        of.avg(table.leaving).label("leaving"),
-        of.avg(table.wanted).label("wanted"),
-        of.avg(table.cost_per_h).label("cost_per_h"),
-        of.min(table.wanted).label("fewest_wanted"),
-        of.max(table.wanted).label("most_wanted"),
-        of.max(table.serving).label("most_serving"),
+        mean(table.serving_sum, table.ticks).label("serving"),
+        mean(table.arriving_sum, table.ticks).label("arriving"),
+        mean(table.leaving_sum, table.ticks).label("leaving"),
+        mean(table.wanted_sum, table.ticks).label("wanted"),
+        mean(table.cost_sum, table.ticks).label("cost_per_h"),
+        of.min(table.wanted_least).label("fewest_wanted"),
+        of.max(table.wanted_most).label("most_wanted"),
+        of.max(table.serving_most).label("most_serving"),
         sa.cast(of.sum(table.completed), sa.BigInteger).label("completed"),
     )
-    return sa.union_all(
-        *(
-            sa.select(sa.literal_column(str(place)).label("place"), *numbers).where(_within(place))
-            for place in range(ranges)
-        )
-    )
+    return sa.select(sa.literal_column(str(place)).label("place"), *numbers)
 
 
 def _changes(connection: sa.Connection, pool: PoolName, bins: Sequence[Bin], most: int) -> tuple[Change, ...]:
@@ -221,13 +230,20 @@ def _statement_of_changes(ranges: int) -> sa.CompoundSelect[Any]:
 
 
 def _greatest_change(place: int) -> sa.Select[Any]:
-    table = tables.samples.c
-    before = sa.func.lag(table.wanted).over(order_by=(table.at, table.number)).label("before")
-    steps = sa.select(table.at, table.wanted, before).where(_within(place)).subquery(f"steps_{place}")
+    """Of a time that is on record by minutes or hours the decisions tell when the number changed: of older ones those
+    are kept that changed it. Where a tick has a row of its own, both say the same."""
+    steps = sa.union_all(
+        *(
+            sa.select(table.c.at, table.c.wanted, table.c.number).where(_of_pool(place, table))
+            for table in (tables.samples, tables.stretches, tables.decisions)
+        )
+    ).subquery(f"steps_{place}")
+    before = sa.func.lag(steps.c.wanted).over(order_by=(steps.c.at, steps.c.number)).label("before")
+    changes = sa.select(steps.c.at, steps.c.wanted, before).subquery(f"changes_{place}")
     greatest = (
-        sa.select(steps)
-        .where(steps.c.before != steps.c.wanted)
-        .order_by(sa.func.abs(steps.c.wanted - steps.c.before).desc(), steps.c.at.desc())
+        sa.select(changes)
+        .where(changes.c.before != changes.c.wanted)
+        .order_by(sa.func.abs(changes.c.wanted - changes.c.before).desc(), changes.c.at.desc())
         .limit(1)
         .subquery(f"greatest_{place}")
     )
@@ -255,8 +271,19 @@ def _waits(
     query = sa.select(about, sa.func.max(table.wait_s), sa.func.count()).where(
         table.pool == pool, table.at.between(since_at, until_at), table.wait_s.is_not(None)
     )
-    rows = connection.execute(query.group_by(about)).all()
-    return tuple(sorted((float(longest_s), int(samples)) for _, longest_s, samples in rows))
+    found = [
+        (float(longest_s), int(samples))
+        for _, longest_s, samples in connection.execute(query.group_by(about))
+    ]
+    older = tables.stretches.c
+    told = sa.select(older.waits).where(
+        older.pool == pool, older.at.between(since_at, until_at), older.waits.is_not(None)
+    )
+    steps: Counter[int] = Counter()
+    for waits in connection.execute(told).scalars():
+        for step, looks in gathering.steps(waits):
+            steps[step] += looks
+    return tuple(sorted([*found, *((gathering.wait_s(step), looks) for step, looks in steps.items())]))
 
 
 def _machines(

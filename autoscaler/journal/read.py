@@ -114,17 +114,24 @@ def decisions_between(
 
 
 def samples_between(journal: Journal, pool: PoolName, since_at: float, until_at: float) -> tuple[Sample, ...]:
-    """A pool's demand and supply in that time, both ends included, oldest first."""
-    table = tables.samples.c
+    """A pool's demand and supply in that time, both ends included, oldest first. Of an older time a sample stands for
+    the looks of a minute or an hour, and belongs to the time in which the last of them was."""
+    table, older = tables.samples.c, tables.stretches.c
     query = sa.select(*(column for column in table if column is not table.number))
     query = query.where(table.pool == pool, table.at.between(since_at, until_at)).order_by(
         table.at, table.number
     )
+    together = sa.select(tables.stretches).where(older.pool == pool, older.at.between(since_at, until_at))
     with journal.reading("read the history") as connection:
+        rows = connection.execute(together.order_by(older.at, older.number)).mappings()
+        found = [codec.read_stretch(row) for row in rows]
         rows = connection.execute(query).mappings()
-        return tuple(
+        single = [
             codec.read_row(codec.SAMPLE, row, table="samples", key=f"{pool} at {row['at']}") for row in rows
-        )
+        ]
+    # Both are in order, and mostly all of the one are before all of the other.
+    mixed = found and single and single[0].at < found[-1].at
+    return tuple(sorted(found + single, key=lambda sample: sample.at) if mixed else found + single)
 
 
 def waits_since(journal: Journal, since_at: float) -> Mapping[PoolName, tuple[float, ...]]:
@@ -140,11 +147,15 @@ def waits_since(journal: Journal, since_at: float) -> Mapping[PoolName, tuple[fl
 
 def sampled(journal: Journal, pool: PoolName) -> tuple[float, float] | None:
     """The instants of a pool's first and last sample; None where there is none."""
-    table = tables.samples.c
-    query = sa.select(sa.func.min(table.at), sa.func.max(table.at)).where(table.pool == pool)
     with journal.reading("read how far its history goes") as connection:
-        first_at, last_at = connection.execute(query).one()
-    return None if first_at is None or last_at is None else (first_at, last_at)
+        spans = [
+            connection.execute(
+                sa.select(sa.func.min(table.c.at), sa.func.max(table.c.at)).where(table.c.pool == pool)
+            ).one()
+            for table in (tables.stretches, tables.samples)
+        ]
+    instants = [at for span in spans for at in span if at is not None]
+    return (min(instants), max(instants)) if instants else None
 
 
 def orders(journal: Journal, *, limit: int = 100) -> tuple[OrderRecord, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA = "0011"
+SCHEMA = "0012"
 """The newest migration. A test holds it to the migrations' own head."""
 SCHEMA_TABLE = "journal_schema"
 """Where a database says which migration it stands at; its presence marks a database as a journal."""
@@ -170,6 +170,67 @@ samples = sa.Table(
     _count("busy", nullable=True),
     sa.Index(None, "pool", "at"),
     sa.Index(None, "at"),
+)
+
+# What samples become as they age: all looks of a pool at a minute, or an hour, or of the part of it in which the daemon
+# looked. What ends in `_sum` is of all its ticks, each anew: a mean is that, divided by `ticks`; of demand by `seen`.
+stretches = sa.Table(
+    "stretches",
+    metadata,
+    _number(),
+    sa.Column("pool", sa.Text, nullable=False),
+    _count("over_s"),  # 60 or 3600
+    _at("since_at"),
+    _at("at"),  # the first look and the last
+    _count("ticks"),
+    _count("seen"),  # ticks that saw demand
+    _at("seen_since_at", nullable=True),
+    _at("seen_at", nullable=True),
+    _count("backlog", nullable=True),  # of the last that saw it, as in_progress
+    _count("in_progress", nullable=True),
+    _count("serving"),  # of the last look, as the next three
+    _count("arriving"),
+    _count("leaving"),
+    _count("wanted"),
+    _count("backlog_most", nullable=True),
+    sa.Column("wait_s", sa.Double),  # the longest
+    sa.Column("waits", sa.Text),  # how often about which wait was seen; autoscaler/journal/gathering.py
+    _count("in_progress_sum", nullable=True),
+    sa.Column("arrivals_sum", sa.Double),  # of the rates of so many looks
+    _count("arrivals_looks"),
+    sa.Column("completions_sum", sa.Double),
+    _count("completions_looks"),
+    _count("serving_sum"),
+    _count("serving_most"),
+    _count("arriving_sum"),
+    _count("leaving_sum"),
+    _count("wanted_sum"),
+    _count("wanted_least"),
+    _count("wanted_most"),
+    sa.Column("cost_sum", sa.Double, nullable=False),
+    _count("arrived", nullable=True),
+    _count("completed", nullable=True),
+    sa.Column("counted_s", sa.Double),
+    _count("counted"),  # looks that could tell what came since the one before
+    _count("busy_first", nullable=True),
+    _count("busy_last", nullable=True),
+    _count("busy_most", nullable=True),
+    _count("busy_sum", nullable=True),
+    sa.Column(
+        "busy_s", sa.Double, nullable=False
+    ),  # seconds of slots, from the first look that saw demand to the last
+    sa.Index(None, "pool", "at"),
+    sa.Index(None, "over_s", "at"),
+)
+
+# How far decisions were thinned: the numbers of the last ones that were looked through.
+thinned = sa.Table(
+    "thinned",
+    metadata,
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),  # always 1
+    _count("changes"),  # for those that changed nothing
+    _count("hours"),  # for all but the last of six hours
+    sa.CheckConstraint("slot = 1", name="one"),
 )
 
 slices = sa.Table(

@@ -60,6 +60,8 @@ class History:
     ends_at: float
     tick_s: float
     """Seconds between two looks, usually."""
+    coarse: tuple[tuple[float, float], ...]
+    """Where not each look is on record by itself: the seconds of which one row tells, and until which instant."""
     arrivals: Arrivals
     periods: tuple[Period, ...]
     """Of the task times that were measured; none where they were given."""
@@ -119,6 +121,7 @@ def history(
         begins_at=begins_at,
         ends_at=ends_at,
         tick_s=tick_s,
+        coarse=recorded.coarse(looks),
         arrivals=came,
         periods=periods,
         task_s=task_s,

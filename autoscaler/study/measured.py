@@ -56,7 +56,7 @@ def task_times(samples: Sequence[Sample]) -> tuple[Period, ...]:
     for before, after in pairwise(looks):
         span_s = after.at - before.at
         done = _completed(after, span_s)
-        if done is not None and span_s <= 3.0 * usual_s:
+        if done is not None and recorded.is_near(before, after, usual_s):
             sum_.add(before, after, span_s, done)
         if sum_.is_enough:
             found.append(sum_)
@@ -80,9 +80,9 @@ class _Sum:
         self.from_at = min(self.from_at, before.at)
         self.tasks += done
         self.busy_s += recorded.busy_s(before, after, span_s)
-        busy = (after.in_progress or 0) if after.busy is None else after.busy
-        self.looks += busy
-        self.most = max(self.most, busy)
+        looks, most = recorded.busy_looks(after)
+        self.looks += looks
+        self.most = max(self.most, most)
 
     def with_(self, other: _Sum) -> _Sum:
         """Both together."""
@@ -99,8 +99,14 @@ class _Sum:
 def _completed(after: Sample, span_s: float) -> float | None:
     """Tasks completed up to this look, counted or by the rate that was measured; None where neither is known."""
     if after.completed is not None and after.counted_s:
-        return after.completed * min(1.0, span_s / after.counted_s)
-    return None if after.completions_per_s is None else after.completions_per_s * span_s
+        share = span_s / after.counted_s
+        # Of looks of which some did not count, as many are taken to have been completed by the others.
+        return after.completed * (min(1.0, share) if recorded.is_counted(after) else share)
+    if after.completions_per_s is None:
+        return None
+    # Where nothing happens for long a broker forgets the rates.
+    of = after.stretch
+    return after.completions_per_s * span_s * (1.0 if of is None or not of.seen else of.rated / of.seen)
 
 
 def _periods(sums: Sequence[_Sum], looks: Sequence[Sample]) -> tuple[Period, ...]:

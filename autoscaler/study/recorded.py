@@ -2,8 +2,9 @@
 
 Between two looks the broker's own counters say what arrived. Where they do not (samples of an older release, a daemon
 that was down, counters that were reset), conservation does: what is there now, and what was completed meanwhile, was
-there before or came since. In come samples, out come intervals whose tasks add up. What never happens here: silence
-taken for no traffic where the next look shows that work arrived, or a run time (that is `measured`).
+there before or came since. Of an older time the looks of a minute or an hour are one, with all that they counted. In
+come samples, out come intervals whose tasks add up. What never happens here: silence taken for no traffic where the
+next look shows that work arrived, or a run time (that is `measured`).
 """
 
 from __future__ import annotations
@@ -97,9 +98,29 @@ def _joined(before: Sample, after: Sample) -> Sample:
     )
 
 
+def since_at(look: Sample) -> float:
+    """When it began: the first of the looks that it stands for."""
+    return look.at if look.stretch is None else look.stretch.since_at
+
+
 def tick_s(looks: Sequence[Sample]) -> float:
     """Seconds between two looks, usually; 0 for fewer than two."""
-    return statistics.median([after.at - before.at for before, after in pairwise(looks)] or [0.0])
+    return statistics.median([since_at(after) - before.at for before, after in pairwise(looks)] or [0.0])
+
+
+def coarse(looks: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
+    """Where the looks of a minute or of an hour are one: how long that is in seconds, and until which instant; the
+    longest first."""
+    until: dict[float, float] = {}
+    for look in looks:
+        if look.stretch is not None:
+            until[look.stretch.over_s] = look.at
+    return tuple(sorted(until.items(), reverse=True))
+
+
+def is_near(before: Sample, after: Sample, usual_s: float) -> bool:
+    """Whether nobody missed a look between these two."""
+    return since_at(after) - before.at <= _GAP_TICKS * usual_s
 
 
 def arrivals(samples: Sequence[Sample], task_s: float | None) -> Arrivals:
@@ -131,18 +152,27 @@ def arrivals(samples: Sequence[Sample], task_s: float | None) -> Arrivals:
         intervals += [part for part in shifted if part.arrived]
         while place < len(blind_at) and blind_at[place] <= before.at:
             place += 1
-        if after.at - before.at > _GAP_TICKS * usual_s:
+        if not is_near(before, after, usual_s):
+            to_s = since_at(after) - begins_at
+            within = [part for part in shifted if part.from_s < to_s]
             gaps.append(
                 Gap(
                     from_s=before.at - begins_at,
-                    to_s=after.at - begins_at,
-                    arrived=sum(part.arrived for part in shifted),
-                    counted=all(part.counted for part in shifted),
+                    to_s=to_s,
+                    arrived=sum(_up_to(part, to_s) for part in within),
+                    counted=all(part.counted for part in within),
                     blind=place < len(blind_at) and blind_at[place] < after.at,
                 )
             )
     waiting, running = looks[0].backlog or 0, looks[0].in_progress or 0
     return Arrivals(intervals=tuple(intervals), gaps=tuple(gaps), waiting=waiting, running=running)
+
+
+def _up_to(part: Interval, to_s: float) -> int:
+    """Of its tasks those that came until then."""
+    if part.to_s <= to_s:
+        return part.arrived
+    return round(part.arrived * (to_s - part.from_s) / (part.to_s - part.from_s))
 
 
 class _Carry:
@@ -165,13 +195,13 @@ def _between(
     """One interval, or two where only the end of a gap was counted; instants of the wall clock."""
     span_s = after.at - before.at
     if after.arrived is None or after.counted_s is None:
-        near = span_s <= _GAP_TICKS * usual_s
+        near = is_near(before, after, usual_s)
         came = _unseen(before, after, task_s, near=near)
         counted = near and _idle(before, after)
         return [Interval(from_s=before.at, to_s=after.at, arrived=carry.whole(came), counted=counted)]
     whole = Interval(from_s=before.at, to_s=after.at, arrived=after.arrived, counted=True)
     left_s = span_s - after.counted_s
-    if left_s <= _SLACK * after.counted_s:
+    if left_s <= (_SLACK * after.counted_s if is_counted(after) else 0.0):
         return [whole]
     counted_from = after.at - after.counted_s
     stock = (after.backlog or 0) + (after.in_progress or 0) - after.arrived + (after.completed or 0)
@@ -183,15 +213,22 @@ def _between(
     ]
 
 
+def is_counted(look: Sample) -> bool:
+    """Whether the broker's counters told what came at each of the looks that it stands for."""
+    return look.stretch is None or look.stretch.counted >= look.stretch.seen
+
+
 def _idle(before: Sample, after: Sample) -> bool:
-    """Nothing was there at either look."""
-    return not (before.backlog or before.in_progress or after.backlog or after.in_progress)
+    """Nothing was there at either look, nor at any that the later one stands for."""
+    of = after.stretch
+    between = of is not None and bool(of.backlog_most or of.busy_most)
+    return not (before.backlog or before.in_progress or after.backlog or after.in_progress or between)
 
 
 def _unseen(before: Sample, after: Sample, task_s: float | None, *, near: bool) -> float:
     """Tasks that must have come where nobody counted; of two `near` looks the rates of the minute are enough."""
     span_s = after.at - before.at
-    if near and after.arrivals_per_s is not None:
+    if near and after.arrivals_per_s is not None and _is_rated(after):
         return after.arrivals_per_s * span_s
     if near and _idle(before, after):
         # A broker forgets the counters of queues that are not used.
@@ -199,9 +236,13 @@ def _unseen(before: Sample, after: Sample, task_s: float | None, *, near: bool) 
     grown = (
         (after.backlog or 0) + (after.in_progress or 0) - (before.backlog or 0) - (before.in_progress or 0)
     )
-    if near and after.completions_per_s is not None:
+    if near and after.completions_per_s is not None and _is_rated(after):
         return grown + after.completions_per_s * span_s
     return grown + _completed(before, after, span_s, task_s)
+
+
+def _is_rated(look: Sample) -> bool:
+    return look.stretch is None or look.stretch.rated >= look.stretch.seen
 
 
 def _completed(before: Sample, after: Sample, span_s: float, task_s: float | None) -> float:
@@ -211,7 +252,18 @@ def _completed(before: Sample, after: Sample, span_s: float, task_s: float | Non
 
 def busy_s(before: Sample, after: Sample, span_s: float) -> float:
     """Seconds that slots ran tasks in so long a time between two looks: what was seen at its ends, on average."""
-    return (_busy(before) + _busy(after)) / 2.0 * span_s
+    of = after.stretch
+    if of is None:
+        return (_busy(before) + _busy(after)) / 2.0 * span_s
+    lasted_s = after.at - before.at
+    until_first_s = (_busy(before) + (of.busy_first or 0)) / 2.0 * max(0.0, of.since_at - before.at)
+    return (until_first_s + of.busy_s) * (span_s / lasted_s if lasted_s > 0.0 else 0.0)
+
+
+def busy_looks(look: Sample) -> tuple[int, int]:
+    """Slots seen busy at the looks that it stands for, at each anew, and at most at once."""
+    of = look.stretch
+    return (_busy(look), _busy(look)) if of is None else (of.busy_sum or 0, of.busy_most or 0)
 
 
 def _busy(sample: Sample) -> int:

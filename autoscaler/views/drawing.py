@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from autoscaler.plots.contract import Calendar, Moment, Panel, Picture, Points, Scale, Series, Shape, Table
+from autoscaler.views import wording
 from autoscaler.views.history import History, Point
 from policies.phrases import count, duration
 
@@ -48,6 +49,10 @@ def summary(past: History) -> str:
             f"oldest task {duration(totals.wait_p50_s)} at half of the looks, "
             f"{duration(totals.wait_p95_s)} at 95 %"
         )
+    parts += [
+        f"what is older than {duration(past.until_at - each.until_at)} is on record by the {wording.rows(each.over_s)}"
+        for each in past.coarse
+    ]
     return "; ".join(parts)
 
 

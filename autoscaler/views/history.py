@@ -35,6 +35,7 @@ class Point:
     at: float
     """The middle of its looks."""
     samples: int
+    """Looks."""
     backlog: int | None
     """The most."""
     in_progress: float | None
@@ -57,6 +58,15 @@ class Gap:
     until_at: float
     blind: bool
     """The daemon ticked and could not see demand; else it did not tick."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coarse:
+    """That the looks of a time are on record together."""
+
+    over_s: float
+    """The time of which one row tells: 60 or 3600."""
+    until_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +123,8 @@ class History:
     """The shortest that a policy `wait` names today."""
     points: tuple[Point, ...]
     gaps: tuple[Gap, ...]
+    coarse: tuple[Coarse, ...]
+    """The longest rows first; empty where each look is on record by itself."""
     changes: tuple[Change, ...]
     """Decisions that changed the number; of many the greatest, at most one a point."""
     totals: Totals
@@ -144,8 +156,9 @@ def look(
         since_at=since_at,
         until_at=until_at,
         target_wait_s=pool_rules.own_target_s(rules) if rules else None,
-        points=tuple(map(_point, found.bins)),
+        points=tuple(_point(each, since_at) for each in found.bins),
         gaps=tuple(_gaps(found.bins, patience_s)),
+        coarse=tuple(_coarse(found.bins)),
         changes=found.changes,
         totals=totals,
         fixed=_fixed(rules, totals) if rules and found.bins else None,
@@ -153,9 +166,10 @@ def look(
     )
 
 
-def _point(of: Bin) -> Point:
+def _point(of: Bin, since_at: float) -> Point:
+    """A row that begins before the time is shown at its beginning."""
     return Point(
-        at=(of.first_at + of.last_at) / 2.0,
+        at=max(since_at, (of.first_at + of.last_at) / 2.0),
         samples=of.samples,
         backlog=of.backlog,
         in_progress=of.in_progress,
@@ -168,6 +182,12 @@ def _point(of: Bin) -> Point:
         wanted=of.wanted,
         cost_per_h=of.cost_per_h,
     )
+
+
+def _coarse(bins: Sequence[Bin]) -> Iterator[Coarse]:
+    until = {each.over_s: each.last_at for each in bins if each.over_s}
+    for over_s, until_at in sorted(until.items(), reverse=True):
+        yield Coarse(over_s=over_s, until_at=until_at)
 
 
 def _gaps(bins: Sequence[Bin], patience_s: float) -> Iterator[Gap]:

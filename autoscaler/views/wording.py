@@ -15,6 +15,14 @@ SAY_HOW_LONG = "say how long they run"
 """How a replay's advice begins where no task was seen to be done. A page, which has no option, puts its own there."""
 
 
+_MINUTE_S = 60.0
+
+
+def rows(over_s: float) -> str:
+    """Of how long one row of a past tells: `by the …`."""
+    return "minute" if over_s <= _MINUTE_S else "hour"
+
+
 def local(at: float) -> str:
     """An instant in local time, with its offset from UTC."""
     return datetime.fromtimestamp(at, UTC).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -154,14 +154,15 @@ def line(row: Mapping[str, Any]) -> str:
         f"{row['pools']:6,} {row['nodes']:7,} {row['queues']:7,} {stages} {cpu['tick']['p50']:8.3f} "
         f"{cpu['tick']['p99']:7.3f} {wall['tick']['p50']:8.3f} {wall['tick']['p99']:7.3f} "
         f"{row['requests_per_tick']:8.1f} {row['journal_bytes_per_tick'] / 1000:8.1f} "
+        f"{row['journal_a_day']['sum'] / 1e6:6.1f} "
         f"{row['most_resident_mb']:6.0f} {row['threads']:4} {row['bought']:6}"
     )
 
 
 _TITLE = (
-    " pools   nodes  queues observe   think  commit  CPU p50     p99 wall p50     p99 requests  journal     MB thr "
-    "bought\n"
-    "                             ms      ms      ms        s       s        s       s a tick    kB/tick"
+    " pools   nodes  queues observe   think  commit  CPU p50     p99 wall p50     p99 requests  journal   kept     MB "
+    "thr bought\n"
+    "                             ms      ms      ms        s       s        s       s a tick    kB/tick MB/day"
 )
 
 
@@ -171,7 +172,7 @@ def over(row: Mapping[str, Any]) -> list[str]:
         ("seconds of a processor", row["cpu_s"]["tick"]["p99"], MOST_CPU_S),
         ("seconds by the clock", row["wall_s"]["tick"]["p99"], MOST_WALL_S),
         ("MB resident", row["most_resident_mb"], MOST_MB),
-        ("bytes of journal a day", row["journal_bytes_per_tick"] * 86_400 / TICK_S, MOST_BYTES_A_DAY),
+        ("bytes of journal that a day leaves", row["journal_a_day"]["sum"], MOST_BYTES_A_DAY),
     )
     return [f"{what}: {of:,.2f}, limit {most:,.2f}" for what, of, most in figures if of > most]
 

@@ -24,6 +24,7 @@ import psutil
 
 from autoscaler import memory, meters
 from autoscaler.meters import Meter, Timing
+from benchmarks.scale import kept
 from benchmarks.scale.fleet import TICK_S, Door, Fleet, Size, open_fleet
 
 WARM = 3
@@ -71,7 +72,8 @@ def measure(size: Size, door: Door, ticks: int) -> dict[str, Any]:
             warm = _clear(watch, fleet)
             for _ in range(ticks):
                 _tick(fleet, watch)
-            return _figures(fleet, watch, warm, ticks)
+            found = _figures(fleet, watch, warm, ticks)
+            return found | {"journal_a_day": kept.a_day(size, kept.rows(file))}
         finally:
             fleet.close()
 

@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, OrderKind, PoolWish
-from autoscaler.journal import Journal, JournalUnavailable, open_journal, orders, read, tables
+from autoscaler.journal import Journal, JournalUnavailable, open_journal, orders, read, tables, thinning
 from policies.prospect import Slice
 from providers.contract import NodeName
 from tests.unit.journal.records import IMAGES, a_decision, a_node, a_sample, a_tick, a_transition
 
 NODES = tuple(f"images-{number}" for number in range(12))
 MEMORY = Memory(clocks={"sightings": 1_000.0, "listing:hetzner": 900.0}, good_looks={IMAGES: 3})
-TABLES = ("nodes", "transitions", "decisions", "samples", "slices", "orders", "wishes", "memory", "lease")
+TABLES = (
+    "nodes", "transitions", "decisions", "samples", "stretches", "slices", "orders", "wishes", "memory", "lease",
+)  # fmt: skip
 READERS: dict[str, Callable[[Journal], object]] = {
     "nodes": lambda journal: (journal.live_nodes(), read.nodes(journal, include_gone=True)),
     "memory": lambda journal: (journal.memory(), read.last_tick_at(journal)),
@@ -38,6 +40,7 @@ READERS: dict[str, Callable[[Journal], object]] = {
         read.transitions_of(journal, NodeName("images-1")), read.last_transitions(journal, limit=9)
     ),
     "samples": lambda journal: read.samples_between(journal, IMAGES, 0.0, 2e9),
+    "stretches": lambda journal: read.samples_between(journal, IMAGES, 0.0, 2e9),
     "slices": lambda journal: journal.slices(IMAGES, 0.0, 2e9),
     "lease": read.lease_holder,
 }  # fmt: skip
@@ -56,11 +59,14 @@ class Shelf:
             nodes = tuple(a_node(name, state=states[n % len(states)]) for n, name in enumerate(NODES))
             journal.commit(
                 a_tick(
-                    new_nodes=nodes, transitions=(a_transition(),), decisions=(a_decision(),), samples=(a_sample(),),
+                    new_nodes=nodes, transitions=(a_transition(),), decisions=(a_decision(),),
+                    samples=(a_sample(), a_sample(at=10.0)),
                     wishes=(PoolWish(pool=IMAGES, hold_workers=3, hold_until_at=2e9),), memory=MEMORY,
                     slices={IMAGES: Slice(since_at=900.0, arrived=3.0, looked_s=10.0)},
                 )
             )  # fmt: skip
+            terms = {"ticks_since_at": 600.0, "minutes_since_at": 0.0, "decisions_since_at": 0.0}
+            thinning.thin(journal, thinning.Terms(**terms, apart_s=38.0))
             self.nodes = journal.live_nodes()
         with closing(sqlite3.connect(self.file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

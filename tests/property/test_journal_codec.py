@@ -115,6 +115,7 @@ def test_a_row_comes_back_equal_through_a_database(
 @given(sample=values(Sample))
 def test_a_samples_infinite_rates_are_kept_as_not_measured(sample: Sample) -> None:
     """A plot cannot show them, and one pool's odd figure must not stop the tick."""
+    sample = replace(sample, stretch=None)  # a tick writes single looks
     figures = ("arrivals_per_s", "completions_per_s", "wait_s", "counted_s")
     expected = replace(
         sample, **{name: None for name in figures if getattr(sample, name) in (float("inf"), float("-inf"))}

@@ -65,6 +65,7 @@ if __name__ == "__main__":
     daemon = Daemon(
         loop=parts,
         calls=parts,
+        thin=lambda: None,
         purge=lambda: None,
         close=parts.close,
         clock=SystemClock(),

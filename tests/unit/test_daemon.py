@@ -45,6 +45,7 @@ class Stage:
         self.daemon = Daemon(
             loop=self,
             calls=self,
+            thin=lambda: None,
             purge=nothing,
             close=self.close,
             clock=SystemClock(),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.cli import backtested, timeline
+from autoscaler.journal import thinning
 from autoscaler.study import parallel
 from autoscaler.study import workload as workloads
 from autoscaler.study.contract import Terms
@@ -79,6 +80,26 @@ def test_people_read_a_table_and_the_difference_in_words(desk: Office) -> None:
     assert " less than today's settings (" in answer.out
     assert "Today's settings, played again, cost " in answer.out
     assert "The record goes back 3 h" in answer.out
+
+
+def test_a_time_that_was_thinned_is_played_with_every_task_and_says_so(desk: Office, made: Record) -> None:
+    """Between two rows of a minute nobody missed a look: what was counted is counted."""
+    with desk.journal() as journal:
+        later = time.time() + 3_600.0
+        terms = thinning.Terms(
+            ticks_since_at=later, minutes_since_at=0.0, decisions_since_at=later, apart_s=20.0
+        )
+        while thinning.thin(journal, terms):
+            pass
+
+    answer = desk.command("backtest", "--candidate", _candidate(desk), "--json")
+
+    assert 0 == answer.code
+    record = answer.facts["record"]
+    assert ([], [60.0]) == (record["gaps"], [each["over_s"] for each in record["coarse"]])
+    # What came before the first row that is left was before its time.
+    assert made.outcome.tasks_arrived == pytest.approx(answer.facts["workload"]["tasks"], rel=0.05)
+    assert any("on record by the minute only" in doubt for doubt in record["doubts"])
 
 
 WHOLE = '[[pools.images.policies]]\nkind = "backlog"\nmessages_per_worker = 30\n'

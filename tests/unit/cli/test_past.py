@@ -31,7 +31,7 @@ def past(office: Office) -> Office:
         )
         for tick in range(719)
     ]  # fmt: skip
-    decision = a_decision(at=began_at + 5 * 300, backlog=50)
+    decision = a_decision(at=began_at + 5 * 300, backlog=35)
     with office.journal() as journal:
         journal.commit(
             TickRecord(at=time.time(), samples=tuple(samples), decisions=(decision,), memory=Memory())

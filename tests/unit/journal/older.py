@@ -56,7 +56,7 @@ _COLUMNS = {
     "0009": {"nodes": ("becomes", "replace_due")},
     "0010": {"nodes": ("tasks_before", "tasks_now", "tasks_noted_at")},
 }
-_TABLES = {"0008": ("boots",), "0011": ("standing",)}
+_TABLES = {"0008": ("boots",), "0011": ("standing",), "0012": ("stretches", "thinned")}
 _INDEXES = {"0011": ("ix_decisions_pool_number",)}
 
 

@@ -12,7 +12,7 @@ from autoscaler.config import Settings, load
 from autoscaler.core.facts import Memory
 from autoscaler.core.lifecycle import NodeState
 from autoscaler.core.model import Node, PoolName
-from autoscaler.journal import Journal, Sample, TickRecord, open_journal
+from autoscaler.journal import Journal, Sample, TickRecord, open_journal, thinning
 from autoscaler.views import documents, drawing, history
 from tests.unit.cli.office import SECRETS, Office, a_decision
 from tests.unit.journal.records import OFFER, a_node
@@ -190,3 +190,27 @@ def test_a_time_with_nothing_on_record_is_empty(journal: Journal, settings: Sett
     assert ((), (), None, None) == (past.points, past.changes, past.fixed, past.paas)
     assert "nothing is on record of that time" == drawing.summary(past)
     json.dumps(documents.history(past), allow_nan=False)
+
+
+def test_a_time_that_is_on_record_by_minutes_says_so_and_has_no_gaps(
+    journal: Journal, settings: Settings
+) -> None:
+    """Since when, in words and in the document; what it came to is what it came to before."""
+    ticked(journal, *(a_sample(T0 + 5.0 * tick, serving=tick % 7) for tick in range(720)))
+    before = a_time(journal, settings)
+    terms = thinning.Terms(
+        ticks_since_at=T0 + 1_800.0, minutes_since_at=0.0, decisions_since_at=0.0, apart_s=17.0
+    )
+    while thinning.thin(journal, terms):
+        pass
+
+    found = a_time(journal, settings)
+
+    assert ((), ()) == (before.gaps, found.gaps)
+    assert before.totals == found.totals
+    assert () == before.coarse
+    (coarse,) = found.coarse
+    assert 60.0 == coarse.over_s
+    assert 1_700.0 < coarse.until_at - T0 < 1_800.0
+    assert "what is older than 30 min 25 s is on record by the minute" in drawing.summary(found)
+    assert ({"over_s": 60.0, "until_at": coarse.until_at},) == documents.history(found)["coarse"]
