@@ -74,10 +74,10 @@ def test_a_decision_comes_back_equal(decision: PoolDecision) -> None:
     assert (decision.decision.wanted, decision.decision.recommended) == (row["wanted"], row["recommended"])
 
 
-@given(says=st.text(st.characters(categories=["Cs", "Lu"]), min_size=1), decision=values(PoolDecision))
-def test_words_that_are_no_unicode_come_back_equal(says: str, decision: PoolDecision) -> None:
+@given(half=st.characters(categories=["Cs"]), decision=values(PoolDecision))
+def test_words_that_are_no_unicode_come_back_equal(half: str, decision: PoolDecision) -> None:
     """A broker's JSON may name a queue by half a character. That is no reason to stop."""
-    asked = replace(decision.decision.input, demand_missing=says)
+    asked = replace(decision.decision.input, demand_missing=f"queue {half}")
     odd = replace(decision, decision=replace(decision.decision, input=asked))
 
     assert odd == codec.read_decision(codec.decision_row(odd))
