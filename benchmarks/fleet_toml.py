@@ -41,6 +41,7 @@ slots = 2
 
 [pools.{name}.limits]
 max_workers = {most}
+allow_large = true
 
 [[pools.{name}.policies]]
 {policy}

@@ -199,7 +199,8 @@ def main() -> int:
         sys.stdout.write(
             f"with {of} a tick's processor time grows by the power {exponent(series(rows, of), of):.2f}\n"
         )
-    wrong = [says for row in rows if row["pools"] == LARGEST.pools for says in over(row)]
+    largest = asdict(LARGEST)
+    wrong = [says for row in rows if largest.items() <= row.items() for says in over(row)]
     sys.stdout.writelines(f"ABOVE THE LIMIT {says}\n" for says in wrong)
     return 1 if wrong else 0
 
