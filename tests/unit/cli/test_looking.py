@@ -189,7 +189,12 @@ def test_status_says_what_is_held_back_until_when_and_how_to_end_it(office: Offi
         },
         waits=(
             Wait(kind=WaitKind.CALLS, subject=CLOUD, why="2 ends wait", since_at=now - 10_800),
-            Wait(kind=WaitKind.CANARY, subject=f"{OFFER.name} for images", why="one first", since_at=now - 14_400),
+            Wait(
+                kind=WaitKind.CANARY,
+                subject=f"{OFFER.name} for images",
+                why="one first",
+                since_at=now - 14_400,
+            ),
         ),
     )
     with office.journal() as journal:
