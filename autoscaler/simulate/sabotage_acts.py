@@ -185,6 +185,7 @@ def takes_what_arrives_for_nothing(parts: Parts) -> None:
         return replace(sound(nodes, slots, snapshot, *more), arriving=0)
 
     parts.put(supply, "supply", serving)
+    parts.put(supply, "PRESENT", lifecycle.SERVING)
 
 
 def never_takes_back(parts: Parts) -> None:
