@@ -287,7 +287,8 @@ def _told(instance: Instance) -> Instance:
     born = instance.created_at
     if born is not None and not math.isfinite(born):
         instance = replace(instance, created_at=None)
-    if not f"{instance.pool or ''}{instance.location}{instance.size}".isprintable():
+    # Joined, which takes texts alone: of anything else the memory could not be read back.
+    if not "".join((instance.pool or "", instance.location, instance.size)).isprintable():
         pool = instance.pool if instance.pool and instance.pool.isprintable() else None
         size = instance.size if instance.size.isprintable() else ""
         # Not empty: an account may be known to be in one country, wherever it does not say where.

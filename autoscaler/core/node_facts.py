@@ -256,8 +256,8 @@ def _is_noted(node: Node, heard: Sighting, snapshot: Snapshot) -> bool:
         return False
     # Each at its own instant of that time, or all of a fleet would be written on one tick.
     every_s = max(_NOTED_EVERY_S, _NOTED_OF_EACH_S * len(snapshot.nodes))
-    now_on = snapshot.at + crc32(node.name.encode()) % every_s
-    return now_on // every_s == (now_on - snapshot.elapsed_s) // every_s
+    apart_s, noted_at = crc32(node.name.encode()) % every_s, node.tasks_noted_at
+    return noted_at is not None and (snapshot.at + apart_s) // every_s == (noted_at + apart_s) // every_s
 
 
 def _done(heard: Sighting) -> int:

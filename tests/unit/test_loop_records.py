@@ -54,7 +54,11 @@ def _a_commit_fails(stage: Stage) -> None:
         stage.tick()
 
 
-@pytest.mark.parametrize("happens", [_another_takes_it, _it_is_given_back, _a_commit_fails])
+def _it_is_set_back(stage: Stage) -> None:
+    stage.journal.kept = replace(stage.journal.kept)
+
+
+@pytest.mark.parametrize("happens", [_another_takes_it, _it_is_given_back, _a_commit_fails, _it_is_set_back])
 def test_records_are_read_where_another_may_have_written(happens: Callable[[Stage], None]) -> None:
     """Another lease, none, or a commit of which nobody knows what it left."""
     stage, _ = _after_a_tick()

@@ -289,3 +289,10 @@ def test_what_an_account_says_of_its_limit_comes_with_the_look_if_it_is_a_number
         seen = eyes.look(())
 
     assert ({CLOUD: told} if kept else {}) == seen.rate_limits
+
+
+@pytest.mark.parametrize("odd", [{"location": None}, {"size": 7}, {"pool": 5}, {"location": b"osl"}])
+def test_a_listing_that_says_other_things_than_text_is_none(odd: dict[str, Any]) -> None:
+    """It would be remembered, and the memory could not be read back by the next daemon."""
+    with pytest.raises(TypeError):
+        sound(Listing(instances=(an_instance("n1", **odd),), complete=True))
