@@ -150,7 +150,8 @@ def _forget_decisions(journal: Journal, terms: Terms) -> int:
     with journal.reading("find what is to be thinned") as connection:
         done = connection.execute(sa.select(thinned.c.changes, thinned.c.hours)).one_or_none() or (0, 0)
         changes = _later(connection, done[0], terms.decisions_since_at)
-        hours = _later(connection, done[1], hours_at)
+        # Of those alone that were judged by what they changed: else one goes for the next, that for what it repeats.
+        hours = [number for number in _later(connection, done[1], hours_at) if number <= done[0]]
         gone = [
             *_judged(connection, changes, terms.decisions_since_at, _repeats),
             *_judged(connection, hours, hours_at, _is_followed),
@@ -177,21 +178,28 @@ def _later(connection: sa.Connection, done: int, before_at: float) -> Sequence[i
 
 
 def _judged(
-    connection: sa.Connection, numbers: Sequence[int], before_at: float, goes: Callable[[sa.Row[Any]], bool]
+    connection: sa.Connection,
+    numbers: Sequence[int],
+    before_at: float,
+    goes: Callable[[sa.Row[Any]], int | None],
 ) -> Iterator[int]:
-    """Of the ones before these, each of its pool, those that go."""
+    """Of the ones before these, each of its pool, those that go: it, or the one before it."""
     if not numbers:
         return
     later, it, before = (tables.decisions.alias(name) for name in ("later", "it", "before"))
     due = sa.and_(later.c.number.between(numbers[0], numbers[-1]), later.c.at < before_at)
     query = (
-        sa.select(it.c.number, it.c.at, it.c.wanted, later.c.at.label("later_at"))
-        .add_columns(before.c.wanted.label("wanted_before"))
+        sa.select(it.c.number, it.c.at, it.c.wanted)
+        .add_columns(
+            before.c.number.label("number_before"),
+            before.c.at.label("at_before"),
+            before.c.wanted.label("wanted_before"),
+        )
         .join_from(later, it, it.c.number == _before(later))
         .outerjoin(before, before.c.number == _before(it))
         .where(due)
     )
-    yield from (row.number for row in connection.execute(query) if goes(row))
+    yield from (number for row in connection.execute(query) if (number := goes(row)) is not None)
 
 
 def _before(one: sa.FromClause) -> sa.ScalarSelect[Any]:
@@ -201,11 +209,13 @@ def _before(one: sa.FromClause) -> sa.ScalarSelect[Any]:
     return query.order_by(earlier.c.number.desc()).limit(1).correlate(one).scalar_subquery()
 
 
-def _repeats(row: sa.Row[Any]) -> bool:
-    """It wants what the one before it did."""
-    return bool(row.wanted == row.wanted_before)
+def _repeats(row: sa.Row[Any]) -> int | None:
+    """It, where it wants what the one before it did."""
+    return int(row.number) if row.wanted == row.wanted_before else None
 
 
-def _is_followed(row: sa.Row[Any]) -> bool:
-    """The one after it is of the same six hours."""
-    return bool(row.at // DECISION_S == row.later_at // DECISION_S)
+def _is_followed(row: sa.Row[Any]) -> int | None:
+    """The one before it, where it is of the same six hours."""
+    before = row.number_before
+    same = before is not None and row.at_before // DECISION_S == row.at // DECISION_S
+    return int(before) if same else None

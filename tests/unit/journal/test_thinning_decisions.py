@@ -116,5 +116,18 @@ def test_of_a_time_that_is_on_record_by_the_hour_the_last_of_six_hours_stays(jou
     _thin(journal, T0 + 7_500.0, T0 + 7_300.0)
 
     kept = _kept(journal)
-    assert [made[719], made[729], *made[730:]] == kept
+    assert [made[719], made[728], made[729], *made[730:]] == kept
     assert made[719] == read.decision_at(journal, IMAGES, T0 + 7_250.0)
+
+
+def test_a_change_is_not_forgotten_for_one_that_repeats_it(journal: Journal) -> None:
+    """Where all is as old, as after an upgrade: of six hours in which the number changed one that says so is left."""
+    hours = {1: 1, 7: 5, 8: 5, 9: 5, 13: 2, 19: 3, 25: 4}
+    for hour, wanted in hours.items():
+        one = a_decision("images", at=T0 + 3_600.0 * hour, wanted=wanted)
+        journal.commit(a_tick(one.at, decisions=(one,)))
+
+    _thin(journal, 9e9, 9e9)
+
+    wanted_then = {(one.at - T0) // thinning.DECISION_S: one.decision.wanted for one in _kept(journal)}
+    assert {0: 1, 1: 5, 2: 2, 3: 3, 4: 4} == wanted_then
