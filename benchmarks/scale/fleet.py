@@ -130,7 +130,7 @@ class PlayedWorkers:
         """Everybody says that it lives, as within any tick."""
         for machine in self._cloud.newly_booted():
             self._up.setdefault(worker_of(NodeName(machine.name)), True)
-        for worker, consumes in self._up.items():
+        for worker, consumes in list(self._up.items()):  # calls that stop one go on meanwhile
             self._hearing.take(
                 WorkerEvent(
                     worker=worker,
