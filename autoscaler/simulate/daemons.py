@@ -164,15 +164,15 @@ class _Writing:
         self.commit = commit
         self._read = read
 
-    def led(self) -> None:
-        """Of each tick it is told what was read."""
+    def led(self) -> object | None:
+        return self._journal.led()
 
     def live_nodes(self) -> tuple[Node, ...]:
-        nodes = self._journal.live_nodes()
-        self._read(nodes)
-        return nodes
+        return self._journal.live_nodes()
 
     def memory(self) -> Memory:
+        # Each tick begins with it, whether it reads the records or knows what its own commit left.
+        self._read(self._journal.live_nodes())
         return self._journal.memory()
 
     def waiting_orders(self) -> tuple[Order, ...]:

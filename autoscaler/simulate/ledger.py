@@ -108,8 +108,9 @@ class LedgerOfOne:
         self._ledger = ledger
         self._epoch = epoch
 
-    def led(self) -> None:
-        """Nobody has a lease of it: its records are read on each tick."""
+    def led(self) -> object | None:
+        """Its epoch, while nobody took the lease after us."""
+        return self._epoch if self._ledger.epoch == self._epoch else None
 
     def live_nodes(self) -> tuple[Node, ...]:
         """Every record that is not GONE, by name."""
@@ -252,13 +253,16 @@ class DurableOfOne:
         self._shared = shared
         self._journal = journal
         self._epoch = epoch
-        self.led = journal.led
         self.live_nodes = journal.live_nodes
         self.memory = journal.memory
         self.waiting_orders = journal.waiting_orders
         self.wishes = journal.wishes
         self.past = journal.past
         self.slices = journal.slices
+
+    def led(self) -> object | None:
+        """Its epoch, while nobody took the lease after us."""
+        return self._epoch if self.holds_lease() else None
 
     def holds_lease(self) -> bool:
         """Whether nobody took the lease after us: what a daemon's own clock answers, without its delay."""
