@@ -215,6 +215,8 @@ class _Pulse:
         self._ending = ending
         self._failures = 0
         self._unwritable = False
+        self._untidy: set[str] = set()
+        """Jobs beside the ticks that could not be done, and of which that was said."""
         self._began_on: float | None = None
         self._told_hanging = False
 
@@ -266,15 +268,22 @@ class _Pulse:
             daemon.log.say("tick.hangs", lasts_s=round(lasts_s), tick_s=daemon.tick_s)
 
     def purge(self) -> None:
-        self._tidy(self._daemon.purge)
+        self._tidy("purge", self._daemon.purge)
 
     def thin(self) -> None:
-        self._tidy(self._daemon.thin)
+        self._tidy("thin", self._daemon.thin)
 
-    def _tidy(self, tidy: Callable[[], None]) -> None:
+    def _tidy(self, job: str, tidy: Callable[[], None]) -> None:
+        """Said once, as of a tick that cannot be written; not at all while that is said of ticks."""
         if self._ending.asked:
             return
         try:
             tidy()
         except JournalUnavailable as error:
-            self._daemon.log.say("journal.failed", error=str(error))
+            if job not in self._untidy and not self._unwritable:
+                self._untidy.add(job)
+                self._daemon.log.say("journal.failed", error=str(error))
+        else:
+            if job in self._untidy:
+                self._untidy.remove(job)
+                self._daemon.log.say("journal.recovered")

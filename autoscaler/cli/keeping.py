@@ -49,4 +49,5 @@ def terms(settings: Settings, now: float) -> Terms:
         minutes_since_at=now - minutes_s(settings),
         decisions_since_at=now - decisions_s(settings),
         apart_s=heartbeat.patience_s(settings),
+        tick_s=settings.loop.tick_s,
     )

@@ -31,7 +31,7 @@ _LAST_SEEN = ("seen_at", "backlog", "in_progress", "busy_last")
 
 _SHORTEST_WAIT_S, _STEP = 0.05, 1.1
 """Waits are counted by steps of a tenth, so that each is told to a twentieth."""
-_LONGEST_STEP = 300
+_LONGEST_STEP, _LONGEST_WAIT_S = 300, 1e11
 
 
 def gathered(rows: Iterable[Row], *, over_s: float, apart_s: float) -> Iterator[dict[str, Any]]:
@@ -111,6 +111,8 @@ def _step(wait_s: float) -> int:
     """0 is no wait."""
     if wait_s < _SHORTEST_WAIT_S:
         return 0
+    if not wait_s < _LONGEST_WAIT_S:  # nor NaN, which a hand may have written
+        return _LONGEST_STEP
     return min(_LONGEST_STEP, 1 + round(math.log(wait_s / _SHORTEST_WAIT_S, _STEP)))
 
 

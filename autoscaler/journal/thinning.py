@@ -38,6 +38,8 @@ class Terms:
     number, and of times that are on record by the hour the last in `DECISION_S`."""
     apart_s: float
     """Between two looks further apart than this nobody looked: they stay two rows."""
+    tick_s: float = 10.0
+    """Between two looks, usually: by it rows of a transaction are reckoned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,8 @@ class _Step:
     among: sa.ColumnElement[bool]
     """The same, as a term that no index serves: of some pools they are found by the index over pools."""
     over_s: float
-    pools: int
-    """In one transaction: some thousand rows, where ticks are ten seconds apart."""
+    rows: int
+    """In one transaction, about: those of some pools."""
 
 
 _TO_MINUTES = _Step(
@@ -61,7 +63,7 @@ _TO_MINUTES = _Step(
     which=sa.true(),
     among=sa.true(),
     over_s=MINUTE_S,
-    pools=250,
+    rows=1_500,
 )
 _TO_HOURS = _Step(
     table=tables.stretches,
@@ -69,7 +71,7 @@ _TO_HOURS = _Step(
     which=tables.stretches.c.over_s == int(MINUTE_S),
     among=tables.stretches.c.over_s + 0 == int(MINUTE_S),
     over_s=HOUR_S,
-    pools=40,
+    rows=2_400,
 )
 
 
@@ -81,9 +83,9 @@ def thin(journal: Journal, terms: Terms) -> int:
     whole_at = _oldest_at(journal)
     minutes_at = terms.minutes_since_at if whole_at is None else min(terms.minutes_since_at, whole_at)
     return (
-        _gather(journal, _TO_MINUTES, terms.ticks_since_at, terms.apart_s)
+        _gather(journal, _TO_MINUTES, terms.ticks_since_at, terms, row_s=terms.tick_s)
         # An hour is made once all of its ticks are minutes.
-        + _gather(journal, _TO_HOURS, minutes_at, terms.apart_s)
+        + _gather(journal, _TO_HOURS, minutes_at, terms, row_s=MINUTE_S)
         + _forget_decisions(journal, terms)
     )
 
@@ -97,10 +99,13 @@ class _Changed(Exception):
     """Somebody else was at these rows since they were read."""
 
 
-def _gather(journal: Journal, step: _Step, before_at: float, apart_s: float) -> int:
-    """Bring the oldest minute, or hour, of some pools together, and return how many rows it had."""
+def _gather(journal: Journal, step: _Step, before_at: float, terms: Terms, *, row_s: float) -> int:
+    """Bring the oldest minute, or hour, of some pools together, and return how many rows it had. A pool has one each
+    `row_s`, usually."""
+    pools = max(1, int(step.rows * min(1.0, row_s / step.over_s)))
+    before_at = math.floor(before_at / step.over_s) * step.over_s
     with journal.reading("find what is to be thinned") as connection:
-        within = _oldest(connection, step, math.floor(before_at / step.over_s) * step.over_s)
+        within = _oldest(connection, step, before_at, pools)
         if within is None:
             return 0
         table = step.table.c
@@ -111,7 +116,7 @@ def _gather(journal: Journal, step: _Step, before_at: float, apart_s: float) -> 
     fewer = [
         row
         for _, of_pool in groupby(rows, key=itemgetter("pool"))
-        for row in gathering.gathered(of_pool, over_s=step.over_s, apart_s=apart_s)
+        for row in gathering.gathered(of_pool, over_s=step.over_s, apart_s=terms.apart_s)
     ]
     try:
         with journal.writing("thin its past") as connection:
@@ -124,18 +129,20 @@ def _gather(journal: Journal, step: _Step, before_at: float, apart_s: float) -> 
     return len(rows)
 
 
-def _oldest(connection: sa.Connection, step: _Step, before_at: float) -> sa.ColumnElement[bool] | None:
-    """Which rows are of the oldest minute, or hour, and of the first pools in it; None where none is due."""
+def _oldest(
+    connection: sa.Connection, step: _Step, before_at: float, pools: int
+) -> sa.ColumnElement[bool] | None:
+    """Which rows are of the oldest minute, or hour, and of so many pools in it; None where none is due."""
     table = step.table.c
     due = sa.select(table.pool, table.at).where(step.which, table.at < before_at)
-    first = connection.execute(due.order_by(table.at).limit(step.pools)).all()
+    first = connection.execute(due.order_by(table.at).limit(pools)).all()
     if not first:
         return None
     begins_at = math.floor(first[0].at / step.over_s) * step.over_s
     ends_at = begins_at + step.over_s
-    pools = {row.pool for row in first if row.at < ends_at}
+    names = {row.pool for row in first if row.at < ends_at}
     return sa.and_(
-        step.among, table.pool.in_(sorted(pools)), table.at >= begins_at, table.at < min(ends_at, before_at)
+        step.among, table.pool.in_(sorted(names)), table.at >= begins_at, table.at < min(ends_at, before_at)
     )
 
 

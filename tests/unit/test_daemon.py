@@ -91,6 +91,32 @@ def test_a_journal_that_cannot_be_written_is_said_once_and_waited_for() -> None:
     assert stage.log.names().count("journal.recovered") == 1
 
 
+def test_a_past_that_cannot_be_thinned_is_said_once_and_when_it_can_be_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ticks go on beside it, and a notice of it has an end."""
+    monkeypatch.setattr("autoscaler.daemon._THIN_EVERY_S", 0.01)
+    tried: list[int] = []
+
+    def script(_: int) -> None:
+        if len(tried) > 6 and not ended:
+            ended.append(True)
+            signal.raise_signal(signal.SIGTERM)
+
+    def thin() -> None:
+        tried.append(1)
+        if len(tried) < 5:
+            raise JournalUnavailable("the disk is full")
+
+    ended: list[bool] = []
+    stage = Stage(script)
+    stage.daemon.thin = thin
+
+    assert stage.daemon.run() == DONE
+    assert stage.log.names().count("journal.failed") == 1
+    assert stage.log.names().count("journal.recovered") == 1
+
+
 def test_what_waits_for_the_first_tick_waits_for_no_second_one() -> None:
     """However the first one ends: whoever looks why it failed looks at the page."""
     stage = Stage(failing(RuntimeError("odd"), ticks=range(1, 3)))

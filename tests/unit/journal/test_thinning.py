@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from autoscaler.core.model import PoolName
-from autoscaler.journal import Journal, Sample, open_journal, past, read, tables, thinning
+from autoscaler.journal import Journal, Sample, gathering, open_journal, past, read, tables, thinning
 from autoscaler.journal.thinning import Terms
 from tests.unit.journal.records import IMAGES, a_sample, a_tick
 
@@ -235,3 +237,23 @@ def test_no_table_is_scanned(file_url: str) -> None:
         if statement.startswith("DELETE FROM stretches WHERE stretches.over_s +")
     ]
     assert [["SEARCH stretches USING INDEX ix_stretches_pool_at (pool=? AND at>? AND at<?)"]] == hours
+
+
+@pytest.mark.parametrize(("tick_s", "pools"), [(10.0, 2), (0.04, 1)])
+def test_however_short_ticks_are_a_transaction_is(journal: Journal, tick_s: float, pools: int) -> None:
+    """Ticks wait for it: of pools that are looked at more often fewer are taken at once."""
+    _fill(journal, 60)
+
+    done = thinning.thin(journal, replace(_terms(T0 + 60.0), tick_s=tick_s))
+
+    assert pools * 6 == done
+
+
+def test_waits_that_no_calendar_holds_are_the_longest_there_are() -> None:
+    """Whoever wrote them: a row that cannot be taken in would keep all others from it."""
+    row = {**dict.fromkeys(gathering.COLUMNS), "at": T0, "since_at": T0, "seen": 0, "busy_s": 0.0}
+    rows = [row | {"wait_s": wait_s} for wait_s in (1e308, math.inf, math.nan)]
+
+    (one,) = gathering.gathered(rows, over_s=60.0, apart_s=38.0)
+
+    assert "300:3" == one["waits"]
